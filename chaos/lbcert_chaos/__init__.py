@@ -1,0 +1,1 @@
+"""Chaos Toolkit experiments as data, and the actions, probes and controls they use."""

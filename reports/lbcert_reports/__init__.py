@@ -1,0 +1,1 @@
+"""Evidence, journal, judges, verdicts and the report: everything downstream of an observation."""

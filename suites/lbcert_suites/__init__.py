@@ -1,0 +1,1 @@
+"""What is required: the catalogue of requirements, and the cases that check them."""
