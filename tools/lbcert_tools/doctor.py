@@ -1,0 +1,417 @@
+"""What this machine lacks for a lab: everything at once, each with what helps.
+
+Nothing is concluded from version numbers: the kernel's features are tried in a private namespace, and limits are
+held against what a lab of the wanted size was measured to use.
+"""
+
+import json
+import os
+import platform
+import pwd
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from lbcert_fixtures.cache import cache_folder
+from lbcert_fixtures.commands import private
+
+INOTIFY_PER_LAB, INOTIFY_PER_NODE = 5, 4
+TASKS_PER_LAB, TASKS_PER_NODE = 300, 150
+FILES_PER_PROCESS = 4096
+SUBORDINATE_IDS = 65536
+GIB = 1 << 30
+CACHE_COLD_BYTES, CACHE_WARM_BYTES = 4 * GIB, GIB
+_STEP_NS = 1_000_000
+
+PROGRAMS = {
+    "crun": "crun",
+    "ip": "iproute2",
+    "mmdebstrap": "mmdebstrap",
+    "nft": "nftables",
+    "skopeo": "skopeo",
+    "umoci": "umoci",
+    "unshare": "util-linux",
+}
+"""Programs that a lab is made with, and the Debian package of each."""
+
+CNI_FOLDER, CNI_PLUGINS = Path("usr/lib/cni"), ("ptp", "host-local", "loopback", "portmap")
+
+# What is done without where the kernel does not have it, and so does not stop a lab.
+_OPTIONAL_FEATURES = {
+    "fixed multipath hash seed": "routers choose next hops by a seed that differs from run to run; Linux 6.10 fixes it",
+    "real-time scheduling": "probes are as punctual as an ordinary process: as root they would be more so",
+}
+
+
+class Level(StrEnum):
+    """How much a finding matters."""
+
+    MISSING = "missing"
+    """no lab can be had until it is mended"""
+    DEGRADED = "degraded"
+    """a lab comes up, but something in it will be slow, imprecise or close to a limit"""
+    INFORMATION = "information"
+    FINE = "fine"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found about one thing.
+
+    Attributes:
+        subject: the thing.
+        level: how much it matters.
+        observed: what was seen.
+        fix: what to do about it; empty if nothing is to be done.
+    """
+
+    subject: str
+    level: Level
+    observed: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the machine shall carry.
+
+    Attributes:
+        nodes: nodes of a lab.
+        labs: labs at the same time (one a worker).
+    """
+
+    nodes: int = 3
+    labs: int = 1
+
+
+class Machine:
+    """The machine as the checks see it; tests give another one.
+
+    Args:
+        root: where ``/proc``, ``/sys``, ``/etc`` and ``/usr`` are looked for.
+        uid: the user that will run labs.
+    """
+
+    def __init__(self, root: Path = Path("/"), uid: int | None = None) -> None:
+        self.root = root
+        self.uid = os.geteuid() if uid is None else uid
+
+    def text(self, path: str) -> str | None:
+        """What a file holds, stripped; None if there is none that can be read."""
+        try:
+            return (self.root / path).read_text().strip()
+        except OSError:
+            return None
+
+    def number(self, path: str) -> int | None:
+        """The number that a file holds; None if it holds none (``max`` among others)."""
+        text = self.text(path) or ""
+        return int(text) if text.isdecimal() else None
+
+    def user_names(self) -> tuple[str, ...]:
+        """How ``/etc/subuid`` may name the user."""
+        try:
+            return (pwd.getpwuid(self.uid).pw_name, str(self.uid))
+        except KeyError:
+            return (str(self.uid),)
+
+    def program(self, name: str) -> str | None:
+        """Where a program lies; Debian's folders for administrators are searched for every user."""
+        return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+
+    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """Run a short command to its end."""
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    def limit(self, kind: int) -> int | None:
+        """The hard limit of a resource for a process of this user; None if there is none."""
+        hard = resource.getrlimit(kind)[1]
+        return None if hard == resource.RLIM_INFINITY else hard
+
+    def inotify_instances(self) -> int:
+        """How many inotify instances the user has already, as far as we may see."""
+        count = 0
+        for process in (self.root / "proc").glob("[0-9]*"):
+            try:
+                if process.stat().st_uid == self.uid:
+                    links = (link.readlink().name for link in (process / "fd").iterdir())
+                    count += sum(link == "anon_inode:inotify" for link in links)
+            except OSError:
+                continue  # it ended, or is not ours to look at
+        return count
+
+    def free_bytes(self, folder: Path) -> int:
+        """What is free for a folder that need not exist yet."""
+        while not folder.exists():
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
+
+
+def examine(wish: Wish = Wish(), machine: Machine | None = None) -> list[Finding]:  # noqa: B008 - it is frozen
+    """Look at everything; findings in the order of the checks, the fine ones among them."""
+    return [finding for check in _CHECKS for finding in check(machine or Machine(), wish)]
+
+
+def blocking(wish: Wish = Wish(), machine: Machine | None = None) -> list[Finding]:  # noqa: B008 - it is frozen
+    """Only what stops a lab of this size."""
+    return [finding for finding in examine(wish, machine) if finding.level is Level.MISSING]
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """The findings as a JSON list."""
+    return json.dumps([asdict(finding) for finding in findings], indent=2)
+
+
+def _fine(subject: str, observed: str) -> Finding:
+    return Finding(subject, Level.FINE, observed)
+
+
+def _system(_machine: Machine, _wish: Wish) -> Iterator[Finding]:
+    if sys.platform != "linux":
+        yield Finding("Linux", Level.MISSING, f"this is {sys.platform}", "labs are made of Linux namespaces: use Linux")
+    else:
+        yield _fine("Linux", f"{platform.release()} {platform.machine()}")
+    python = platform.python_version()
+    if sys.version_info < (3, 11):
+        yield Finding("Python", Level.MISSING, python, "install Python 3.11 or newer")
+    else:
+        yield _fine("Python", python)
+
+
+def _programs(machine: Machine, _wish: Wish) -> Iterator[Finding]:
+    packages = PROGRAMS if machine.uid == 0 else PROGRAMS | {"newuidmap": "uidmap", "newgidmap": "uidmap"}
+    lacking = {package for program, package in packages.items() if not machine.program(program)}
+    plugins = [name for name in CNI_PLUGINS if not (machine.root / CNI_FOLDER / name).exists()]
+    if plugins:
+        lacking.add("containernetworking-plugins")
+    for package in sorted(lacking):
+        what = [program for program, its in packages.items() if its == package and not machine.program(program)]
+        what = what or [f"/{CNI_FOLDER}/{name}" for name in plugins]
+        fix = f"as root: apt-get install --no-install-recommends {package}"
+        yield Finding(package, Level.MISSING, f"not found: {', '.join(what)}", fix)
+    if not lacking:
+        yield _fine("programs", ", ".join([*packages, "CNI plugins"]))
+    if not machine.program("git"):
+        yield Finding("git", Level.INFORMATION, "not found: reports cannot name the commit of this suite")
+
+
+def _user_namespaces(machine: Machine, _wish: Wish) -> Iterator[Finding]:
+    if machine.uid == 0:
+        done = machine.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"])
+        if done.returncode:
+            fix = "root without CAP_SYS_ADMIN, as in a plain container: give it (--privileged), or be an ordinary user"
+            yield Finding("namespaces", Level.MISSING, done.stderr.strip(), fix)
+        else:
+            yield _fine("namespaces", "root may make them")
+        return
+    done = machine.run(["unshare", "--user", "--map-root-user", "--net", "true"])
+    if done.returncode:
+        switches = (
+            ("kernel/unprivileged_userns_clone", "0", "1"),
+            ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
+            ("user/max_user_namespaces", "0", "15000"),
+        )
+        off = [(name, want) for name, bad, want in switches if machine.text(f"proc/sys/{name}") == bad]
+        for name, want in off:
+            setting = name.replace("/", ".")
+            fix = f"as root: sysctl -w {setting}={want} (and the same line in /etc/sysctl.d/ to keep it)"
+            yield Finding("user namespaces", Level.MISSING, f"switched off by {setting}", fix)
+        if not off:
+            fix = "nothing known switches them off: a container's seccomp profile, perhaps; as root a lab works without"
+            yield Finding("user namespaces", Level.MISSING, done.stderr.strip(), fix)
+    else:
+        yield _fine("user namespaces", "this user may make them")
+
+
+def _subordinate_ids(machine: Machine, _wish: Wish) -> Iterator[Finding]:
+    if machine.uid == 0:
+        return
+    names = machine.user_names()
+    for kind in ("subuid", "subgid"):
+        rows = [line.split(":") for line in (machine.text(f"etc/{kind}") or "").splitlines()]
+        largest = max((int(row[2]) for row in rows if len(row) == 3 and row[0] in names), default=0)
+        if largest < SUBORDINATE_IDS:
+            fix = f"as root: usermod --add-{kind}s 100000-165535 {names[0]} (or another range that nobody else has)"
+            seen = f"{largest} ids for {names[0]} in /etc/{kind}, images need {SUBORDINATE_IDS}"
+            yield Finding(f"/etc/{kind}", Level.MISSING, seen, fix)
+        else:
+            yield _fine(f"/etc/{kind}", f"{largest} ids")
+
+
+def _kernel_features(machine: Machine, _wish: Wish) -> Iterator[Finding]:
+    done = machine.run(
+        [*private(network=True), "unshare", "--cgroup", sys.executable, "-m", "lbcert_tools.kernel_features"]
+    )
+    try:
+        results: dict[str, str] = json.loads(done.stdout)
+    except ValueError:
+        said = done.stderr.strip().splitlines()
+        seen = said[-1] if said else f"the probe ended with status {done.returncode}"
+        yield Finding("kernel features", Level.MISSING, f"could not be tried: {seen}", "mend what is missing above")
+        return
+    fine = [feature for feature, problem in results.items() if not problem]
+    yield _fine("kernel features", ", ".join(fine))
+    for feature, problem in results.items():
+        if problem and feature in _OPTIONAL_FEATURES:
+            yield Finding(feature, Level.INFORMATION, f"{problem}: {_OPTIONAL_FEATURES[feature]}")
+        elif problem:
+            fix = "use a kernel that has it and allows it in namespaces; Debian's and Ubuntu's kernels do"
+            yield Finding(feature, Level.MISSING, problem, fix)
+
+
+def _cgroups(machine: Machine, _wish: Wish) -> Iterator[Finding]:
+    path = (machine.text("proc/self/cgroup") or "").rpartition("0::")[2].splitlines()
+    own = machine.root / "sys/fs/cgroup" / (path[0].lstrip("/") if path else "")
+    controllers = (machine.text("sys/fs/cgroup/cgroup.controllers") or "").split()
+    if controllers and os.access(own / "cgroup.procs", os.W_OK):
+        yield _fine("cgroup v2", f"delegated, with {' '.join(controllers)}")
+    else:
+        why = "not delegated to this user" if controllers else "not the machine's hierarchy"
+        yield Finding("cgroup v2", Level.INFORMATION, f"{why}: pods run without CPU and memory limits")
+
+
+def _inotify(machine: Machine, wish: Wish) -> Iterator[Finding]:
+    limit = machine.number("proc/sys/fs/inotify/max_user_instances")
+    if limit is None:
+        return
+    used = machine.inotify_instances()
+    need = wish.labs * (INOTIFY_PER_LAB + INOTIFY_PER_NODE * wish.nodes)
+    seen = f"{limit} for this user, {used} in use; {_labs(wish)} needs {need}"
+    if used + need > limit:
+        most = ((limit - used) // wish.labs - INOTIFY_PER_LAB) // INOTIFY_PER_NODE
+        fix = f"as root: sysctl -w fs.inotify.max_user_instances={max(1024, 2 * need)}" + (
+            f"; or ask for {most} nodes at most" if most > 0 else ""
+        )
+        yield Finding("inotify instances", Level.MISSING, seen, fix)
+    else:
+        yield _fine("inotify instances", seen)
+
+
+def _neighbour_table(machine: Machine, wish: Wish) -> Iterator[Finding]:
+    need = wish.labs * (wish.nodes + 5) ** 2
+    for family in ("ipv4", "ipv6"):
+        limit = machine.number(f"proc/sys/net/{family}/neigh/default/gc_thresh3")
+        if limit is None:
+            continue  # visible in the machine's first network namespace only
+        seen = f"room for {limit} entries; {_labs(wish)} may need {need}"
+        if need > limit:
+            fix = f"as root: sysctl -w net.{family}.neigh.default.gc_thresh3={1 << (2 * need).bit_length()}"
+            why = ": when it overflows, addresses seem not to answer"
+            yield Finding(f"{family} neighbour table", Level.DEGRADED, seen + why, fix)
+        else:
+            yield _fine(f"{family} neighbour table", seen)
+
+
+def _memory(machine: Machine, wish: Wish) -> Iterator[Finding]:
+    available = re.search(r"MemAvailable:\s+(\d+) kB", machine.text("proc/meminfo") or "")
+    if not available:
+        return
+    free = int(available[1]) * 1024
+    for limit in ("memory.max", "memory/memory.limit_in_bytes"):
+        free = min(free, machine.number(f"sys/fs/cgroup/{limit}") or free)
+    # Measured with an implementation deployed: proportional set size, and resident with shared pages counted often.
+    at_least = int(wish.labs * (0.7 + 0.09 * wish.nodes) * GIB)
+    comfortable = int(wish.labs * (0.7 + 0.3 * wish.nodes) * GIB)
+    seen = f"{_gib(free)} available; {_labs(wish)} needs {_gib(at_least)} to {_gib(comfortable)}"
+    if free < at_least:
+        yield Finding("memory", Level.MISSING, seen, "free memory, or ask for fewer nodes or workers")
+    elif free < comfortable:
+        yield Finding("memory", Level.DEGRADED, seen, "free memory, or ask for fewer nodes or workers")
+    else:
+        yield _fine("memory", seen)
+
+
+def _disk(machine: Machine, _wish: Wish) -> Iterator[Finding]:
+    cache = cache_folder()
+    warm = (cache / "programs").is_dir()
+    free, need = machine.free_bytes(cache), CACHE_WARM_BYTES if warm else CACHE_COLD_BYTES
+    seen = f"{_gib(free)} free for {cache}; needed {_gib(need)}" + ("" if warm else " for the first set-up")
+    if free < need:
+        fix = "free disk space, empty it with 'lbcert cache clean', or set XDG_CACHE_HOME to a larger disk"
+        yield Finding("disk", Level.MISSING, seen, fix)
+    else:
+        yield _fine("disk", seen)
+
+
+def _limits(machine: Machine, wish: Wish) -> Iterator[Finding]:
+    files = machine.limit(resource.RLIMIT_NOFILE)
+    if files is not None and files < FILES_PER_PROCESS:
+        fix = f"raise the hard limit (ulimit -Hn, /etc/security/limits.conf) to {FILES_PER_PROCESS} or more"
+        yield Finding("open files", Level.DEGRADED, f"{files} a process; containerd and kubelet like more", fix)
+    else:
+        yield _fine("open files", "unlimited" if files is None else f"{files} a process")
+    need = wish.labs * (TASKS_PER_LAB + TASKS_PER_NODE * wish.nodes)
+    limits = {
+        "pids.max of the cgroup": machine.number("sys/fs/cgroup/pids.max"),
+        "kernel.threads-max": machine.number("proc/sys/kernel/threads-max"),
+        "kernel.pid_max": machine.number("proc/sys/kernel/pid_max"),
+        "ulimit -u": None if machine.uid == 0 else machine.limit(resource.RLIMIT_NPROC),
+    }
+    name, least = min(((n, v) for n, v in limits.items() if v is not None), key=lambda row: row[1], default=("", need))
+    seen = f"{least} ({name}); {_labs(wish)} needs about {need}"
+    if least < need:
+        yield Finding("tasks", Level.MISSING, seen, f"raise {name}, or ask for fewer nodes or workers")
+    else:
+        yield _fine("tasks", seen)
+
+
+def _clock(machine: Machine, _wish: Wish) -> Iterator[Finding]:
+    source = machine.text("sys/devices/system/clocksource/clocksource0/current_clocksource") or "unknown"
+    if source in {"hpet", "acpi_pm", "jiffies", "pit"}:
+        fix = "boot with a faster one (clocksource=tsc), if the machine has it"
+        yield Finding("clock source", Level.DEGRADED, f"{source} is slow to read: probes are less precise", fix)
+    else:
+        yield _fine("clock source", source)
+    before = time.time_ns() - time.monotonic_ns()
+    time.sleep(0.05)
+    stepped = abs(time.time_ns() - time.monotonic_ns() - before)
+    if stepped > _STEP_NS:
+        fix = "let the time daemon finish, or stop it for the run: timestamps are taken from this clock"
+        yield Finding("clock", Level.DEGRADED, f"it moved by {stepped / 1e6:.1f} ms within 50 ms", fix)
+    else:
+        yield _fine("clock", "steady")
+
+
+def _toolchain(machine: Machine, _wish: Wish) -> Iterator[Finding]:
+    go = machine.program("go")
+    version = machine.run([go, "env", "GOVERSION"]).stdout.strip() if go else ""
+    if version:
+        yield _fine("Go", f"{version}; a newer one is fetched from PyPI if a build asks for it")
+    else:
+        yield Finding("Go", Level.INFORMATION, "not found: the first set-up fetches it from PyPI")
+    if not any(machine.program(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+        fix = "only the project's own browser tests need it: apt-get install chromium"
+        yield Finding("Chromium", Level.INFORMATION, "not found", fix)
+
+
+def _labs(wish: Wish) -> str:
+    one = f"a lab of {wish.nodes} nodes"
+    return one if wish.labs == 1 else f"{one}, {wish.labs} times,"
+
+
+def _gib(count: int) -> str:
+    return f"{count / GIB:.1f} GiB"
+
+
+_CHECKS: tuple[Callable[[Machine, Wish], Iterator[Finding]], ...] = (
+    _system,
+    _programs,
+    _user_namespaces,
+    _subordinate_ids,
+    _kernel_features,
+    _cgroups,
+    _inotify,
+    _neighbour_table,
+    _memory,
+    _disk,
+    _limits,
+    _clock,
+    _toolchain,
+)
