@@ -1,0 +1,458 @@
+"""Judges of address allocation: which address a Service gets, when, and that it keeps it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from itertools import combinations
+
+from lbcert_reports.evidence import Evidence, Fault, Ingress, KubernetesEvent
+from lbcert_reports.judges.registry import (
+    BoundError,
+    Judgement,
+    Limit,
+    Measurement,
+    Unclear,
+    judge,
+    listed,
+    ruling,
+)
+from lbcert_reports.judges.spans import effect, nanoseconds, rows, seconds, watched
+
+
+@judge("assigned-from-pool")
+def assigned_from_pool(
+    ingress: Evidence[Ingress],
+    cause: Evidence[Fault] | None = None,
+    *,
+    pools: list[str],
+    within: float = 30.0,
+    families: list[str] | None = None,
+    services: list[str] | None = None,
+) -> Judgement:
+    """Every Service gets its address in time, and never one from outside the pools.
+
+    Args:
+        ingress: the watch of the Services.
+        cause: what made an address available, if not the creation of the Service.
+        pools: entries of the pools, CIDR or ``first-last``.
+        within: how long it may take, s, from the cause or else from the Service's first appearance.
+        families: families that the address must have, ``ipv4`` and ``ipv6``; by default any.
+        services: the Services that are judged; by default all that were watched.
+    """
+    ranges = [_range(entry) for entry in pools]
+    histories = _histories(ingress, services)
+    ended = watched(ingress)[1]
+    delays: dict[str, float] = {}
+    problems, open_ended = [], []
+    for service, states in histories.items():
+        start = effect(cause)["effective"] if cause else states[0]["t"]
+        outside = sorted({each for state in states for each in state["addresses"] if not _inside(each, ranges)})
+        if outside:
+            problems.append(f"{service} was given {listed(outside)}, outside every pool")
+        first = next((state for state in states if _complete(state, families)), None)
+        if first is None:
+            if ended - start < nanoseconds(within):
+                open_ended.append(f"{service} was watched for {seconds(ended - start):.1f} s only")
+            else:
+                partial = sorted({each for state in states for each in state["addresses"]})
+                what = f"{listed(partial)} only" if partial else "no address"
+                problems.append(f"{service} had {what} after {seconds(ended - start):.1f} s")
+            continue
+        delays[service] = max(0.0, seconds(first["t"] - start))
+        if delays[service] > within:
+            problems.append(f"{service} got its address after {delays[service]:.2f} s")
+    expected = f"an address of {listed(pools)} within {within:g} s"
+    if families:
+        expected += f", of each of {listed(families)}"
+    slowest = max(delays.values(), default=None)
+    observed = f"{len(delays)} of {len(histories)} Services got an address"
+    if slowest is not None:
+        observed += f", the slowest after {slowest:.2f} s"
+    measurement = Measurement(
+        "time to address",
+        slowest,
+        "s",
+        len(delays),
+        "slowest Service, watch of the API",
+        bound=Limit(within, "<=", "within"),
+        samples=tuple(delays.values()),
+    )
+    return ruling(
+        problems,
+        "every address came in time and from the pools",
+        measurement,
+        expected=expected,
+        observed=observed,
+        short=listed(open_ended),
+    )
+
+
+@judge("stays-pending")
+def stays_pending(
+    ingress: Evidence[Ingress],
+    events: Evidence[KubernetesEvent] | None = None,
+    *,
+    services: list[str],
+    hold: float = 10.0,
+    reason: str | None = None,
+) -> Judgement:
+    """Services that cannot be satisfied have no address all the while, and an event says why.
+
+    Args:
+        ingress: the watch of the Services.
+        events: Events about them; needed if a reason is expected.
+        services: the Services that have to wait.
+        hold: how long they must have been seen without address, s.
+        reason: the expected reason of a Warning event, e.g. ``AllocationFailed``.
+    """
+    histories = _histories(ingress, services)
+    ended = watched(ingress)[1]
+    problems = []
+    spans = []
+    for service, states in histories.items():
+        given = next((state for state in states if state["addresses"]), None)
+        if given:
+            problems.append(
+                f"{service} was given {listed(given['addresses'])} after {seconds(given['t'] - states[0]['t']):.2f} s"
+            )
+        last = next((state["t"] for state in states if not state["present"]), ended)
+        spans.append(seconds(last - states[0]["t"]))
+        if reason is not None:
+            if events is None:
+                raise Unclear(f"no events were recorded, so none can show the reason {reason}")
+            about = [each for each in events.rows if each["name"] == service and each["type"] == "Warning"]
+            if not any(each["reason"] == reason for each in about):
+                others = listed(sorted({each["reason"] for each in about})) or "none"
+                problems.append(f"{service} has no Warning event {reason} (Warning events: {others})")
+    expected = f"no address for {hold:g} s" + (f" and a Warning event {reason}" if reason else "")
+    observed = f"{len(spans)} Services watched for at least {min(spans):.1f} s"
+    measurement = Measurement(
+        "watched without address", min(spans), "s", len(spans), "shortest", bound=Limit(hold, ">=", "hold")
+    )
+    short = f"watched for {min(spans):.1f} s only, {hold:g} s are needed" if min(spans) < hold else ""
+    return ruling(problems, "no address was given", measurement, expected=expected, observed=observed, short=short)
+
+
+@judge("assignment-stable")
+def assignment_stable(
+    ingress: Evidence[Ingress],
+    *,
+    hold: float,
+    may_change: list[str] | None = None,
+    services: list[str] | None = None,
+) -> Judgement:
+    """An address that a Service has once been given never changes and never goes while the Service is there.
+
+    Args:
+        ingress: the watch of the Services, over everything that was done to disturb them.
+        hold: how long they must have been watched, s.
+        may_change: Services to which the rule does not apply.
+        services: the Services that are judged; by default all that were watched.
+    """
+    histories = _histories(ingress, services)
+    began, ended = watched(ingress)
+    changes = []
+    held = 0
+    for service, states in histories.items():
+        if service in (may_change or ()):
+            continue
+        present: list[str] = []
+        for state in states:
+            now = sorted(state["addresses"]) if state["present"] else []
+            if present and state["present"] and now != present:
+                after = seconds(state["t"] - began)
+                changes.append(f"{service} went from {listed(present)} to {listed(now) or 'none'} at {after:.2f} s")
+            held += bool(now and not present)
+            present = now
+    span = seconds(ended - began)
+    expected = f"0 changes over {hold:g} s"
+    observed = f"{len(changes)} changes of {held} assignments over {span:.1f} s"
+    measurement = Measurement(
+        "changes", len(changes), "count", held, "watch of the API", bound=Limit(0, "<=", "the requirement")
+    )
+    short = f"watched for {span:.1f} s only, {hold:g} s are needed" if span < hold else ""
+    if not held:
+        short = "no Service had an address"
+    return ruling(changes, "no assignment changed", measurement, expected=expected, observed=observed, short=short)
+
+
+@judge("no-duplicates")
+def no_duplicates(ingress: Evidence[Ingress], *, sharing: list[list[str]] | None = None) -> Judgement:
+    """At no instant two Services hold the same address, unless they share it by agreement.
+
+    The watch is replayed in its order, which is the order in which the API server saw the changes.
+
+    Args:
+        ingress: the watch of the Services.
+        sharing: groups of Services that may hold one address together.
+    """
+    began, _ = watched(ingress)
+    agreed = {frozenset(pair) for group in sharing or () for pair in combinations(group, 2)}
+    holders: dict[str, set[str]] = {}
+    problems = []
+    assignments = 0
+    for state in rows(ingress, "ingress"):
+        service, now = state["service"], set(state["addresses"]) if state["present"] else set()
+        for address, services in holders.items():
+            if address not in now:
+                services.discard(service)
+        for address in sorted(now):
+            others = holders.setdefault(address, set())
+            assignments += service not in others
+            problems += [
+                f"{address} was held by {other} and {service} at {seconds(state['t'] - began):.2f} s"
+                for other in sorted(others - {service})
+                if service not in others and frozenset((service, other)) not in agreed
+            ]
+            others.add(service)
+    if not assignments:
+        raise Unclear("no Service was ever given an address")
+    measurement = Measurement(
+        "duplicates", len(problems), "count", assignments, "replay of the watch", bound=Limit(0, "<=", "sharing")
+    )
+    return ruling(
+        problems,
+        "no address was held twice",
+        measurement,
+        expected="0 duplicates",
+        observed=f"{len(problems)} duplicates in {assignments} assignments",
+    )
+
+
+@judge("exact-addresses")
+def exact_addresses(
+    ingress: Evidence[Ingress],
+    cause: Evidence[Fault] | None = None,
+    *,
+    expected: dict[str, list[str]] | list[str],
+    within: float = 30.0,
+) -> Judgement:
+    """Services get exactly the addresses that they asked for, or together exactly a set of addresses.
+
+    Args:
+        ingress: the watch of the Services.
+        cause: what made the addresses available, if not the creation of the Services.
+        expected: for each Service its addresses; or the addresses that all Services together have in the end.
+        within: how long it may take, s.
+    """
+    ended = watched(ingress)[1]
+    if isinstance(expected, list):
+        return _exact_set(_histories(ingress, None), expected, since=watched(ingress)[0], ended=ended, within=within)
+    problems, delays, open_ended = [], {}, []
+    for service, states in _histories(ingress, list(expected)).items():
+        wanted = _canonical(expected[service])
+        start = effect(cause)["effective"] if cause else states[0]["t"]
+        wrong = [state for state in states if _canonical(state["addresses"]) - wanted]
+        first = next((state for state in states if _canonical(state["addresses"]) == wanted), None)
+        if wrong:
+            problems.append(f"{service} was given {listed(wrong[0]['addresses'])}")
+        elif first is None and ended - start < nanoseconds(within):
+            open_ended.append(f"{service} was watched for {seconds(ended - start):.1f} s only")
+        elif first is None:
+            last = listed(states[-1]["addresses"]) or "no address"
+            problems.append(f"{service} had {last} after {seconds(ended - start):.1f} s")
+        else:
+            delays[service] = max(0.0, seconds(first["t"] - start))
+            if delays[service] > within:
+                problems.append(f"{service} got its addresses after {delays[service]:.2f} s")
+    wanted_text = "; ".join(f"{service}: {listed(each)}" for service, each in expected.items())
+    observed = f"{len(delays)} of {len(expected)} Services got exactly what is expected"
+    measurement = Measurement(
+        "time to address",
+        max(delays.values(), default=None),
+        "s",
+        len(delays),
+        "slowest Service, watch of the API",
+        bound=Limit(within, "<=", "within"),
+    )
+    return ruling(
+        problems,
+        "every Service has exactly its addresses",
+        measurement,
+        expected=f"{wanted_text}, within {within:g} s",
+        observed=observed,
+        short=listed(open_ended),
+    )
+
+
+def _exact_set(
+    histories: Mapping[str, Sequence[Ingress]], expected: list[str], *, since: int, ended: int, within: float
+) -> Judgement:
+    """All Services together have exactly these addresses in the end, and none ever had another."""
+    wanted = _canonical(expected)
+    seen = {each for states in histories.values() for state in states for each in _canonical(state["addresses"])}
+    last = {each for states in histories.values() for each in _canonical(states[-1]["addresses"])}
+    problems = [f"{each} was given" for each in sorted(seen - wanted)]
+    missing = [f"{each} was not given" for each in sorted(wanted - last)]
+    short = ""
+    if missing and ended - since < nanoseconds(within):
+        short = f"watched for {seconds(ended - since):.1f} s only, {within:g} s are needed"
+    else:
+        problems += missing
+    return ruling(
+        problems,
+        "exactly the expected addresses were given",
+        Measurement("addresses", len(last), "count", len(histories), bound=Limit(len(wanted), "==", "expected")),
+        expected=f"exactly {listed(expected)}",
+        observed=listed(sorted(last)) or "none",
+        short=short,
+    )
+
+
+@judge("in-sequence")
+def in_sequence(ingress: Evidence[Ingress], *, expected: list[str]) -> Judgement:
+    """Addresses are given in the predicted order: the lowest free one first.
+
+    Args:
+        ingress: the watch of Services that were created one at a time.
+        expected: the addresses in the order in which they are to be given.
+    """
+    given: list[str] = []
+    held: dict[str, set[str]] = {}
+    for state in rows(ingress, "ingress"):
+        now = set(state["addresses"]) if state["present"] else set()
+        given += [address for address in state["addresses"] if address not in held.get(state["service"], ())]
+        held[state["service"]] = now
+    problems = [
+        f"the {number}. address was {got or 'none'}, not {wanted}"
+        for number, (wanted, got) in enumerate(_paired(expected, given), start=1)
+        if wanted != got
+    ]
+    right = sum(wanted == got for wanted, got in zip(expected, given, strict=False))
+    measurement = Measurement("in order", right, "count", len(expected), bound=Limit(len(expected), "==", "expected"))
+    return ruling(
+        problems,
+        "the addresses came in order",
+        measurement,
+        expected=", ".join(expected),
+        observed=", ".join(given) or "none",
+    )
+
+
+@judge("reassigned")
+def reassigned(
+    ingress: Evidence[Ingress],
+    cause: Evidence[Fault] | None = None,
+    *,
+    holder: str,
+    waiter: str,
+    within: float = 30.0,
+    address: str | None = None,
+) -> Judgement:
+    """A Service that lets go of its address has none any more, and the one that waits for it gets it in time.
+
+    Args:
+        ingress: the watch of both Services.
+        cause: what made the holder let go; by default the moment at which it was seen without address counts.
+        holder: the Service that had the address.
+        waiter: the Service that is to get it.
+        within: how long it may take, s, from the cause.
+        address: the address; by default the one that the holder had.
+    """
+    histories = _histories(ingress, [holder, waiter])
+    ended = watched(ingress)[1]
+    had = next((state for state in histories[holder] if state["addresses"]), None)
+    if had is None:
+        raise Unclear(f"{holder} never had an address that it could let go of")
+    wanted = _canonical([address] if address else had["addresses"])
+    released = next((s for s in histories[holder] if s["t"] > had["t"] and not _holds(s, wanted)), None)
+    got = next((state for state in histories[waiter] if wanted <= _canonical(state["addresses"])), None)
+    start = effect(cause)["effective"] if cause else released["t"] if released else ended
+    problems = []
+    if got and got["t"] < start and (released is None or got["t"] < released["t"]):
+        problems.append(f"{waiter} had {listed(sorted(wanted))} while {holder} still held it")
+    if released is None:
+        problems.append(f"{holder} still has {listed(sorted(wanted))}")
+    elif seconds(released["t"] - start) > within:
+        problems.append(f"{holder} kept it for {seconds(released['t'] - start):.2f} s")
+    delay = max(0.0, seconds(got["t"] - start)) if got else None
+    span = seconds(ended - start)
+    short = ""
+    if delay is None and cause and span < within:
+        problems, short = [], f"watched for {span:.1f} s only, {within:g} s are needed"
+    elif delay is None and released and span < within:
+        short = f"watched for {span:.1f} s only, {within:g} s are needed"
+    elif delay is None:
+        problems.append(f"{waiter} did not get it within {span:.1f} s")
+    elif delay > within:
+        problems.append(f"{waiter} got it after {delay:.2f} s")
+    return ruling(
+        problems,
+        "the address went over in time",
+        Measurement("time to reassignment", delay, "s", 1, "watch of the API", bound=Limit(within, "<=", "within")),
+        expected=f"{waiter} has {listed(sorted(wanted))} within {within:g} s",
+        observed=f"after {delay:.2f} s" if delay is not None else f"{waiter} never had it",
+        short=short,
+    )
+
+
+@dataclass(frozen=True)
+class _Range:
+    version: int
+    first: int
+    last: int
+
+
+def _range(entry: str) -> _Range:
+    """A pool entry, CIDR or ``first-last``, as a range of numbers."""
+    try:
+        first, dash, last = (part.strip() for part in entry.partition("-"))
+        if dash:
+            return _Range(ip_address(first).version, int(ip_address(first)), int(ip_address(last)))
+        network = ip_network(first, strict=False)
+        return _Range(network.version, int(network.network_address), int(network.broadcast_address))
+    except ValueError as error:
+        raise BoundError(f"pool entry {entry!r} is neither CIDR nor first-last: {error}") from error
+
+
+def _inside(address: str, ranges: Iterable[_Range]) -> bool:
+    """Whether an address lies in a range; one that is no address lies in none."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    return any(each.version == ip.version and each.first <= int(ip) <= each.last for each in ranges)
+
+
+def _complete(state: Ingress, families: Sequence[str] | None) -> bool:
+    """Whether a state has an address, of every family that is wanted."""
+    have = {f"ipv{ip_address(each).version}" for each in state["addresses"] if _is_address(each)}
+    return set(families) <= have if families else bool(state["addresses"])
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _canonical(addresses: Iterable[str]) -> set[str]:
+    """Addresses in the one form in which they can be compared."""
+    return {str(ip_address(each)) if _is_address(each) else each for each in addresses}
+
+
+def _holds(state: Ingress, addresses: set[str]) -> bool:
+    return state["present"] and addresses <= _canonical(state["addresses"])
+
+
+def _histories(ingress: Evidence[Ingress], services: Sequence[str] | None) -> dict[str, list[Ingress]]:
+    """The states of each Service from its first appearance on."""
+    histories: dict[str, list[Ingress]] = {}
+    for state in rows(ingress, "ingress"):
+        if state["present"] or state["service"] in histories:
+            histories.setdefault(state["service"], []).append(state)
+    if services is None:
+        if not histories:
+            raise Unclear("no Service was seen")
+        return histories
+    if missing := [service for service in services if service not in histories]:
+        raise Unclear(f"the watch never showed {listed(missing)}")
+    return {service: histories[service] for service in services}
+
+
+def _paired(expected: Sequence[str], given: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Expected addresses with what was given in their place."""
+    for index, wanted in enumerate(expected):
+        yield wanted, given[index] if index < len(given) else ""

@@ -1,0 +1,385 @@
+"""The judge of failover gaps: for how long nobody forwarded, as an interval, from open-loop probes.
+
+A probe that was sent and not received is *lost*. An *outage* begins with a row of lost probes and ends with the
+first packet of a *sustained run*: a received probe after which, for ``run`` probes, no such row follows. So a lucky
+packet ends nothing. The true outage lies between
+
+    lower: from the first lost probe to the last lost one, and
+    upper: from the last probe received before to the first of the sustained run,
+
+by the times at which the probes were really sent: a late sender widens the interval and never shifts it.
+
+One lost probe is such a row, unless Kubernetes itself goes on losing a share of them. Under policy Cluster the
+endpoints of a dead node get their part of the flows until the node is NotReady, which is not the implementation's
+doing. Such a case says which share that is (``dead_share``) and sends from many source ports. Then only a row too
+long to be dead endpoints by chance is an outage: the time in which *nobody* forwarded. What is lost after the
+recovery is measured apart.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+from lbcert_reports import statistics
+from lbcert_reports.evidence import Answer, Evidence, Fault, Noise, Route, Stream
+from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Trials, judge, listed
+from lbcert_reports.judges.spans import effect, nanoseconds, seconds
+from lbcert_reports.statistics import Interval
+from lbcert_reports.verdicts import Verdict
+
+CHANCE = 0.001
+"""How improbable a row of losses has to be, anywhere in a run, before it is not put down to dead endpoints."""
+
+ANNOUNCEMENTS = ("garp-request", "garp-reply", "na-unsolicited")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one trial showed.
+
+    Attributes:
+        gap: the longest outage, s; its upper end is infinite if it had not ended with the stream.
+        recovery: from the fault's effect to the sustained run, s; None if there was no outage.
+        lost: probes lost after the fault.
+        lost_after: share of the probes lost after the first outage had ended.
+        late: 99th percentile of the probes' lateness, s.
+        detect: from the fault's effect to the first sign that the implementation acted, s, if evidence tells.
+        announce: from the fault's effect to the new owner's first unsolicited announcement, s, likewise.
+        void: why the trial does not count; empty if it does.
+    """
+
+    gap: Interval
+    recovery: Interval | None = None
+    lost: int = 0
+    lost_after: float = 0.0
+    late: float = 0.0
+    detect: float | None = None
+    announce: float | None = None
+    void: str = ""
+
+
+@judge("failover-gap")
+def failover_gap(
+    stream: Trials[Stream],
+    cause: Trials[Fault],
+    answers: Trials[Answer] | None = None,
+    routes: Trials[Route] | None = None,
+    noise: Trials[Noise] | None = None,
+    *,
+    limit: float,
+    run: int = 50,
+    dead_share: float = 0.0,
+    lost_after: float | None = None,
+    quantile: float | None = None,
+    confidence: float = statistics.CONFIDENCE,
+    resolution: float | None = None,
+    void: float = 0.2,
+    foreign_cpu: float = 0.5,
+) -> Judgement:
+    """After a fault nobody forwards for no longer than the limit, and then forwarding stays.
+
+    Args:
+        stream: the probes of each trial.
+        cause: the fault of each trial; probes due after it was healed do not count.
+        answers: frames heard during each trial: tell detection and announcement apart.
+        routes: route changes during each trial: tell detection.
+        noise: what the machine did besides during each trial.
+        limit: longest outage, s.
+        run: how many probes make a sustained run.
+        dead_share: share of the probes that Kubernetes itself may lose after the recovery, below 1.
+        lost_after: highest share that may be lost after the first outage; by default 0.01, or any if dead_share is
+            set.
+        quantile: the quantile of the outage that is held against the limit; by default every trial has to meet it,
+            which bounds the quantile that the number of trials supports.
+        confidence: confidence of that bound.
+        resolution: what has to be told apart, s; by default a twentieth of the limit, at least two periods. Probes
+            later than half of it void a trial.
+        void: highest share of the trials that may be void.
+        foreign_cpu: highest share of the processors that other programs may use during a trial.
+    """
+    if missing := stream.keys() - cause.keys():
+        return Judgement(Verdict.INCONCLUSIVE, f"there is no fault for trial {listed(sorted(missing))}")
+    trials: dict[str, Trial] = {}
+    for name, probes in stream.items():
+        precision = resolution or max(limit / 20, 2 * seconds(probes.meta["period"]))
+        fault = effect(cause[name])
+        trial = _gap(probes, fault, run=run, dead_share=dead_share, limit=limit, precision=precision)
+        detect, announce = _signs((answers or {}).get(name), (routes or {}).get(name), fault)
+        reason = trial.void or _noisy((noise or {}).get(name), probes, precision, foreign_cpu)
+        trials[name] = Trial(**{**vars(trial), "detect": detect, "announce": announce, "void": reason})
+    counted = {name: trial for name, trial in trials.items() if not trial.void}
+    voided = {name: trial.void for name, trial in trials.items() if trial.void}
+    allowed = lost_after if lost_after is not None else (1.0 if dead_share else 0.01)
+    claim, bound = _bound([trial.gap for trial in counted.values()], quantile, confidence)
+    verdict, reason = _verdict(counted, bound, limit, allowed, claim)
+    if verdict is not Verdict.FAIL and len(voided) > void * len(trials):
+        void_text = "; ".join(f"trial {name or 1}: {why}" for name, why in voided.items())
+        verdict, reason = Verdict.INCONCLUSIVE, f"{len(voided)} of {len(trials)} trials are void: {void_text}"
+    return Judgement(
+        verdict,
+        reason,
+        f"nobody forwards for at most {limit:g} s after the fault",
+        _observed(counted, voided),
+        (
+            Measurement(
+                "failover gap",
+                _finite(bound.upper) if bound else None,
+                "s",
+                len(counted),
+                claim,
+                interval=_pair(bound),
+                resolution=max((seconds(probes.meta["period"]) for probes in stream.values()), default=None),
+                bound=Limit(limit, "<=", "limit"),
+                samples=tuple(_pair(trial.gap) or (trial.gap.lower, None) for trial in counted.values()),
+            ),
+            *_details(counted, voided, allowed, len(trials), void),
+        ),
+    )
+
+
+def _gap(
+    probes: Evidence[Stream], fault: Fault, *, run: int, dead_share: float, limit: float, precision: float
+) -> Trial:
+    """Measure one trial."""
+    period = probes.meta["period"]
+    healed = fault["healed"]
+    rows = [row for row in sorted(probes.rows, key=lambda row: row["sent"]) if healed is None or row["due"] < healed]
+    # A probe on its way when the fault begins may already be hit by it.
+    start = next((i for i, row in enumerate(rows) if row["sent"] >= fault["began"] - 2 * period), len(rows))
+    before, lost = rows[max(0, start - run) : start], [row["received"] is None for row in rows]
+    late = sorted(row["sent"] - row["due"] for row in rows)
+    late_p99 = seconds(late[math.ceil(0.99 * len(late)) - 1]) if late else 0.0
+    void = _unusable(probes, before, run, late_p99, precision)
+    if start == len(rows):
+        return Trial(Interval(0.0, math.inf), late=late_p99, void=void or "no probe was sent after the fault")
+    chance = math.ceil(math.log(CHANCE / run) / math.log(dead_share)) if dead_share else 0
+    sent = [row["sent"] for row in rows]
+    outages = _outages(lost, start, run, chance)
+    if not outages:
+        span = seconds(sent[-1] - fault["effective"])
+        if span < limit:
+            void = void or f"the stream ended {span:.2f} s after the fault, {limit:g} s are needed"
+        got = [
+            time for time, gone in zip(sent[max(0, start - 1) :], lost[max(0, start - 1) :], strict=True) if not gone
+        ]
+        longest = max((later - earlier for earlier, later in pairwise(got)), default=0)
+        return Trial(
+            Interval(0.0, seconds(longest)), None, sum(lost[start:]), _share(lost[start:]), late_p99, void=void
+        )
+    gaps = [_interval(sent, lost, outage, chance) for outage in outages]
+    first, end = outages[0]
+    missed = [i for i in range(first, end if end is not None else len(lost)) if lost[i]]
+    recovered = seconds(sent[end] - fault["began"]) if end is not None else math.inf
+    return Trial(
+        gap=Interval(max(gap.lower for gap in gaps), max(gap.upper for gap in gaps)),
+        recovery=Interval(max(0.0, seconds(sent[missed[-1]] - fault["effective"])), recovered),
+        lost=sum(lost[start:]),
+        lost_after=_share(lost[end:]) if end is not None else 0.0,
+        late=late_p99,
+        void=void,
+    )
+
+
+def _outages(lost: Sequence[bool], start: int, run: int, chance: int) -> list[tuple[int, int | None]]:
+    """First lost probe and first probe of the sustained run of each outage; None for one that does not end."""
+    # The rows of losses that are too long for chance, as [first, past the last).
+    rows, index = [], 0
+    for gone, group in groupby(lost):
+        length = len(list(group))
+        if gone and length > chance and index + length > start:
+            rows.append((max(index, start), index + length))
+        index += length
+    outages: list[tuple[int, int | None]] = []
+    for first, past in rows:
+        if outages and first - (outages[-1][1] or first) < run:
+            # What came between was no sustained run.
+            outages[-1] = (outages[-1][0], past)
+        else:
+            outages.append((first, past))
+    if outages and len(lost) - (outages[-1][1] or 0) < run:
+        first, _ = outages.pop()
+        # The end of the stream is too near to tell. A row that begins there is left alone for the same reason.
+        if len(lost) - first >= run or not outages:
+            outages.append((first, None))
+    return outages
+
+
+def _interval(sent: Sequence[int], lost: Sequence[bool], outage: tuple[int, int | None], chance: int) -> Interval:
+    """The interval in which the length of an outage lies, s."""
+    first, end = outage
+    missed = [i for i in range(first, end if end is not None else len(lost)) if lost[i]]
+    # The last ones may have been lost to dead endpoints when forwarding was back already.
+    last = missed[max(0, len(missed) - 1 - chance)]
+    lower = seconds(sent[last] - sent[first])
+    return Interval(lower, seconds(sent[end] - sent[max(0, first - 1)]) if end is not None else math.inf)
+
+
+def _unusable(probes: Evidence[Stream], before: Sequence[Stream], run: int, late: float, precision: float) -> str:
+    """Why a trial cannot be measured; empty if it can."""
+    if drops := probes.meta["kernel_drops"]:
+        return f"the kernel dropped {drops} packets of the capture"
+    if len(before) < run:
+        return f"only {len(before)} probes were sent before the fault, {run} are needed"
+    if gone := sum(row["received"] is None for row in before):
+        return f"{gone} of the last {len(before)} probes before the fault were lost already"
+    if late > precision / 2:
+        return f"1 % of the probes were sent more than {late:.4f} s late, {precision / 2:g} s are tolerable"
+    return ""
+
+
+def _noisy(noise: Evidence[Noise] | None, probes: Evidence[Stream], precision: float, foreign_cpu: float) -> str:
+    """Why the machine was too busy for a trial; empty if it was not."""
+    if noise is None or not probes.rows:
+        return ""
+    began, ended = probes.rows[0]["sent"], probes.rows[-1]["sent"]
+    spans = [row for row in noise.rows if row["until"] >= began and row["t"] <= ended]
+    busiest = max((row["foreign_cpu"] for row in spans), default=0.0)
+    delay = max((row["run_queue_delay"] for row in spans), default=0)
+    if busiest > foreign_cpu:
+        return f"other programs used {busiest:.0%} of the processors, {foreign_cpu:.0%} are tolerable"
+    if delay > nanoseconds(precision / 2):
+        return f"the probe waited {seconds(delay):.4f} s for a processor, {precision / 2:g} s are tolerable"
+    return ""
+
+
+def _signs(
+    answers: Evidence[Answer] | None, routes: Evidence[Route] | None, fault: Fault
+) -> tuple[float | None, float | None]:
+    """When the implementation was first seen to act, and to announce, from the fault's effect on, s."""
+    frames = [frame for frame in answers.rows if frame["form"] != "asked"] if answers else []
+    old = {frame["mac"] for frame in frames if frame["t"] < fault["began"]}
+    new = [frame for frame in frames if frame["t"] >= fault["effective"] and frame["mac"] not in old]
+    acted = [frame["t"] for frame in new]
+    acted += [route["t"] for route in (routes.rows if routes else ()) if route["t"] >= fault["effective"]]
+    announced = [frame["t"] for frame in new if frame["form"] in ANNOUNCEMENTS]
+    detect, announce = (seconds(min(times) - fault["effective"]) if times else None for times in (acted, announced))
+    return detect, announce
+
+
+def _bound(gaps: Sequence[Interval], quantile: float | None, confidence: float) -> tuple[str, Interval | None]:
+    """What is held against the limit, and in words."""
+    n = len(gaps)
+    if not gaps:
+        return "no trial counts", None
+    if quantile is None:
+        supported = statistics.supported_quantile(n, confidence)
+        claim = f"worst of {n} trials, an upper bound of p{100 * supported:.0f} at {confidence:.0%} confidence"
+        return claim, Interval(max(gap.lower for gap in gaps), max(gap.upper for gap in gaps))
+    upper = statistics.quantile_upper_bound([gap.upper for gap in gaps], quantile, confidence)
+    lower = statistics.quantile_lower_bound([gap.lower for gap in gaps], quantile, confidence)
+    claim = f"p{100 * quantile:g} from {n} trials at {confidence:.0%} confidence"
+    return claim, Interval(lower if lower is not None else 0.0, upper if upper is not None else math.inf)
+
+
+def _verdict(
+    counted: Mapping[str, Trial], bound: Interval | None, limit: float, allowed: float, claim: str
+) -> tuple[Verdict, str]:
+    if bound is None:
+        return Verdict.INCONCLUSIVE, claim
+    if bound.lower > limit:
+        return Verdict.FAIL, f"nobody forwarded for at least {bound.lower:.3f} s, {limit:g} s are allowed ({claim})"
+    leaky = {name: trial.lost_after for name, trial in counted.items() if trial.lost_after > allowed}
+    if leaky:
+        worst = max(leaky, key=leaky.__getitem__)
+        return (
+            Verdict.FAIL,
+            f"after the recovery {leaky[worst]:.1%} of the probes were lost in trial {worst or 1}, "
+            f"{allowed:.1%} are allowed",
+        )
+    if bound.upper <= limit:
+        return Verdict.PASS, f"nobody forwarded for at most {bound.upper:.3f} s, {limit:g} s are allowed ({claim})"
+    if math.isinf(bound.upper) and all(math.isfinite(trial.gap.upper) for trial in counted.values()):
+        return Verdict.INCONCLUSIVE, f"too few trials: {claim} has no upper bound"
+    return (
+        Verdict.INCONCLUSIVE,
+        f"the limit of {limit:g} s lies within what was measured: {_text(bound)} ({claim})",
+    )
+
+
+def _details(
+    counted: Mapping[str, Trial], voided: Mapping[str, str], allowed: float, n: int, void: float
+) -> list[Measurement]:
+    """The numbers beside the gap itself."""
+    trials = list(counted.values())
+    middles = [(trial.gap.lower + trial.gap.upper) / 2 for trial in trials]
+    median = statistics.median_interval(middles)
+    recoveries = [trial.recovery for trial in trials if trial.recovery is not None]
+    details = [
+        Measurement(
+            "median gap",
+            _finite(_median(middles)),
+            "s",
+            len(middles),
+            "middles of the intervals" + (", 95 % confidence interval" if median else ", too few for an interval"),
+            interval=_pair(median),
+        ),
+        Measurement(
+            "first good packet",
+            _finite(_median([(each.lower + each.upper) / 2 for each in recoveries])),
+            "s",
+            len(recoveries),
+            "from the fault's effect to the sustained run, median",
+            samples=tuple(_pair(each) for each in recoveries),
+        ),
+        Measurement("probes lost", sum(trial.lost for trial in trials), "count", len(trials), "all trials together"),
+        Measurement(
+            "lost after recovery",
+            max((trial.lost_after for trial in trials), default=None),
+            "share",
+            len(trials),
+            "worst trial",
+            bound=Limit(allowed, "<=", "lost_after"),
+            samples=tuple(trial.lost_after for trial in trials),
+        ),
+        Measurement(
+            "lateness", max((trial.late for trial in trials), default=None), "s", len(trials), "p99, worst trial"
+        ),
+        Measurement(
+            "void trials",
+            len(voided) / n if n else None,
+            "share",
+            n,
+            "; ".join(f"trial {name or 1}: {why}" for name, why in voided.items()),
+            bound=Limit(void, "<=", "void"),
+        ),
+    ]
+    for name, values in (
+        ("detection", [trial.detect for trial in trials if trial.detect is not None]),
+        ("announcement", [trial.announce for trial in trials if trial.announce is not None]),
+    ):
+        if values:
+            method = "from the fault's effect, median"
+            details.append(Measurement(name, _median(values), "s", len(values), method, samples=tuple(values)))
+    return details
+
+
+def _observed(counted: Mapping[str, Trial], voided: Mapping[str, str]) -> str:
+    text = "; ".join(_text(trial.gap) for trial in counted.values()) or "nothing"
+    return text + (f" ({len(voided)} trials void)" if voided else "")
+
+
+def _share(lost: Sequence[bool]) -> float:
+    return sum(lost) / len(lost) if lost else 0.0
+
+
+def _median(values: Sequence[float]) -> float | None:
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    if not ordered:
+        return None
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or math.isinf(value) else value
+
+
+def _pair(interval: Interval | None) -> tuple[float, float] | None:
+    return None if interval is None or math.isinf(interval.upper) else (interval.lower, interval.upper)
+
+
+def _text(interval: Interval) -> str:
+    if math.isinf(interval.upper):
+        return f"more than {interval.lower:.3f} s"
+    return f"{interval.lower:.3f} to {interval.upper:.3f} s"

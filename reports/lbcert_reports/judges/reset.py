@@ -1,0 +1,1 @@
+"""Judges of connections under change: which live, which die, how, and who ended them."""
