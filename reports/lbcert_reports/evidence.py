@@ -56,6 +56,7 @@ class Stream(TypedDict):
     seq: int
     due: int
     sent: int
+    """when it really left, or was handed to the kernel if it never did"""
     received: int | None
     endpoint: str | None
     flow: NotRequired[int]
@@ -227,6 +228,8 @@ class Meta(TypedDict, total=False):
     protocol: str
     kernel_drops: int
     """packets that the kernel dropped from the capture: more than 0 voids a trial"""
+    lateness: dict[str, int]
+    """how much later than due probes were handed to the kernel, ns, by quantile: ``p99``, ..."""
     router: str
 
 

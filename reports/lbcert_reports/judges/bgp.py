@@ -1,11 +1,191 @@
 """Judges of BGP announcement: sessions and routes as the routers have them."""
 
-from collections.abc import Sequence
-from ipaddress import ip_address
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address, ip_network
+from itertools import pairwise, takewhile
+from typing import Any
 
-from lbcert_reports.evidence import Evidence, Fault, Route
-from lbcert_reports.judges.registry import Judgement, Limit, Measurement, judge, listed, ruling
-from lbcert_reports.judges.spans import effect, seconds, watched
+from lbcert_reports.evidence import BgpPath, Evidence, Fault, Route, Session
+from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
+from lbcert_reports.judges.spans import effect, rows, seconds, watched
+
+ESTABLISHED = "Established"
+
+
+@judge("sessions-established")
+def sessions_established(
+    sessions: Evidence[Session],
+    cause: Evidence[Fault] | None = None,
+    *,
+    peers: dict[str, list[str]],
+    within: float,
+    others: bool = False,
+) -> Judgement:
+    """Each router has a session with every expected peer in time, keeps it, and has none with anybody else.
+
+    Args:
+        sessions: observed states of the sessions.
+        cause: what made them come up; by default the begin of the watch counts.
+        peers: for each router the addresses of its peers.
+        within: how long it may take, s.
+        others: whether further sessions are allowed.
+    """
+    began, ended = watched(sessions)
+    start = effect(cause)["effective"] if cause else began
+    span = seconds(ended - start)
+    problems, delays = [], []
+    wanted = {(router, _ip(peer)) for router, addresses in peers.items() for peer in addresses}
+    states = _states(sessions)
+    for router, peer in sorted(wanted):
+        seen = states.get((router, peer), [])
+        # What the session was when it all began counts too: it may have been up all the while.
+        later = [*[state for state in seen if state["t"] < start][-1:], *(s for s in seen if s["t"] >= start)]
+        up = list(takewhile(lambda state: state["state"] == ESTABLISHED, reversed(later)))
+        if up:
+            delays.append(max(0.0, seconds(up[-1]["t"] - start)))
+            if delays[-1] > within:
+                problems.append(f"{router}'s session with {peer} was up to stay only after {delays[-1]:.2f} s")
+        elif span >= within:
+            last = later[-1]["state"] if later else "never seen"
+            problems.append(f"{router}'s session with {peer} was {last} after {span:.1f} s")
+    if not others:
+        strange = {key for key, each in states.items() if any(s["state"] == ESTABLISHED for s in each)} - wanted
+        problems += [f"{router} has a session with {peer} that nobody expects" for router, peer in sorted(strange)]
+    return ruling(
+        problems,
+        "every expected session came up, and no other",
+        Measurement(
+            "time to session",
+            max(delays, default=None),
+            "s",
+            len(delays),
+            "slowest session",
+            bound=Limit(within, "<=", "within"),
+            samples=tuple(delays),
+        ),
+        expected=f"{len(wanted)} sessions within {within:g} s",
+        observed=f"{len(delays)} of {len(wanted)} sessions"
+        + (f", the last after {max(delays):.2f} s" if delays else ""),
+        short=f"watched for {span:.1f} s only, {within:g} s are needed" if len(delays) < len(wanted) else "",
+    )
+
+
+@judge("session-stays-down")
+def session_stays_down(sessions: Evidence[Session], *, peers: dict[str, list[str]], hold: float) -> Judgement:
+    """Sessions that must not come up do not, for as long as they are watched.
+
+    Args:
+        sessions: observed states of the sessions.
+        peers: for each router the addresses of the peers with which it must have none.
+        hold: how long they must have been watched, s.
+    """
+    began, ended = watched(sessions)
+    states = _states(sessions)
+    problems, unseen = [], []
+    for router, peer in sorted((router, _ip(peer)) for router, each in peers.items() for peer in each):
+        seen = states.get((router, peer), [])
+        if not seen:
+            unseen.append(f"{router} with {peer}")
+        if up := [state for state in seen if state["state"] == ESTABLISHED or state["established"] > 0]:
+            problems.append(f"{router}'s session with {peer} was up at {seconds(up[0]['t'] - began):.2f} s")
+    span = seconds(ended - began)
+    short = f"watched for {span:.1f} s only, {hold:g} s are needed" if span < hold else ""
+    return ruling(
+        problems,
+        "no session came up",
+        Measurement("watched", span, "s", len(states), bound=Limit(hold, ">=", "hold")),
+        expected=f"no session for {hold:g} s",
+        observed=f"{len(problems)} sessions came up in {span:.1f} s",
+        short=f"the router knows no such peer: {listed(unseen)}" if unseen else short,
+    )
+
+
+@judge("sessions-never-reset")
+def sessions_never_reset(sessions: Evidence[Session], *, peers: dict[str, list[str]], hold: float) -> Judgement:
+    """Sessions that are up stay up: never another state, never a new one in place of the old.
+
+    Args:
+        sessions: observed states of the sessions, over everything that was done to disturb them.
+        peers: for each router the addresses of its peers.
+        hold: how long they must have been watched, s.
+    """
+    began, ended = watched(sessions)
+    states = _states(sessions)
+    problems, resets, short = [], 0, ""
+    for router, peer in sorted((router, _ip(peer)) for router, each in peers.items() for peer in each):
+        seen = states.get((router, peer), [])
+        if not seen or seen[0]["state"] != ESTABLISHED:
+            short = f"{router}'s session with {peer} was not up at the begin"
+            continue
+        breaks = [
+            later
+            for earlier, later in pairwise(seen)
+            if later["dropped"] > earlier["dropped"]
+            or later["established"] > earlier["established"]
+            or (later["state"] != ESTABLISHED and earlier["state"] == ESTABLISHED)
+        ]
+        drops = max(seen[-1]["dropped"] - seen[0]["dropped"], int(bool(breaks)))
+        resets += drops
+        if breaks:
+            at = seconds(breaks[0]["t"] - began)
+            problems.append(f"{router}'s session with {peer} was reset {drops} times, first seen at {at:.2f} s")
+    span = seconds(ended - began)
+    if span < hold:
+        short = short or f"watched for {span:.1f} s only, {hold:g} s are needed"
+    return ruling(
+        problems,
+        "no session was reset",
+        Measurement("resets", resets, "count", len(states), "counters of the router", bound=Limit(0, "<=", "hold")),
+        expected=f"0 resets in {hold:g} s",
+        observed=f"{resets} resets in {span:.1f} s",
+        short=short,
+    )
+
+
+@judge("timers-negotiated")
+def timers_negotiated(
+    sessions: Evidence[Session], *, peers: dict[str, list[str]], hold: int, keepalive: float | None = None
+) -> Judgement:
+    """A session uses the smaller hold time of both sides, and keepalives at most a third of it apart.
+
+    RFC 4271, sections 4.2 and 4.4.
+
+    Args:
+        sessions: observed states of the sessions.
+        peers: for each router the addresses of its peers.
+        hold: the hold time that is to be negotiated, s.
+        keepalive: longest interval between keepalives, s; by default a third of the hold time.
+    """
+    longest = keepalive if keepalive is not None else hold / 3
+    states = _states(sessions)
+    problems, holds, intervals = [], [], []
+    for router, peer in sorted((router, _ip(peer)) for router, each in peers.items() for peer in each):
+        up = [state for state in states.get((router, peer), ()) if state["state"] == ESTABLISHED]
+        if not up or "hold" not in up[-1]:
+            raise Unclear(f"{router} showed no established session with {peer} and its timers")
+        holds.append(up[-1]["hold"])
+        if holds[-1] != hold:
+            problems.append(f"{router} and {peer} negotiated the hold time {holds[-1]} s")
+        if "keepalive" in up[-1]:
+            intervals.append(up[-1]["keepalive"])
+            if intervals[-1] > longest:
+                problems.append(f"{router} and {peer} use a keepalive interval of {intervals[-1]} s")
+    worst = max(holds, key=lambda each: abs(each - hold))
+    return ruling(
+        problems,
+        "the sessions use the negotiated timers",
+        Measurement("hold time", worst, "s", len(holds), "worst session", bound=Limit(hold, "==", "hold")),
+        Measurement(
+            "keepalive interval",
+            max(intervals, default=None),
+            "s",
+            len(intervals),
+            "longest",
+            bound=Limit(longest, "<=", "keepalive"),
+        ),
+        expected=f"hold time {hold} s, keepalives at most {longest:g} s apart",
+        observed=f"hold times {listed(sorted(set(holds)))} s, keepalive intervals {listed(sorted(set(intervals)))} s",
+    )
 
 
 @judge("route-next-hops")
@@ -26,27 +206,156 @@ def route_next_hops(
         within: how long it may take, s.
         hold: how long the routes must be seen to stay so, s.
     """
-    began, ended = watched(routes)
-    start = effect(cause)["effective"] if cause else began
-    problems, delays, spans = [], [], []
+    return _routes(routes, cause, expected, within, hold)
+
+
+@judge("route-withdrawn")
+def route_withdrawn(
+    routes: Evidence[Route],
+    cause: Evidence[Fault],
+    *,
+    prefixes: list[str],
+    within: float,
+    hold: float = 0.0,
+) -> Judgement:
+    """Prefixes that were there are gone in time after a cause, and stay away.
+
+    Args:
+        routes: every change of the router's routes.
+        cause: what made them go.
+        prefixes: the prefixes.
+        within: how long it may take, s.
+        hold: how long they must be seen to stay away, s.
+    """
+    for prefix in prefixes:
+        if not _at(routes, prefix, effect(cause)["began"]):
+            raise Unclear(f"{prefix} was not there before {effect(cause)['fault']}, so nothing could be withdrawn")
+    return _routes(routes, cause, {prefix: [] for prefix in prefixes}, within, hold)
+
+
+@judge("prefix-restored")
+def prefix_restored(
+    routes: Evidence[Route],
+    cause: Evidence[Fault],
+    *,
+    expected: dict[str, list[str]],
+    within: float,
+    hold: float = 0.0,
+) -> Judgement:
+    """Prefixes that a fault took away come back in time with all their next hops, and stay.
+
+    Args:
+        routes: every change of the router's routes.
+        cause: the fault.
+        expected: for each prefix its next hops.
+        within: how long it may take, s.
+        hold: how long the routes must be seen to stay so, s.
+    """
+    fault = effect(cause)
     for prefix, next_hops in expected.items():
-        changes = [each for each in routes.rows if each["prefix"] == prefix]
-        before = [each for each in changes if each["t"] <= start]
-        states = [(start, before[-1]["next_hops"] if before else [])]
-        states += [(each["t"], each["next_hops"]) for each in changes if each["t"] > start]
-        settled = next((t for t, hops in reversed(_settled(states, next_hops))), None)
-        if settled is None:
-            if seconds(ended - start) >= within:
-                problems.append(f"{prefix} had {_hops(states[-1][1])} after {seconds(ended - start):.2f} s")
-            spans.append(seconds(ended - start) - within)
-            continue
-        delays.append(seconds(settled - start))
-        spans.append(seconds(ended - settled) - hold)
-        if delays[-1] > within:
-            problems.append(f"{prefix} had {_hops(next_hops)} to stay only after {delays[-1]:.2f} s")
+        after = [each["next_hops"] for each in routes.rows if each["t"] >= fault["began"] and _is(each, prefix)]
+        if not any(_ips(next_hops) - _ips(each) for each in after):
+            raise Unclear(f"{fault['fault']} took no next hop of {prefix} away, so nothing could come back")
+    return _routes(routes, cause, expected, within, hold)
+
+
+@judge("never-routed")
+def never_routed(routes: Evidence[Route], *, prefixes: list[str], hold: float) -> Judgement:
+    """Prefixes that must not be announced have no route in the router, for as long as it is watched.
+
+    Args:
+        routes: every change of the router's routes; the header has to say when the watch began and ended.
+        prefixes: the prefixes.
+        hold: how long the router must have been watched, s.
+    """
+    began, ended = watched(routes)
+    span = seconds(ended - began)
+    seen = [each for each in routes.rows if each["next_hops"] and any(_is(each, prefix) for prefix in prefixes)]
+    return ruling(
+        [f"{each['prefix']} had {_hops(each['next_hops'])} at {seconds(each['t'] - began):.2f} s" for each in seen],
+        "there was no route",
+        Measurement("watched", span, "s", len(prefixes), bound=Limit(hold, ">=", "hold")),
+        expected=f"no route to {listed(prefixes)} for {hold:g} s",
+        observed=f"{len(seen)} routes in {span:.1f} s",
+        short=f"watched for {span:.1f} s only, {hold:g} s are needed" if span < hold else "",
+    )
+
+
+@judge("path-attributes")
+def path_attributes(
+    paths: Evidence[BgpPath], *, prefixes: list[str], expected: dict[str, Any], count: int = 1
+) -> Judgement:
+    """The paths to a prefix carry the expected attributes.
+
+    Args:
+        paths: the paths in the routers' BGP tables.
+        prefixes: the prefixes whose paths are judged.
+        expected: for each attribute its value: ``as_path``, ``origin``, ``local_pref``, ``med``, ``communities``,
+            ``next_hop``; null for one that must be absent.
+        count: how many paths there must be to each prefix at least.
+    """
+    problems = []
+    fewest, seen = count, []
+    for prefix in prefixes:
+        found = [path for path in paths.rows if _is(path, prefix)]
+        fewest = min(fewest, len(found))
+        for path in found:
+            for attribute, wanted in expected.items():
+                got = _attribute(path, attribute)
+                seen.append(f"{attribute} {got}")
+                if got != (sorted(wanted) if attribute == "communities" and wanted else wanted):
+                    problems.append(f"{path['router']} has {prefix} with {attribute} {_word(got)}")
     return ruling(
         problems,
-        "every prefix had its next hops in time and kept them",
+        "every path carries the expected attributes",
+        Measurement("paths with other attributes", len(problems), "count", len(seen), bound=Limit(0, "<=", "expected")),
+        expected=listed(f"{attribute} {_word(wanted)}" for attribute, wanted in expected.items()),
+        observed=listed(sorted(set(seen))) or "no path",
+        short=f"{fewest} paths, {count} are needed" if fewest < count else "",
+    )
+
+
+def _attribute(path: BgpPath, attribute: str) -> Any:
+    values: Mapping[str, Any] = path
+    if attribute not in values:
+        raise Unclear(f"paths have no attribute {attribute!r}")
+    value = values[attribute]
+    return sorted(value) if attribute == "communities" else value
+
+
+def _word(value: object) -> str:
+    return "absent" if value is None else str(value)
+
+
+def _routes(
+    routes: Evidence[Route],
+    cause: Evidence[Fault] | None,
+    expected: Mapping[str, Sequence[str]],
+    within: float,
+    hold: float,
+) -> Judgement:
+    """Judge when each prefix has its next hops to stay."""
+    began, ended = watched(routes)
+    start = effect(cause)["effective"] if cause else began
+    span = seconds(ended - start)
+    problems, delays, short = [], [], ""
+    for prefix, next_hops in expected.items():
+        states = [(start, _at(routes, prefix, start))]
+        states += [(each["t"], each["next_hops"]) for each in routes.rows if each["t"] > start and _is(each, prefix)]
+        settled = _settled(states, next_hops)
+        if settled is None:
+            if span >= within:
+                problems.append(f"{prefix} had {_hops(states[-1][1])} after {span:.2f} s")
+            short = f"watched for {span:.2f} s only, {within:g} s are needed"
+            continue
+        delays.append(seconds(settled - start))
+        if delays[-1] > within:
+            problems.append(f"{prefix} had {_hops(next_hops)} to stay only after {delays[-1]:.2f} s")
+        if (stayed := span - delays[-1]) < hold:
+            short = short or f"{prefix} was seen to stay so for {stayed:.2f} s only, {hold:g} s are needed"
+    return ruling(
+        problems,
+        "every prefix had the expected next hops in time and kept them",
         Measurement(
             "time to routes",
             max(delays, default=None),
@@ -56,33 +365,51 @@ def route_next_hops(
             bound=Limit(within, "<=", "within"),
             samples=tuple(delays),
         ),
-        expected=f"{_routes(expected)} within {within:g} s" + (f", for {hold:g} s" if hold else ""),
-        observed=_routes({prefix: _last(routes, prefix) for prefix in expected}),
-        short="the routes were not watched for long enough" if min(spans, default=-1.0) < 0 else "",
+        expected=f"{_table(expected)} within {within:g} s" + (f", for {hold:g} s" if hold else ""),
+        observed=_table({prefix: _at(routes, prefix, ended) for prefix in expected})
+        + (f", the last after {max(delays):.3f} s" if delays else ""),
+        short=short,
     )
 
 
-def _settled(states: Sequence[tuple[int, list[str]]], wanted: list[str]) -> list[tuple[int, list[str]]]:
-    """The states at the end that are all as wanted, last first; empty if the last is not."""
-    settled = []
-    for state in reversed(states):
-        if _canonical(state[1]) != _canonical(wanted):
-            break
-        settled.append(state)
-    return settled
+def _settled(states: Sequence[tuple[int, Sequence[str]]], wanted: Sequence[str]) -> int | None:
+    """Since when (ns) the next hops have been as wanted until the end; None if they are not in the end."""
+    same = list(takewhile(lambda state: _ips(state[1]) == _ips(wanted), reversed(states)))
+    return same[-1][0] if same else None
 
 
-def _canonical(next_hops: list[str]) -> set[str]:
-    return {str(ip_address(each)) for each in next_hops}
+def _states(sessions: Evidence[Session]) -> dict[tuple[str, str], list[Session]]:
+    """The states of each session, by router and peer, in order of time."""
+    states: dict[tuple[str, str], list[Session]] = {}
+    for state in sorted(rows(sessions, "sessions"), key=lambda state: state["t"]):
+        states.setdefault((state["router"], _ip(state["peer"])), []).append(state)
+    return states
 
 
-def _last(routes: Evidence[Route], prefix: str) -> list[str]:
-    return next((each["next_hops"] for each in reversed(routes.rows) if each["prefix"] == prefix), [])
+def _at(routes: Evidence[Route], prefix: str, t: int) -> list[str]:
+    """The next hops that a prefix had at a time; none if no route was seen until then."""
+    return next((each["next_hops"] for each in reversed(routes.rows) if each["t"] <= t and _is(each, prefix)), [])
 
 
-def _hops(next_hops: list[str]) -> str:
+def _is(row: Route | BgpPath, prefix: str) -> bool:
+    return ip_network(row["prefix"], strict=False) == ip_network(prefix, strict=False)
+
+
+def _ip(text: str) -> str:
+    """A peer's address in canonical form; an unnumbered peer's name as it is."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return text
+
+
+def _ips(next_hops: Sequence[str]) -> set[str]:
+    return {_ip(each) for each in next_hops}
+
+
+def _hops(next_hops: Sequence[str]) -> str:
     return f"next hops {listed(sorted(next_hops))}" if next_hops else "no route"
 
 
-def _routes(routes: dict[str, list[str]]) -> str:
+def _table(routes: Mapping[str, Sequence[str]]) -> str:
     return "; ".join(f"{prefix}: {_hops(next_hops)}" for prefix, next_hops in routes.items())

@@ -1,8 +1,21 @@
-"""Judges of layer 2 announcement: who answers ARP and NDP for an address, when, and how."""
+"""Judges of layer 2 announcement: who answers ARP and NDP for an address, when, and how.
 
-from lbcert_reports.evidence import Answer, Evidence
+A node is told by hardware addresses: by the one that the message claims, and by the one that sent the frame
+(``flags["frame_source"]``) where the evidence has it.
+"""
+
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
+from itertools import groupby, pairwise
+from typing import Any, Final
+
+from lbcert_reports import statistics
+from lbcert_reports.evidence import Answer, Evidence, Fault
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
-from lbcert_reports.judges.spans import nanoseconds, rows
+from lbcert_reports.judges.spans import effect, nanoseconds, rows, seconds, watched
+
+REPLIES: Final = ("arp-reply", "na-solicited")
+ANNOUNCEMENTS: Final = ("garp-request", "garp-reply", "na-unsolicited")
 
 
 @judge("one-announcer")
@@ -25,15 +38,12 @@ def one_announcer(
         answered: least share of the questions that must be answered.
         asks: how many questions per address it takes for a verdict.
     """
-    problems: list[str] = []
-    shares: list[float] = []
+    problems, shares, texts = [], [], []
     fewest = asks
     for address, frames in _by_address(answers, addresses).items():
-        heard = [frame for frame in frames if frame["form"] != "asked"]
-        strangers = sorted({frame["mac"] for frame in heard} - nodes.keys())
-        if strangers:
-            problems.append(f"{address} was answered by {listed(strangers)}, which no node has")
-        owners = sorted({nodes[frame["mac"]] for frame in heard if frame["mac"] in nodes})
+        problems += _strangers(address, frames, nodes)
+        owners = sorted({owner for frame in _heard(frames) for owner in _owners(frame, nodes)})
+        texts.append(f"{address}: {len(_heard(frames))} answers from {listed(owners) or 'nobody'}")
         if len(owners) > 1:
             problems.append(f"{address} was answered by {listed(owners)}")
         delays = _delays(frames)
@@ -54,12 +64,359 @@ def one_announcer(
             bound=Limit(answered, ">=", "answered"),
         ),
         expected=f"one node answers, {answered:.0%} of the questions within {within:g} s",
-        observed=_owners_text(answers, nodes, addresses),
-        short=f"only {fewest} questions were asked for an address, {asks} are needed" if fewest < asks else "",
+        observed=listed(texts),
+        short=_too_few(fewest, asks),
     )
 
 
-def _by_address(answers: Evidence[Answer], addresses: list[str] | None) -> dict[str, list[Answer]]:
+@judge("answers-asked")
+def answers_asked(
+    answers: Evidence[Answer],
+    *,
+    nodes: dict[str, str],
+    addresses: list[str] | None = None,
+    within: float = 1.0,
+    asks: int = 10,
+    answered: float = 0.99,
+    flags: dict[str, Any] | None = None,
+) -> Judgement:
+    """Questions are answered in time, to the asker alone, by a node under its own hardware address.
+
+    Args:
+        answers: questions and what was heard.
+        nodes: node of each hardware address.
+        addresses: the addresses that are judged; by default all that were asked for.
+        within: how long an answer may take, s.
+        asks: how many questions per address it takes for a verdict.
+        answered: least share of the questions that must be answered.
+        flags: what else the answers must say, e.g. ``{"hop_limit": 255}``.
+    """
+    problems, slowest, shares = [], [], []
+    fewest = asks
+    for address, frames in _by_address(answers, addresses).items():
+        form = REPLIES[ip_address(address).version == 6]
+        askers = {frame["mac"] for frame in frames if frame["form"] == "asked"}
+        replies = [frame for frame in frames if frame["form"] == form]
+        problems += _strangers(address, replies, nodes)
+        if wrong := [frame for frame in replies if askers and frame["dst"] not in askers]:
+            problems.append(f"{len(wrong)} answers about {address} went to {wrong[0]['dst']}, not to the asker")
+        if odd := [frame for frame in replies if frame["flags"].get("frame_source", frame["mac"]) != frame["mac"]]:
+            source = odd[0]["flags"]["frame_source"]
+            problems.append(f"{source} answered for {address} with the hardware address {odd[0]['mac']}")
+        problems += _wrong_flags(address, replies, flags or {})
+        delays = _delays(frames)
+        fewest = min(fewest, len(delays))
+        in_time = [seconds(delay) for delay in delays if delay is not None and delay <= nanoseconds(within)]
+        slowest += [max(in_time)] if in_time else []
+        shares.append(len(in_time) / len(delays) if delays else 0.0)
+        if delays and shares[-1] < answered:
+            problems.append(
+                f"{len(in_time)} of {len(delays)} questions for {address} were answered within {within:g} s"
+            )
+    slow = max(slowest, default=None)
+    return ruling(
+        problems,
+        "every question was answered in time and in the right form",
+        Measurement("slowest answer", slow, "s", len(slowest), bound=Limit(within, "<=", "within")),
+        Measurement("questions answered", min(shares), "share", len(shares), bound=Limit(answered, ">=", "answered")),
+        expected=f"an answer to the asker within {within:g} s" + (f" with {_said(flags)}" if flags else ""),
+        observed=f"{min(shares):.1%} answered in time"
+        + (f", the slowest after {slow * 1000:.1f} ms" if slow is not None else ""),
+        short=_too_few(fewest, asks),
+    )
+
+
+@judge("nobody-answers")
+def nobody_answers(
+    answers: Evidence[Answer],
+    cause: Evidence[Fault] | None = None,
+    *,
+    addresses: list[str],
+    within: float = 0.0,
+    asks: int = 5,
+) -> Judgement:
+    """Nobody answers for addresses that nobody holds, or any more once they were released.
+
+    Args:
+        answers: questions and everything that was heard.
+        cause: what released the addresses; without it no answer is allowed at all.
+        addresses: the addresses.
+        within: until when after the cause answers are allowed, s.
+        asks: how many questions per address after that it takes for a verdict.
+    """
+    since = effect(cause)["effective"] + nanoseconds(within) if cause else 0
+    problems, silences = [], []
+    fewest = asks
+    for address, frames in _by_address(answers, addresses).items():
+        fewest = min(fewest, sum(frame["form"] == "asked" and frame["t"] >= since for frame in frames))
+        heard = _heard(frames)
+        late = [frame for frame in heard if frame["t"] >= since]
+        if late:
+            problems.append(f"{address} was answered {len(late)} times by {listed(sorted({f['mac'] for f in late}))}")
+        if cause and (after := [f["t"] for f in heard if f["t"] >= effect(cause)["effective"]]):
+            silences.append(seconds(after[-1] - effect(cause)["effective"]))
+    allowed = f" from {within:g} s after the cause on" if cause else ""
+    silence = max(silences, default=0.0)
+    measurements = [Measurement("last answer", silence, "s", len(addresses), bound=Limit(within, "<=", "within"))]
+    return ruling(
+        problems,
+        "nobody answered",
+        *(measurements if cause else ()),
+        expected=f"no answer{allowed}",
+        observed=listed(problems) or "no answer" + (f" later than {silence:.2f} s after the cause" if cause else ""),
+        short=_too_few(fewest, asks),
+    )
+
+
+@judge("never-alternates")
+def never_alternates(
+    answers: Evidence[Answer],
+    *,
+    nodes: dict[str, str],
+    hold: float,
+    changes: int = 0,
+    addresses: list[str] | None = None,
+) -> Judgement:
+    """Over a long time the node that answers for an address changes no more often than allowed.
+
+    Args:
+        answers: questions and everything that was heard.
+        nodes: node of each hardware address.
+        hold: how long answers must have been heard, s.
+        changes: allowed changes per address.
+        addresses: the addresses that are judged; by default all that were asked for.
+    """
+    problems, counts, spans = [], [], []
+    for address, frames in _by_address(answers, addresses).items():
+        problems += _strangers(address, frames, nodes)
+        heard = _heard(frames)
+        owners = [owner for _, owner in _tenures(heard, nodes)]
+        counts.append(max(0, len(owners) - 1))
+        spans.append(seconds(heard[-1]["t"] - heard[0]["t"]) if heard else 0.0)
+        if counts[-1] > changes:
+            problems.append(f"{address} changed its node {counts[-1]} times: {' → '.join(owners[:6])}")
+    span = min(spans)
+    return ruling(
+        problems,
+        "the answering node did not change",
+        Measurement(
+            "changes", max(counts), "count", len(counts), "worst address", bound=Limit(changes, "<=", "changes")
+        ),
+        expected=f"at most {changes} changes of the answering node in {hold:g} s",
+        observed=f"{max(counts)} changes in {span:.1f} s",
+        short=f"answers were heard over {span:.1f} s only, {hold:g} s are needed" if span < hold else "",
+    )
+
+
+@judge("owner-moves")
+def owner_moves(
+    answers: Evidence[Answer],
+    cause: Evidence[Fault],
+    *,
+    nodes: dict[str, str],
+    within: float,
+    least: int = 1,
+    most: int = 1,
+    to: list[str] | None = None,
+    addresses: list[str] | None = None,
+) -> Judgement:
+    """After a cause an address moves to another node in time, no more often than it must, and to the right one.
+
+    Args:
+        answers: questions and everything that was heard, from before the cause on.
+        cause: the fault or change that makes the address move, or that must not.
+        nodes: node of each hardware address.
+        within: how long it may take until the new owner answers or announces, s.
+        least: how many moves there must be; 0 if the address may stay.
+        most: how many moves there may be.
+        to: nodes that may own it afterwards; by default any.
+        addresses: the addresses that are judged; by default all that were asked for.
+    """
+    fault = effect(cause)
+    span = seconds(watched(answers)[1] - fault["effective"])
+    problems, delays, moved, texts = [], [], [], []
+    for address, frames in _by_address(answers, addresses).items():
+        problems += _strangers(address, frames, nodes)
+        heard = _heard(frames)
+        before = [frame for frame in heard if frame["t"] < fault["began"] and _owners(frame, nodes)]
+        after = [frame for frame in heard if frame["t"] >= fault["effective"]]
+        if not before:
+            raise Unclear(f"nobody answered for {address} before {fault['fault']}")
+        tenures = _tenures([before[-1], *after], nodes)
+        owners = [owner for _, owner in tenures]
+        texts.append(f"{address}: {' → '.join(owners)}")
+        moved.append(len(owners) - 1)
+        if moved[-1] > most:
+            problems.append(f"{address} moved {moved[-1]} times: {' → '.join(owners)}")
+        if moved[-1] and least:
+            delays.append(seconds(tenures[1][0] - fault["effective"]))
+            if delays[-1] > within:
+                problems.append(f"{address} moved after {delays[-1]:.2f} s")
+        elif span >= within and not after:
+            problems.append(f"{address} is answered by nobody")
+        elif span >= within and moved[-1] < least:
+            problems.append(f"{address} is still answered by {owners[-1]}")
+        settled = [f for f in after if f["t"] >= fault["effective"] + nanoseconds(within)]
+        present = sorted({owner for frame in settled for owner in _owners(frame, nodes)})
+        if to is not None and (wrong := sorted(set(present) - set(to))):
+            problems.append(f"{address} was answered by {listed(wrong)}, not by {listed(to)}")
+        if least == most and len(present) > 1:
+            problems.append(f"{address} was answered by {listed(present)} after the move")
+    return ruling(
+        problems,
+        "every address is where it should be",
+        Measurement("moves", max(moved), "count", len(moved), "worst address", bound=Limit(most, "<=", "most")),
+        Measurement(
+            "time to new owner",
+            max(delays, default=None),
+            "s",
+            len(delays),
+            "slowest address, first answer or announcement after the fault's effect",
+            resolution=_spacing(answers),
+            bound=Limit(within, "<=", "within"),
+            samples=tuple(delays),
+        ),
+        expected=_moves_text(least, most, within, to),
+        observed=listed(texts),
+        short=f"answers were heard for {span:.1f} s after the cause only, {within:g} s are needed"
+        if span < within
+        else "",
+    )
+
+
+@judge("gratuitous-announced")
+def gratuitous_announced(
+    answers: Evidence[Answer],
+    cause: Evidence[Fault],
+    *,
+    nodes: dict[str, str],
+    within: float = 1.0,
+    forms: list[str] | None = None,
+    flags: dict[str, Any] | None = None,
+    bursts: list[float] | None = None,
+    tolerance: float = 0.2,
+    addresses: list[str] | None = None,
+) -> Judgement:
+    """A node that takes over an address says so to everybody, unasked and at once.
+
+    Args:
+        answers: everything that was heard, from before the takeover on.
+        cause: what made another node take over.
+        nodes: node of each hardware address.
+        within: how long after the new owner's first sign the announcement may come, s.
+        forms: forms that there must be; by default any of ``garp-request``, ``garp-reply``, ``na-unsolicited``.
+        flags: what else the announcements must say, e.g. ``{"override": True}``.
+        bursts: when bursts of announcements are due after the first, s; by default any schedule is right.
+        tolerance: how far a burst may be from that, s.
+        addresses: the addresses that are judged; by default all that were heard of.
+    """
+    fault = effect(cause)
+    problems, delays, offsets, texts = [], [], [], []
+    for address, frames in _by_address(answers, addresses).items():
+        heard = _heard(frames)
+        old = {owner for f in heard if f["t"] < fault["began"] for owner in _owners(f, nodes)}
+        new = [f for f in heard if f["t"] >= fault["effective"] and not old.issuperset(_owners(f, nodes))]
+        if not new:
+            raise Unclear(f"no other node took over {address} after {fault['fault']}")
+        owner = min(_owners(new[0], nodes) - old)
+        announced = [f for f in new if f["form"] in ANNOUNCEMENTS and owner in _owners(f, nodes)]
+        if not announced:
+            problems.append(f"{owner} took over {address} and announced nothing")
+            texts.append(f"{address}: nothing from {owner}")
+            continue
+        delays.append(seconds(announced[0]["t"] - new[0]["t"]))
+        offsets += [[seconds(frame["t"] - announced[0]["t"]) for frame in announced]]
+        texts.append(f"{address}: {len(announced)} frames from {owner}, {_forms(announced)}")
+        if delays[-1] > within:
+            problems.append(f"{owner} announced {address} {delays[-1]:.2f} s after it first answered")
+        if missing := sorted(set(forms or ()) - {frame["form"] for frame in announced}):
+            problems.append(f"{owner} announced {address} without {listed(missing)}")
+        if private := [frame["dst"] for frame in announced if not int(frame["dst"][:2], 16) & 1]:
+            problems.append(f"{owner} announced {address} to {private[0]} instead of everybody")
+        if other := [f for f in announced if f["flags"].get("target", address) != address]:
+            problems.append(f"{owner} announced {address} with the target {other[0]['flags']['target']}")
+        problems += _wrong_flags(address, announced, flags or {})
+        for due in bursts or ():
+            if not any(abs(offset - due) <= tolerance for offset in offsets[-1]):
+                problems.append(f"{owner} sent no burst for {address} at {due:g} s")
+    return ruling(
+        problems,
+        "every takeover was announced",
+        Measurement(
+            "time to announcement",
+            max(delays, default=None),
+            "s",
+            len(delays),
+            "from the new owner's first frame to its first announcement",
+            bound=Limit(within, "<=", "within"),
+        ),
+        Measurement(
+            "announcements",
+            min((len(each) for each in offsets), default=0),
+            "count",
+            len(offsets),
+            "address with the fewest; samples: seconds after the first",
+            samples=tuple(offsets),
+        ),
+        expected=f"an announcement to everybody within {within:g} s"
+        + (f" as {listed(forms)}" if forms else "")
+        + (f" with {_said(flags)}" if flags else "")
+        + (f", bursts at {listed(bursts, 9)} s" if bursts else ""),
+        observed=listed(texts),
+    )
+
+
+@judge("spread-over-nodes")
+def spread_over_nodes(
+    answers: Evidence[Answer],
+    *,
+    nodes: dict[str, str],
+    alpha: float = 0.001,
+    addresses: list[str] | None = None,
+) -> Judgement:
+    """Many addresses land on the nodes about evenly, and on every node.
+
+    Args:
+        answers: answers for all addresses, in steady state.
+        nodes: node of each hardware address.
+        alpha: fail below this probability of a spread at least as uneven if all nodes were alike.
+        addresses: the addresses that are judged; by default all that were asked for.
+    """
+    names = sorted(set(nodes.values()))
+    counts = dict.fromkeys(names, 0)
+    silent = []
+    for address, frames in _by_address(answers, addresses).items():
+        tenures = _tenures(_heard(frames), nodes)
+        if tenures:
+            counts[tenures[-1][1]] += 1
+        else:
+            silent.append(address)
+    if not sum(counts.values()):
+        raise Unclear("no address was answered by a node")
+    result = statistics.spread(counts, dict.fromkeys(names, 1 / len(names)))
+    problems = []
+    if result.p < alpha:
+        problems.append(f"a spread this uneven has the probability {result.p:.2g} (effect size w {result.effect:.2f})")
+    # A node may stay empty by chance, unless that is less probable than alpha.
+    if (1 - 1 / len(names)) ** result.n < alpha:
+        problems += [f"{name} owns no address" for name, count in counts.items() if not count]
+    short = ""
+    if silent:
+        short = f"nobody answered for {listed(silent)}"
+    elif result.n < 5 * len(names):
+        short = f"{result.n} addresses, {5 * len(names)} are needed"
+    return ruling(
+        problems,
+        "the addresses are spread over all nodes",
+        Measurement("spread", result.p, "p", result.n, "chi-square", bound=Limit(alpha, ">=", "alpha")),
+        Measurement("effect size", result.effect, "w", result.n, "Cohen's w"),
+        expected=f"{result.n / len(names):.0f} addresses on each node, p at least {alpha:g}",
+        observed=", ".join(f"{name}: {count}" for name, count in counts.items()) + f" (p {result.p:.3g})",
+        short=short,
+    )
+
+
+def _by_address(answers: Evidence[Answer], addresses: Sequence[str] | None) -> dict[str, list[Answer]]:
     """The frames about each address in order of time.
 
     Raises:
@@ -74,24 +431,80 @@ def _by_address(answers: Evidence[Answer], addresses: list[str] | None) -> dict[
     return frames
 
 
-def _delays(frames: list[Answer]) -> list[int | None]:
+def _heard(frames: Sequence[Answer]) -> list[Answer]:
+    return [frame for frame in frames if frame["form"] != "asked"]
+
+
+def _macs(frame: Answer) -> set[str]:
+    """The hardware address that the message claims, and the one that sent it."""
+    return {frame["mac"], frame["flags"].get("frame_source", frame["mac"])}
+
+
+def _owners(frame: Answer, nodes: Mapping[str, str]) -> set[str]:
+    """The nodes behind a frame: one, unless it claims another's hardware address; none if no node has it."""
+    return {nodes[mac] for mac in _macs(frame) if mac in nodes}
+
+
+def _strangers(address: str, frames: Sequence[Answer], nodes: Mapping[str, str]) -> list[str]:
+    """What is wrong if somebody answered that is no node."""
+    macs = sorted({mac for frame in _heard(frames) for mac in _macs(frame)} - nodes.keys())
+    return [f"{address} was answered by {listed(macs)}, which no node has"] if macs else []
+
+
+def _tenures(heard: Sequence[Answer], nodes: Mapping[str, str]) -> list[tuple[int, str]]:
+    """Since when (ns) which node answers: an entry for each change."""
+    seen = [(frame["t"], owner) for frame in heard for owner in sorted(_owners(frame, nodes))]
+    return [next(group) for _, group in groupby(seen, key=lambda each: each[1])]
+
+
+def _delays(frames: Sequence[Answer]) -> list[int | None]:
     """For each question how long its first answer took, ns; None if none came before the next question."""
     delays: list[int | None] = []
-    asked: int | None = None
+    asked = 0
     for frame in frames:
         if frame["form"] == "asked":
             asked = frame["t"]
             delays.append(None)
-        elif asked is not None and delays[-1] is None and frame["form"] in ("arp-reply", "na-solicited"):
+        elif delays and delays[-1] is None and frame["form"] in REPLIES:
             delays[-1] = frame["t"] - asked
     return delays
 
 
-def _owners_text(answers: Evidence[Answer], nodes: dict[str, str], addresses: list[str] | None) -> str:
-    """Who answered for what, as a sentence."""
-    texts = []
-    for address, frames in _by_address(answers, addresses).items():
-        heard = [frame for frame in frames if frame["form"] != "asked"]
-        owners = sorted({nodes.get(frame["mac"], frame["mac"]) for frame in heard})
-        texts.append(f"{address}: {len(heard)} answers from {listed(owners) or 'nobody'}")
-    return listed(texts)
+def _spacing(answers: Evidence[Answer]) -> float | None:
+    """The longest distance between two questions, s: what the timing of answers cannot tell apart."""
+    times = sorted(frame["t"] for frame in answers.rows if frame["form"] == "asked")
+    return max((seconds(later - earlier) for earlier, later in pairwise(times)), default=None)
+
+
+def _wrong_flags(address: str, frames: Sequence[Answer], flags: Mapping[str, Any]) -> list[str]:
+    """What frames about an address should have said and did not."""
+    problems = []
+    for flag, wanted in flags.items():
+        wrong = [frame for frame in frames if frame["flags"].get(flag) != wanted]
+        if wrong:
+            got = wrong[0]["flags"].get(flag)
+            problems.append(f"{len(wrong)} frames about {address} had {flag} {got!r}, not {wanted!r}")
+    return problems
+
+
+def _said(flags: Mapping[str, Any] | None) -> str:
+    return listed(f"{flag} {value!r}" for flag, value in (flags or {}).items())
+
+
+def _forms(frames: Sequence[Answer]) -> str:
+    return " + ".join(
+        f"{sum(frame['form'] == form for frame in frames)} {form}"
+        for form in ANNOUNCEMENTS
+        if any(frame["form"] == form for frame in frames)
+    )
+
+
+def _moves_text(least: int, most: int, within: float, to: Sequence[str] | None) -> str:
+    if most == 0:
+        return "the address stays where it is"
+    count = f"{least}" if least == most else f"{least} to {most}"
+    return f"{count} moves, the first within {within:g} s" + (f", to {listed(to)}" if to else "")
+
+
+def _too_few(fewest: int, asks: int) -> str:
+    return f"only {fewest} questions were asked for an address, {asks} are needed" if fewest < asks else ""

@@ -1,1 +1,268 @@
 """Judges of connections under change: which live, which die, how, and who ended them."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+
+from lbcert_reports import statistics
+from lbcert_reports.evidence import Connection, Evidence, Fault, Flow, Reply
+from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
+from lbcert_reports.judges.spans import effect, nanoseconds, rows, seconds
+
+CLEAN = ("reset", "refused")
+"""Ends that a client notices at once."""
+
+
+@judge("no-resets")
+def no_resets(
+    connections: Evidence[Connection],
+    *,
+    count: int = 100,
+    hold: float = 0.0,
+    stall: float = 1.0,
+    gone: list[str] | None = None,
+) -> Judgement:
+    """No connection breaks or stalls.
+
+    Args:
+        connections: the fates of long-lived connections.
+        count: how many it takes for a verdict.
+        hold: how long each must have been open, s.
+        stall: longest time without a reply, s.
+        gone: endpoints that were taken away on purpose; their connections do not count.
+    """
+    watched = [each for each in rows(connections, "connections") if each["endpoint"] not in (gone or ())]
+    broken = [each for each in watched if each["outcome"] != "alive"]
+    stalled = [each for each in watched if each not in broken and _silence(each) > stall]
+    open_for = min((seconds((each["at"] or each["opened"]) - each["opened"]) for each in watched), default=0.0)
+    problems = [f"{len(broken)} of {len(watched)} connections broke: {_fates(broken)}"] if broken else []
+    if stalled:
+        worst = max(_silence(each) for each in stalled)
+        problems.append(f"{len(stalled)} of {len(watched)} connections stalled, for up to {worst:.2f} s")
+    short = f"{len(watched)} connections, {count} are needed" if len(watched) < count else ""
+    if not broken and open_for < hold:
+        short = short or f"a connection was open for {open_for:.1f} s only, {hold:g} s are needed"
+    return ruling(
+        problems,
+        "every connection lived",
+        Measurement("broken connections", len(broken), "count", len(watched), bound=Limit(0, "<=", "count")),
+        Measurement("stalled connections", len(stalled), "count", len(watched), bound=Limit(0, "<=", "stall")),
+        expected=f"0 of {count} connections break, none is silent for more than {stall:g} s",
+        observed=f"{len(broken)} broken and {len(stalled)} stalled of {len(watched)}",
+        short=short,
+    )
+
+
+@judge("connection-fates")
+def connection_fates(
+    connections: Evidence[Connection],
+    cause: Evidence[Fault] | None = None,
+    *,
+    before: list[str] | None = None,
+    after: list[str] | None = None,
+    count: int = 100,
+    excess: float | None = None,
+    unclean: float | None = None,
+) -> Judgement:
+    """What became of connections when something changed: on record, and within limits where there are any.
+
+    Args:
+        connections: the fates of long-lived connections.
+        cause: what changed; connections that broke before it count against the suite.
+        before: nodes among the next hops before, in the router's order, for the share that theory moves (RFC 2992).
+        after: likewise afterwards; connections that entered a node that is gone are counted apart.
+        count: how many connections it takes for a verdict.
+        excess: how much more than theory says of the connections on surviving nodes may break (0.05 are 5 points).
+        unclean: highest share of the broken ones that may time out or stall instead of being reset.
+    """
+    every = rows(connections, "connections")
+    if cause and (early := [e for e in every if e["outcome"] != "alive" and (e["at"] or 0) < effect(cause)["began"]]):
+        raise Unclear(f"{len(early)} connections broke before {effect(cause)['fault']}")
+    gone = set(before or ()) - set(after or ())
+    stayed = [each for each in every if each["node"] not in gone]
+    broken = [each for each in every if each["outcome"] != "alive"]
+    lost = sum(each["outcome"] != "alive" for each in stayed)
+    dirty = [each for each in broken if each["outcome"] not in CLEAN]
+    interval = statistics.clopper_pearson(lost, len(stayed))
+    theory = float(statistics.hash_threshold(before, after).survivors) if before and after else 0.0
+    problems = []
+    if excess is not None and interval.lower > theory + excess:
+        problems.append(
+            f"{lost} of {len(stayed)} connections on surviving nodes broke, theory moves {theory:.1%} (RFC 2992)"
+        )
+    if unclean is not None and broken and len(dirty) / len(broken) > unclean:
+        problems.append(f"{len(dirty)} of {len(broken)} broken connections were not reset: {_fates(dirty)}")
+    origins = Counter(each["rst_from"] or "unknown" for each in broken if each["outcome"] == "reset")
+    measurements = [
+        Measurement(
+            f"connections {outcome}",
+            sum(each["outcome"] == outcome for each in every),
+            "count",
+            len(every),
+            f"RST from {', '.join(f'{who} ({n})' for who, n in origins.most_common())}"
+            if outcome == "reset" and origins
+            else "",
+        )
+        for outcome in ("alive", "reset", "refused", "timeout", "stalled")
+    ]
+    measurements.append(
+        Measurement(
+            "broken on surviving nodes",
+            lost / len(stayed) if stayed else None,
+            "share",
+            len(stayed),
+            f"Clopper-Pearson, 95 %; theory (RFC 2992): {theory:.1%}",
+            interval=interval,
+            bound=None if excess is None else Limit(theory + excess, "<=", "excess"),
+        )
+    )
+    limits = [f"at most {theory + excess:.1%} of those on surviving nodes break"] if excess is not None else []
+    limits += [f"at most {unclean:.1%} of the broken ones are not reset"] if unclean is not None else []
+    return ruling(
+        problems,
+        "on record" if not limits else "the connections broke within limits",
+        *measurements,
+        expected=listed(limits) or "on record only",
+        observed=f"{_fates(every)}; {lost} of {len(stayed)} on surviving nodes broke",
+        short=f"{len(every)} connections, {count} are needed" if len(every) < count else "",
+    )
+
+
+@judge("flows-moved")
+def flows_moved(
+    flows: Evidence[Flow],
+    control: Evidence[Flow] | None = None,
+    *,
+    before: list[str],
+    after: list[str],
+    margin: float = 0.05,
+    least: int = 500,
+) -> Judgement:
+    """When the next hops change, no more flows move between surviving nodes than the router's hash moves anyway.
+
+    Args:
+        flows: the node of each flow in the phases ``before`` and ``after``.
+        control: the same over hand-installed next hops, in place of the theory.
+        before: nodes among the next hops before, in the router's order.
+        after: likewise afterwards.
+        margin: how much more may move (0.05 are 5 points).
+        least: how many flows on surviving nodes it takes for a verdict.
+    """
+    moved, n = _moved(flows, after)
+    interval = statistics.clopper_pearson(moved, n)
+    theory = float(statistics.hash_threshold(before, after).survivors)
+    reference, source = theory, "theory (RFC 2992)"
+    if control is not None:
+        reference = statistics.clopper_pearson(*_moved(control, after)).upper
+        source = "the control route, upper confidence bound"
+    limit = reference + margin
+    short = f"{n} flows on surviving nodes, {least} are needed" if n < least else ""
+    if interval.upper > limit:
+        short = short or f"between {interval.lower:.1%} and {interval.upper:.1%} moved: more flows are needed"
+    return ruling(
+        [f"{moved} of {n} flows on surviving nodes moved, {source} says {reference:.1%}"]
+        if interval.lower > limit
+        else [],
+        "no more flows moved than the router's hash moves",
+        Measurement(
+            "flows moved",
+            moved / n if n else None,
+            "share",
+            n,
+            f"Clopper-Pearson, 95 %; {source}: {reference:.1%}; theory {theory:.1%}",
+            interval=interval,
+            bound=Limit(limit, "<=", "margin"),
+        ),
+        expected=f"at most {limit:.1%} of the flows on surviving nodes move ({source} and {margin:.1%})",
+        observed=f"{moved} of {n} flows ({moved / n:.1%})" if n else "no flow",
+        short=short,
+    )
+
+
+@judge("new-connections-work")
+def new_connections_work(
+    replies: Evidence[Reply],
+    cause: Evidence[Fault],
+    *,
+    within: float,
+    rate: float = 0.0,
+    window: float = 10.0,
+    requests: int = 20,
+) -> Judgement:
+    """New connections work again in time after a change, and go on working.
+
+    Args:
+        replies: requests on new connections, before and after the change.
+        cause: the change.
+        within: until when after it requests may fail, s.
+        rate: highest share of failures afterwards, in any window.
+        window: length of a window, s.
+        requests: how many requests after that it takes for a verdict.
+    """
+    start = effect(cause)["effective"]
+    since = start + nanoseconds(within)
+    ordered = sorted(rows(replies, "replies"), key=lambda each: each["t"])
+    later = [each for each in ordered if each["t"] >= since]
+    failed = [each for each in ordered if each["t"] >= start and each["outcome"] != "ok"]
+    worst, at = _worst_window(later, nanoseconds(window))
+    late = [each for each in failed if each["t"] >= since]
+    how = ", ".join(f"{n} {outcome}" for outcome, n in sorted(Counter(each["outcome"] for each in late).items()))
+    last = seconds(failed[-1]["t"] - start) if failed else 0.0
+    return ruling(
+        [
+            f"{worst:.1%} of the new connections failed within {window:g} s from {seconds(at - start):.2f} s "
+            f"after {effect(cause)['fault']} on ({how})"
+        ]
+        if worst > rate
+        else [],
+        "new connections worked in time",
+        Measurement("last failure", last, "s", len(ordered), "from the cause's effect"),
+        Measurement(
+            "failures afterwards",
+            worst,
+            "share",
+            len(later),
+            f"worst window of {window:g} s",
+            bound=Limit(rate, "<=", "rate"),
+        ),
+        expected=f"from {within:g} s on at most {rate:.1%} of new connections fail in any {window:g} s",
+        observed=f"{len(late)} of {len(later)} failed after {within:g} s, the last failure came after {last:.2f} s",
+        short=f"{len(later)} requests after {within:g} s, {requests} are needed" if len(later) < requests else "",
+    )
+
+
+def _silence(connection: Connection) -> float:
+    """For how long a connection had no reply when it was last looked at, s."""
+    at, last = connection["at"], connection["last_reply"]
+    return seconds(at - (last if last is not None else connection["opened"])) if at is not None else 0.0
+
+
+def _fates(connections: Sequence[Connection]) -> str:
+    """How many connections came to which end."""
+    counts = Counter(each["outcome"] for each in connections)
+    return ", ".join(f"{n} {outcome}" for outcome, n in counts.most_common()) or "none"
+
+
+def _moved(flows: Evidence[Flow], after: Sequence[str]) -> tuple[int, int]:
+    """How many flows moved, of how many whose node survived and that were seen in both phases."""
+    old = {flow["source"]: flow["node"] for flow in rows(flows, "flows") if flow["phase"] == "before"}
+    new = {flow["source"]: flow["node"] for flow in flows.rows if flow["phase"] == "after"}
+    both = [source for source, node in old.items() if source in new and node in after]
+    return sum(old[source] != new[source] for source in both), len(both)
+
+
+def _worst_window(replies: Sequence[Reply], length: int) -> tuple[float, int]:
+    """The highest share of failures in any window of this length (ns), and where it begins (ns).
+
+    A window begins with a failure, or ends with the last reply: so none is cut short by the end.
+    """
+    times = [each["t"] for each in replies]
+    worst, at = 0.0, times[0] if times else 0
+    for reply in replies:
+        if reply["outcome"] != "ok":
+            begin = max(times[0], min(reply["t"], times[-1] - length + 1))
+            inside = replies[bisect_left(times, begin) : bisect_left(times, begin + length)]
+            share = sum(each["outcome"] != "ok" for each in inside) / len(inside)
+            if share > worst:
+                worst, at = share, begin
+    return worst, at

@@ -1,0 +1,179 @@
+"""Judging again: every verdict of a run directory recomputed from its evidence, and nothing taken on trust.
+
+What is checked: the bytes of each evidence file against the digest in the journal; that no file is missing, or there
+beside; that each verdict with its reason and its measurements follows from the evidence; that each case's outcome
+follows from its verdicts, and the run's counts from the cases. What does not hold is a *finding* with its place.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lbcert_reports import evidence as stored
+from lbcert_reports import journal as journals
+from lbcert_reports import judges
+from lbcert_reports.evidence import EvidenceError
+from lbcert_reports.journal import Event
+from lbcert_reports.recorder import measured
+from lbcert_reports.verdicts import Verdict, combine
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in a run directory that does not hold.
+
+    Attributes:
+        place: file, or case and requirement.
+        problem: what is wrong.
+    """
+
+    place: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.problem}"
+
+
+@dataclass(frozen=True)
+class Rejudged:
+    """What judging again came to.
+
+    Attributes:
+        verdicts: how many verdicts were recomputed.
+        findings: what does not hold; none if the run agrees with itself.
+        interrupted: whether the run did not come to its end.
+    """
+
+    verdicts: int
+    findings: tuple[Finding, ...]
+    interrupted: bool
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+
+def rejudge(run: Path) -> Rejudged:
+    """Recompute every verdict of a run directory from its evidence.
+
+    Raises:
+        JournalError: if the journal cannot be read at all.
+    """
+    journal = journals.read(run)
+    findings = [*_files(run, journal.of("evidence"))]
+    altered = {finding.place for finding in findings}
+    known = {event["path"] for event in journal.of("evidence")}
+    measurements: dict[tuple[str, str, str], list[Event]] = {}
+    count = 0
+    for event in journal.events:
+        if event.event == "measurement":
+            measurements.setdefault(_key(event), []).append(event)
+        elif event.event == "verdict":
+            count += 1
+            findings += _verdict(run, event, measurements.pop(_key(event), []), known, altered)
+    findings += [
+        Finding(f"{case} {requirement}", f"{len(left)} measurements belong to no verdict")
+        for (_, case, requirement), left in measurements.items()
+        if journal.finished
+    ]
+    findings += _outcomes(journal)
+    return Rejudged(count, tuple(findings), not journal.finished)
+
+
+def _key(event: Event) -> tuple[str, str, str]:
+    return event.writer, event["case"], event["requirement"]
+
+
+def _files(run: Path, events: list[Event]) -> Iterator[Finding]:
+    """Evidence files that are not as the journal says."""
+    for event in events:
+        path = run / event["path"]
+        if not path.resolve().is_relative_to(run.resolve()):
+            yield Finding(event["path"], "lies outside the run directory")
+        elif not path.is_file():
+            yield Finding(event["path"], "is missing")
+        elif (got := stored.digest(path)) != event["sha256"]:
+            yield Finding(event["path"], f"was altered: its SHA-256 is {got}, the journal has {event['sha256']}")
+        elif path.stat().st_size != event["bytes"]:
+            yield Finding(event["path"], f"has {path.stat().st_size} bytes, the journal has {event['bytes']}")
+    known = {event["path"] for event in events}
+    for path in sorted((run / "evidence").rglob("*")):
+        name = path.relative_to(run).as_posix()
+        if path.is_file() and name not in known:
+            yield Finding(name, "is evidence of which the journal knows nothing")
+
+
+def _verdict(run: Path, event: Event, told: list[Event], known: set[str], altered: set[str]) -> list[Finding]:
+    """What does not hold of one verdict."""
+    place = f"{event['case']} {event['requirement']}"
+    inputs: Mapping[str, str] = event["inputs"]
+    if unknown := sorted(set(inputs.values()) - known):
+        return [Finding(place, f"rests on {', '.join(unknown)}, of which the journal knows nothing")]
+    if spoilt := sorted(set(inputs.values()) & altered):
+        return [Finding(place, f"cannot be judged again: {', '.join(spoilt)} is not as it was")]
+    try:
+        read = {role: stored.read(run / path) for role, path in inputs.items()}
+    except EvidenceError as error:
+        return [Finding(place, f"cannot be judged again: {error}")]
+    judgement = judges.run(event["judge"], read, event["bound"])
+    findings = [
+        Finding(place, f"the {field} does not follow: the journal has {event[field]!r}, the evidence says {said!r}")
+        for field, said in (
+            ("verdict", str(judgement.verdict)),
+            ("reason", judgement.reason),
+            ("expected", judgement.expected),
+            ("observed", judgement.observed),
+        )
+        if event[field] != said
+    ]
+    return findings + _measurements(place, told, judgement)
+
+
+def _measurements(place: str, told: list[Event], judgement: judges.Judgement) -> list[Finding]:
+    """Which measurements do not follow from the evidence."""
+    again = [measured(each) for each in judgement.measurements]
+    journalled: list[dict[str, Any]] = [
+        {field: value for field, value in event.fields.items() if field not in ("case", "requirement")}
+        for event in told
+    ]
+    if (got := [each["name"] for each in journalled]) != (said := [each["name"] for each in again]):
+        return [Finding(place, f"measurements do not follow: the journal has {got}, the evidence says {said}")]
+    return [
+        Finding(place, f"measurement {now['name']!r}: {field} is {then[field]!r}, the evidence says {now[field]!r}")
+        for then, now in zip(journalled, again, strict=True)
+        for field in now
+        if not _same(then.get(field), now[field])
+    ]
+
+
+def _same(then: object, now: object) -> bool:
+    """Whether two values are the same, numbers but for what another machine's floating point may do to them."""
+    if isinstance(then, int | float) and isinstance(now, int | float):
+        return math.isclose(then, now, rel_tol=1e-6, abs_tol=1e-12)
+    if isinstance(then, list) and isinstance(now, list):
+        return len(then) == len(now) and all(map(_same, then, now))
+    return then == now
+
+
+def _outcomes(journal: journals.Journal) -> Iterator[Finding]:
+    """Cases whose outcome does not follow from their verdicts, and counts that do not follow from the cases."""
+    verdicts: dict[tuple[str, str], list[Verdict]] = {}
+    outcomes: Counter[str] = Counter()
+    for event in journal.events:
+        if event.event == "case-started":
+            verdicts[event.writer, event["case"]] = []
+        elif event.event == "verdict":
+            verdicts.setdefault((event.writer, event["case"]), []).append(Verdict(event["verdict"]))
+        elif event.event == "case-finished":
+            outcomes[event["outcome"]] += 1
+            given = verdicts.get((event.writer, event["case"]), [])
+            follows = combine([*given, *([Verdict.ERROR] if event["error"] else [])])
+            if event["outcome"] != follows and (given or event["error"] or event["outcome"] == Verdict.PASS):
+                yield Finding(event["case"], f"the outcome is {event['outcome']}, its verdicts come to {follows}")
+    for event in journal.of("run-finished"):
+        if (counts := {verdict: n for verdict, n in event["cases"].items() if n}) != dict(outcomes):
+            yield Finding("run-finished", f"counts {counts}, the cases come to {dict(outcomes)}")
