@@ -1,1 +1,5 @@
-"""The front door: command line, pytest plugin, doctor, benchmarks."""
+"""The tools: command line, pytest plugin, doctor."""
+
+from importlib.metadata import version
+
+__version__ = version("lbcert")

@@ -154,12 +154,12 @@ class Machine:
         return shutil.disk_usage(folder).free
 
 
-def examine(wish: Wish = Wish(), machine: Machine | None = None) -> list[Finding]:  # noqa: B008 - it is frozen
+def examine(wish: Wish = Wish(), machine: Machine | None = None) -> list[Finding]:
     """Look at everything; findings in the order of the checks, the fine ones among them."""
     return [finding for check in _CHECKS for finding in check(machine or Machine(), wish)]
 
 
-def blocking(wish: Wish = Wish(), machine: Machine | None = None) -> list[Finding]:  # noqa: B008 - it is frozen
+def blocking(wish: Wish = Wish(), machine: Machine | None = None) -> list[Finding]:
     """Only what stops a lab of this size."""
     return [finding for finding in examine(wish, machine) if finding.level is Level.MISSING]
 
@@ -178,11 +178,7 @@ def _system(_machine: Machine, _wish: Wish) -> Iterator[Finding]:
         yield Finding("Linux", Level.MISSING, f"this is {sys.platform}", "labs are made of Linux namespaces: use Linux")
     else:
         yield _fine("Linux", f"{platform.release()} {platform.machine()}")
-    python = platform.python_version()
-    if sys.version_info < (3, 11):
-        yield Finding("Python", Level.MISSING, python, "install Python 3.11 or newer")
-    else:
-        yield _fine("Python", python)
+    yield _fine("Python", platform.python_version())
 
 
 def _programs(machine: Machine, _wish: Wish) -> Iterator[Finding]:

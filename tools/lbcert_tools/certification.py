@@ -1,0 +1,315 @@
+"""What happens to the cases of a run: chosen, planned, run, and each brought to a verdict.
+
+Registered by `lbcert_tools.plugin` in every process that collects cases: the only one, or each of xdist's workers.
+"""
+
+import os
+import sys
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from lbcert_fixtures.testbeds import PreconditionUnmetError
+from lbcert_reports.judges import Judgement
+from lbcert_reports.recorder import CaseRecorder, EvidenceRef, Recorder
+from lbcert_reports.verdicts import Verdict, combine, declared
+from lbcert_suites.catalogue import catalogue
+from lbcert_tools import environment
+from lbcert_tools.planning import Case, PlanError, case_of, choose
+from lbcert_tools.plugin import destination
+from lbcert_tools.settings import Settings, settings_of
+
+_RECORDER = pytest.StashKey[Recorder]()
+_CASE = pytest.StashKey[Case]()
+_RECORD = pytest.StashKey["Record"]()
+
+
+class CaseError(Exception):
+    """A case is not written as it must be: our error."""
+
+
+def writer(config: pytest.Config) -> str:
+    """Who this process is in the journal: xdist's name of the worker, else ``main``."""
+    return str(getattr(config, "workerinput", {}).get("workerid", "main"))
+
+
+def recorder(config: pytest.Config) -> Recorder:
+    """The recorder of this process; its journal appears with the first call."""
+    if _RECORDER not in config.stash:
+        config.stash[_RECORDER] = Recorder(Path(config.getoption(destination("run-dir"))), writer(config))
+        config.add_cleanup(config.stash[_RECORDER].close)
+    return config.stash[_RECORDER]
+
+
+@dataclass
+class Record(CaseRecorder):
+    """What a case records with; it keeps what the judges said for the end of the case.
+
+    Attributes:
+        expected_failures: requirements that the profile declares to fail.
+        judgements: requirement and judgement, in order.
+        unmet: the first thing that the implementation did not do and the case stands on.
+        error: the first thing that broke.
+        decided: the outcome, where it is settled without any judgement.
+    spoken: whether the test was just ended to say what the judges said.
+    """
+
+    expected_failures: frozenset[str] = frozenset()
+    judgements: list[tuple[str, Judgement]] = field(default_factory=list)
+    unmet: PreconditionUnmetError | None = None
+    error: BaseException | None = None
+    decided: Verdict | None = None
+    spoken: bool = False
+
+    def judge(
+        self,
+        requirement: str,
+        judge: str,
+        inputs: Mapping[str, EvidenceRef],
+        bound: Mapping[str, Any] | None = None,
+    ) -> Judgement:
+        """Have stored evidence judged; a failure that the profile declares counts as expected."""
+        judgement = super().judge(requirement, judge, inputs, bound)
+        self.verdicts[-1] = declared(judgement.verdict, expected_failure=requirement in self.expected_failures)
+        self.judgements.append((requirement, judgement))
+        return judgement
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the case comes to as far as is known."""
+        extra = {
+            Verdict.ERROR: self.error is not None,
+            Verdict.INCONCLUSIVE: self.unmet is not None,
+        }
+        settled = [self.decided] if self.decided else []
+        return combine([*self.verdicts, *settled, *(verdict for verdict, holds in extra.items() if holds)])
+
+    @property
+    def unexpected_passes(self) -> list[str]:
+        """Requirements that pass although the profile declares that they fail."""
+        verdicts: dict[str, list[Verdict]] = {}
+        for requirement, judgement in self.judgements:
+            verdicts.setdefault(requirement, []).append(judgement.verdict)
+        return [r for r, each in verdicts.items() if r in self.expected_failures and combine(each) is Verdict.PASS]
+
+    def conclude(self) -> None:
+        """Journal how the case ended."""
+        self.finish(self.error, self.decided or (Verdict.INCONCLUSIVE if self.unmet else None))
+
+
+class Certification:
+    """The part of lbcert in a pytest run that has cases."""
+
+    def __init__(self, config: pytest.Config, folder: Path) -> None:
+        self.config = config
+        self.folder = folder
+        self._covered: set[str] = set()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the run was asked to do."""
+        return settings_of(self.config)
+
+    @cached_property
+    def expected_failures(self) -> dict[str, str]:
+        """The failures that the profile declares and that have not expired: requirement to reason."""
+        today = datetime.now(UTC).date()
+        declared_failures = self.settings.profile.expected_failures.values()
+        return {each.requirement: each.reason for each in declared_failures if each.holds(today)}
+
+    # --- planning -------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Read the cases off the tests and keep those that were asked for."""
+        ours = [i for i in items if isinstance(i, pytest.Function) and self.folder in i.path.resolve().parents]
+        only = self.config.getoption(destination("only")) or ()
+        try:
+            cases = [case_of(item, self.folder, catalogue()) for item in ours]
+            chosen = {case.case for case in choose(cases, only, quick=self.config.getoption(destination("quick")))}
+        except PlanError as error:
+            raise pytest.UsageError(str(error)) from error
+        self._covered = {requirement for case in cases for requirement in case.requirements}
+        left_out = []
+        for item, case in zip(ours, cases, strict=True):
+            item.stash[_CASE] = case
+            if case.case not in chosen:
+                left_out.append(item)
+        if left_out:
+            self.config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if item not in left_out]
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Begin the run: journal the plan, before anything boots."""
+        plan = [item.stash[_CASE] for item in session.items if _CASE in item.stash]
+        if not plan or self.config.option.collectonly:
+            return
+        # Every worker collects the same cases; the first of them begins the run for all.
+        if writer(self.config) in ("main", "gw0"):
+            beginning = self._run_started(plan)
+            recorder(self.config).event("run-started", **beginning)
+
+    def _run_started(self, plan: list[Case]) -> dict[str, Any]:
+        settings, profile = self.settings, self.settings.profile
+        implementation = profile.implementation
+        inherited = os.environ.get("LBCERT_COMMAND")
+        return {
+            "run": settings.run.name,
+            "suite": environment.suite(),
+            "profile": {
+                "name": profile.name,
+                "organization": implementation.organization,
+                "project": implementation.project,
+                "product": implementation.name,
+                "url": implementation.url,
+                "version": implementation.version,
+                "mode": implementation.mode,
+                "contact": list(implementation.contact),
+                "conformance": list(profile.claims),
+                "capabilities": sorted(profile.capabilities),
+                "timers": {name: getattr(profile.timers, name) for name in profile.timers.__dataclass_fields__},
+                "images": {name: source.model_dump(mode="json") for name, source in profile.images.items()},
+                "manifests": [manifest.origin for manifest in profile.install.manifests],
+                "expected_failures": self.expected_failures,
+                "path": profile.path,
+                "sha256": profile.sha256,
+            },
+            "testbed": {
+                "name": settings.testbed,
+                "nodes": settings.nodes,
+                "kubernetes": settings.kubernetes,
+                "limits": [
+                    f"This suite has cases for {len(self._covered)} of the {len(catalogue())} requirements of its"
+                    " catalogue; nothing is said about the others."
+                ],
+            },
+            "environment": environment.machine(),
+            "command": inherited or [Path(sys.argv[0]).name, *sys.argv[1:]],
+            "options": settings.options(),
+            "plan": [case.plain() for case in plan],
+            "requirements": {
+                name: requirement.plain()
+                for name, requirement in catalogue().items()
+                if name in self._covered and requirement.concerns(implementation.mode)
+            },
+        }
+
+    # --- a case ---------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Journal the beginning and the end of a case; one that is interrupted has no end."""
+        if _CASE not in item.stash:
+            return (yield)
+        expected = frozenset(self.expected_failures)
+        record = Record(recorder(self.config), item.stash[_CASE].case, expected_failures=expected)
+        item.stash[_RECORD] = record
+        record.start()
+        result = yield
+        record.conclude()
+        return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Leave a case out that does not apply to the implementation, before anything is set up for it."""
+        if _CASE not in item.stash:
+            return
+        case, profile = item.stash[_CASE], self.settings.profile
+        lacking = profile.lacks(case.needs)
+        mode = profile.implementation.mode
+        if lacking:
+            reason = f"{profile.name} does not declare {', '.join(lacking)}"
+        elif not any(catalogue()[each].concerns(mode) for each in case.requirements):
+            reason = f"{', '.join(case.requirements)} do not concern the mode {mode}"
+        else:
+            return
+        item.stash[_RECORD].note(f"Not applicable: {reason}.")
+        item.stash[_RECORD].decided = Verdict.NOT_APPLICABLE
+        pytest.skip(reason)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Hold a case to what it claims, and turn what the judges said into pytest's words."""
+        yield
+        if record := item.stash.get(_RECORD, None):
+            _insist_on_judgement(record, item.stash[_CASE])
+            _speak(record, self.expected_failures)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note what broke a case, and give its verdict to pytest's report."""
+        report = yield
+        if record := item.stash.get(_RECORD, None):
+            if call.excinfo:
+                _take_note(record, call.excinfo.value)
+            if record.unmet and call.excinfo and call.excinfo.value is record.unmet:
+                report.longrepr = f"inconclusive: {record.unmet}"
+            report.lbcert_outcome = str(record.verdict)  # type: ignore[attr-defined] # reports take any
+        return report
+
+
+def record_of(item: pytest.Item) -> Record:
+    """What the case records with.
+
+    Raises:
+        pytest.UsageError: the test is no case of the suites.
+    """
+    if _RECORD not in item.stash:
+        raise pytest.UsageError(f"{item.nodeid} is no case of lbcert_suites: it cannot record")
+    return item.stash[_RECORD]
+
+
+def _insist_on_judgement(record: Record, case: Case) -> None:
+    judged = {requirement for requirement, _ in record.judgements}
+    if not judged:
+        raise CaseError(f"case judged nothing; it covers {', '.join(case.requirements)}")
+    if silent := [each for each in case.requirements if each not in judged]:
+        raise CaseError(f"the case covers {', '.join(silent)} but judged nothing of it")
+    if foreign := judged.difference(case.requirements):
+        raise CaseError(f"the case judged {', '.join(sorted(foreign))}, which it does not cover")
+
+
+def _speak(record: Record, expected_failures: Mapping[str, str]) -> None:
+    """End the test as the verdicts demand."""
+    bad = [(r, j) for r, j in record.judgements if j.verdict is not Verdict.PASS]
+    text = "\n".join(_sentence(requirement, judgement) for requirement, judgement in bad)
+    if passes := record.unexpected_passes:
+        text += f"\n{', '.join(passes)}: passes although the profile declares it to fail; remove the declaration"
+        _end_test(record, text.strip())
+    if record.verdict is Verdict.EXPECTED_FAILURE:
+        record.spoken = True
+        pytest.xfail("; ".join(expected_failures[r] for r, j in bad if j.verdict is Verdict.FAIL))
+    if record.verdict is not Verdict.PASS:
+        _end_test(record, text)
+
+
+def _end_test(record: Record, text: str) -> NoReturn:
+    record.spoken = True
+    pytest.fail(text, pytrace=False)
+
+
+def _sentence(requirement: str, judgement: Judgement) -> str:
+    lines = [f"{requirement} {judgement.verdict}: {judgement.reason}"]
+    lines += [f"  expected: {judgement.expected}"] if judgement.expected else []
+    lines += [f"  observed: {judgement.observed}"] if judgement.observed else []
+    return "\n".join(lines)
+
+
+def _take_note(record: Record, error: BaseException) -> None:
+    """Keep the first thing that went wrong; what pytest raises for its own ends is none."""
+    if isinstance(error, PreconditionUnmetError):
+        record.unmet = record.unmet or error
+        record.note(f"Inconclusive: {error}")
+    elif isinstance(error, pytest.skip.Exception):
+        record.decided = record.decided or Verdict.NOT_RUN
+    elif record.spoken:
+        record.spoken = False  # pytest's way to end a test whose verdicts are no pass: nothing broke
+    else:
+        record.error = record.error or error

@@ -1,0 +1,49 @@
+"""``lbcert doctor``."""
+
+import sys
+
+import click
+
+from lbcert_tools.doctor import Finding, Level, Wish, as_json, examine
+from lbcert_tools.refusals import UNDETERMINED
+
+_MARKS = {
+    Level.MISSING: ("✗", "red"),
+    Level.DEGRADED: ("!", "yellow"),
+    Level.INFORMATION: ("i", "cyan"),
+    Level.FINE: ("✓", "green"),
+}
+
+
+@click.command()
+@click.option("--nodes", default=3, show_default=True, metavar="N", type=click.IntRange(1), help="Nodes of a lab.")
+@click.option(
+    "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(1), help="Labs at the same time."
+)
+@click.option("--json", "as_document", is_flag=True, help="Print the findings as JSON.")
+def doctor(nodes: int, workers: int, as_document: bool) -> int:
+    """Say what this machine lacks for a lab, all at once, each with what helps.
+
+    Features of the kernel are tried in a private namespace. Exit code 0 if nothing stops a lab, 3 if something does.
+    """
+    findings = examine(Wish(nodes, workers))
+    if as_document:
+        click.echo(as_json(findings))
+    else:
+        for finding in findings:
+            show(finding)
+    blocked = sum(finding.level is Level.MISSING for finding in findings)
+    if not as_document:
+        click.echo()
+        click.echo(f"{blocked} to mend before a lab can be had" if blocked else "a lab can be had")
+    return UNDETERMINED if blocked else 0
+
+
+def show(finding: Finding) -> None:
+    """Print one finding, and what to do about it."""
+    mark, colour = _MARKS[finding.level]
+    if not (sys.stdout.encoding or "").lower().startswith("utf"):
+        mark = {"✗": "x", "✓": "."}.get(mark, mark)
+    click.echo(f"{click.style(mark, fg=colour)} {finding.subject}: {finding.observed}")
+    if finding.fix:
+        click.echo(f"    {finding.fix}")

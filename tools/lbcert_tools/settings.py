@@ -1,0 +1,113 @@
+"""What a run was asked to do, read once from pytest's options."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
+from lbcert_fixtures.profiles import Profile, ProfileError, load
+from lbcert_suites.catalogue import catalogue
+from lbcert_tools import rundir
+from lbcert_tools.plugin import destination
+from lbcert_tools.testbeds import TESTBEDS
+
+DEFAULT_TRIALS = 5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run was asked to do.
+
+    Attributes:
+        profile: the implementation under test.
+        run: the run directory.
+        trials: how often each fault is tried.
+        quick: whether thorough cases are left out.
+        only: expressions that choose cases; empty for all.
+        testbed: its name.
+        nodes: its nodes.
+        kubernetes: the version of Kubernetes, as in ``1.36``.
+        keep_lab: whether the lab stays up.
+        seed: of everything that is chosen at random.
+    """
+
+    profile: Profile
+    run: Path
+    trials: int
+    quick: bool
+    only: tuple[str, ...]
+    testbed: str
+    nodes: int
+    kubernetes: str
+    keep_lab: bool
+    seed: int
+
+    def options(self) -> dict[str, Any]:
+        """What the journal says about them."""
+        return {
+            "trials": self.trials,
+            "quick": self.quick,
+            "only": ", ".join(self.only),
+            "nodes": self.nodes,
+            "kubernetes": self.kubernetes,
+            "seed": self.seed,
+        }
+
+
+def settle(config: pytest.Config) -> None:
+    """Check the profile, and decide what is left open, in the process that oversees a run.
+
+    Raises:
+        pytest.UsageError: with every mistake of the profile.
+    """
+    name = str(_option(config, "profile"))
+    try:
+        load(name, requirements=catalogue())
+    except ProfileError as error:
+        raise pytest.UsageError(str(error)) from error
+    defaults: dict[str, Callable[[], object]] = {
+        "run-dir": lambda: str(rundir.choose(name)),
+        "seed": lambda: secrets.randbelow(1 << 31),
+        "trials": lambda: 1 if _option(config, "quick") else DEFAULT_TRIALS,
+        "testbed": lambda: "netns",
+        "nodes": lambda: 3,
+        "kubernetes": lambda: DEFAULT_KUBERNETES,
+    }
+    for option, default in defaults.items():
+        if _option(config, option) is None:
+            setattr(config.option, destination(option), default())
+    if _option(config, "testbed") not in TESTBEDS:
+        raise pytest.UsageError(f"--testbed {_option(config, 'testbed')}: there is {', '.join(TESTBEDS)}")
+    for option in ("trials", "nodes"):
+        if _option(config, option) < 1:
+            raise pytest.UsageError(f"--{option} is {_option(config, option)}: it must be 1 or more")
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """The settings of a run.
+
+    Raises:
+        pytest.UsageError: no profile is named.
+    """
+    if not _option(config, "profile"):
+        raise pytest.UsageError("the cases of lbcert need to know what they test: --profile NAME|FILE")
+    return Settings(
+        profile=load(_option(config, "profile"), requirements=catalogue()),
+        run=Path(_option(config, "run-dir")).absolute(),
+        trials=_option(config, "trials"),
+        quick=_option(config, "quick"),
+        only=tuple(_option(config, "only") or ()),
+        testbed=_option(config, "testbed"),
+        nodes=_option(config, "nodes"),
+        kubernetes=_option(config, "kubernetes"),
+        keep_lab=_option(config, "keep-lab"),
+        seed=_option(config, "seed"),
+    )
+
+
+def _option(config: pytest.Config, name: str) -> Any:
+    return config.getoption(destination(name))

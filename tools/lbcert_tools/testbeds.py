@@ -1,0 +1,62 @@
+"""The testbeds that a run can stand on, by name."""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lbcert_fixtures.cache import Progress
+from lbcert_fixtures.images.sources import ImageSource, Registry
+from lbcert_fixtures.profiles import Profile, ResolvedManifest, undeclared_images
+from lbcert_fixtures.testbeds import Testbed
+
+if TYPE_CHECKING:
+    from lbcert_tools.settings import Settings
+
+Start = Callable[["Settings", Sequence[ResolvedManifest], str, Progress], AbstractContextManager[Testbed]]
+"""Starts a testbed for a run: settings, the implementation's manifests, who runs (a worker's id), progress."""
+
+
+def images_of(profile: Profile, manifests: Sequence[ResolvedManifest]) -> dict[str, ImageSource]:
+    """Every image an implementation needs and where it comes from; what nobody declares, from its registry."""
+    declared = dict(profile.images)
+    if undeclared_images(profile, manifests):
+        declared = {use.image: Registry() for each in manifests for use in each.images} | declared
+    return declared
+
+
+@contextlib.contextmanager
+def _netns(
+    settings: "Settings", manifests: Sequence[ResolvedManifest], who: str, progress: Progress
+) -> Iterator[Testbed]:
+    from lbcert_fixtures.testbeds import netns
+
+    options = netns.LabOptions(
+        nodes=settings.nodes,
+        kubernetes=settings.kubernetes,
+        images=images_of(settings.profile, manifests),
+    )
+    name = re.sub(r"[^A-Za-z0-9-]+", "-", f"{settings.run.name}-{who}")
+    lab = netns.start(name, options, standing=settings.keep_lab, progress=progress)
+    try:
+        yield lab
+    finally:
+        _save_logs(lab, settings.run / "logs" / who)
+        if settings.keep_lab:
+            lab.detach()
+        else:
+            lab.stop()
+
+
+def _save_logs(lab: object, folder: Path) -> None:
+    """Keep the logs of the testbed's programs, where it has any to give."""
+    save = getattr(lab, "save_logs", None)
+    if save:
+        with contextlib.suppress(OSError):  # a full disk must not keep the lab from being ended
+            save(folder)
+
+
+TESTBEDS: Mapping[str, Start] = {"netns": _netns}
+"""Every testbed by its name."""
