@@ -51,6 +51,16 @@ class FaultLike(Protocol):
         """What shows that it happened."""
 
 
+class Watched(Protocol):
+    """A probe that gathers rows, as the fixtures have them."""
+
+    def rows(self) -> Iterable[object]:
+        """What it gathered."""
+
+    def meta(self) -> Mapping[str, Any]:
+        """Header fields: vantage, begin and end, drops."""
+
+
 @dataclass(frozen=True)
 class EvidenceRef:
     """Evidence that was written, as judges are given it.
@@ -218,6 +228,10 @@ class CaseRecorder:
         written = stored.write(self.recorder.run / path, kind, rows, case=self.case, name=name, meta=meta)
         self.recorder.event("evidence", case=self.case, name=name, kind=kind, path=path, **dataclasses.asdict(written))
         return EvidenceRef(path, kind, name)
+
+    def observed(self, kind: str, watch: Watched, name: str | None = None, **meta: Any) -> EvidenceRef:
+        """Write down everything that a watch gathered, under its own header fields; see `evidence`."""
+        return self.evidence(kind, watch.rows(), name, **watch.meta(), **meta)
 
     def fault(self, fault: FaultLike, *, healed: int | None = None, name: str | None = None) -> EvidenceRef:
         """Journal a fault and write it down as evidence; again with `healed` once it was undone.

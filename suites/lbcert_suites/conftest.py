@@ -1,0 +1,75 @@
+"""What every case may ask for, beside the plugin's `profile`, `testbed`, `implementation`, `record` and `trials`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lbcert_fixtures.cluster import Backends, Cluster
+from lbcert_fixtures.deployment import Deployment
+from lbcert_fixtures.probes.sessions import SessionWatch
+from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
+
+NAMESPACE = "lbcert"
+
+LAYER2_POOL = ("172.30.0.200-172.30.0.219", "fd00:30::200-fd00:30::219")
+BGP_POOL = ("10.99.0.0/24", "fd00:99::/120")
+
+
+@pytest.fixture(scope="session")
+def backends(testbed: Testbed, profile: Profile, implementation: Deployment) -> Backends:  # noqa: ARG001 - order
+    """One echo pod on every node, label ``app=echo``, shared by all cases that leave them alone."""
+    shared = Cluster(testbed, profile, NAMESPACE)
+    shared.create_namespace()
+    return shared.backends()
+
+
+@pytest.fixture
+def cluster(testbed: Testbed, profile: Profile, backends: Backends) -> Iterator[Cluster]:  # noqa: ARG001 - order
+    """The cluster; what a case makes in it is taken away after the case."""
+    with Cluster(testbed, profile, NAMESPACE) as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["ipv4", "ipv6"])
+def family(request: pytest.FixtureRequest) -> str:
+    """Both address families, one after the other."""
+    return str(request.param)
+
+
+@pytest.fixture(
+    params=["ipv4", pytest.param("ipv6", marks=pytest.mark.needs("bgp-ipv6"))],
+)
+def bgp_family(request: pytest.FixtureRequest) -> str:
+    """The address families that an implementation announces over BGP, one after the other."""
+    return str(request.param)
+
+
+@pytest.fixture
+def layer2(cluster: Cluster) -> tuple[str, ...]:
+    """A pool on the nodes' segment, announced in layer 2; gives the pool's ranges."""
+    cluster.pool(*LAYER2_POOL)
+    cluster.announce_layer2()
+    return LAYER2_POOL
+
+
+@pytest.fixture
+def bgp(testbed: Testbed, cluster: Cluster, profile: Profile) -> tuple[str, ...]:
+    """Sessions from every node to the router, and a pool that is announced over them; gives the pool's ranges.
+
+    Raises:
+        PreconditionUnmetError: the sessions are not established within the declared time.
+    """
+    families = ("ipv4", "ipv6") if "bgp-ipv6" in profile.capabilities else ("ipv4",)
+    pool = BGP_POOL[: len(families)]
+    cluster.pool(*pool)
+    cluster.announce_bgp()
+    with SessionWatch(testbed, "router") as sessions:
+        for version in families:
+            cluster.peer("router", version)
+        peers = [getattr(node, version) for node in testbed.nodes for version in families]
+        if not sessions.until_established(peers, profile.timers.bgp_session):
+            raise PreconditionUnmetError(
+                f"no BGP sessions with all nodes within {profile.timers.bgp_session:g} s of the BGPPeer"
+            )
+    return pool

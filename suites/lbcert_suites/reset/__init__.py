@@ -1,0 +1,1 @@
+"""Connection stability under change."""
