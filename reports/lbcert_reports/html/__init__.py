@@ -1,0 +1,146 @@
+"""The report as one HTML file that needs nothing else: no network, no framework, no font.
+
+`render` is a pure function of the report document. Everything that comes from outside (names, reasons, observations)
+is escaped by the template engine, and the page forbids itself every script but its own by its digest.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+import jinja2
+from markupsafe import Markup
+
+from lbcert_reports.html import plots, wording
+
+WORDS: Final[Mapping[str, str]] = {
+    "pass": "pass",
+    "fail": "fail",
+    "deviation": "deviation",
+    "inconclusive": "inconclusive",
+    "not-run": "not run",
+    "error": "error",
+    "expected-failure": "expected failure",
+    "noted": "noted",
+    "not-applicable": "not applicable",
+}
+"""Every verdict that is shown, from the reader's first interest to the last but for pass, and how it is written."""
+
+MEANINGS: Final[Mapping[str, str]] = {
+    "pass": "the evidence shows that the requirement is met",
+    "fail": "the evidence shows that a MUST is missed",
+    "deviation": "the evidence shows that a SHOULD is missed",
+    "inconclusive": "the evidence does not allow a verdict",
+    "not-run": "no case came to a verdict",
+    "error": "the suite or the testbed broke; nothing is said of the implementation",
+    "expected-failure": "missed, as the implementation's profile declares",
+    "noted": "a MAY that is not offered; recorded only",
+    "not-applicable": "the implementation does not claim the capability",
+}
+
+CERTIFICATES: Final[Mapping[str, str]] = {
+    "conformant": "pass",
+    "conformant with deviations": "deviation",
+    "not conformant": "fail",
+    "undetermined": "inconclusive",
+}
+"""For each certificate the verdict whose symbol and colour it shares."""
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """The page of a report.
+
+    Args:
+        report: a document of the form ``report.schema.json``.
+    """
+    style, script = _text("report.css"), _text("report.js")
+    results = {each["testId"]: each for each in report["results"]}
+    home: dict[str, str] = {}
+    for requirement in report["requirements"]:
+        for test in requirement["tests"]:
+            home.setdefault(test, requirement["id"])
+    timelines = {
+        each["testId"]: {**each, "key": f"timeline-{number}"}
+        for number, each in enumerate(report["panels"]["timelines"])
+    }
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            requirements={each["id"]: each for each in report["requirements"]},
+            results=results,
+            evidence={each["path"]: each for each in report["evidence"]},
+            home=home,
+            homeless=[each for each in report["results"] if each["testId"] not in home],
+            timelines=timelines,
+            ways=_ways(report["panels"]["paths"]),
+            tally=_tally(report["summary"]["requirements"]),
+            style=Markup(style),  # noqa: S704 - both are files of this package
+            script=Markup(script),  # noqa: S704
+            style_digest=_digest(style),
+            script_digest=_digest(script),
+        )
+    )
+
+
+def _ways(paths: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The four ways in their order, each with every node that any of them touches."""
+    nodes = sorted({each["node"] for way in paths for each in [*way["entries"], *way["endpoints"]] if each["node"]})
+    order = {"l2": 0, "bgp": 1, "Cluster": 0, "Local": 1}
+    ranked = sorted(paths, key=lambda way: (way["family"], order.get(way["mode"], 2), order.get(way["policy"], 2)))
+    return [{**way, "nodes": nodes} for way in ranked]
+
+
+def _tally(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return [(word, counts[word]) for word in WORDS if counts.get(word)]
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _text(name: str) -> str:
+    return (files(__package__) / name).read_text("utf-8")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("lbcert_reports", "html"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        seconds=wording.seconds,
+        quantity=wording.quantity,
+        difference=wording.difference,
+        size=wording.size,
+        moment=wording.moment,
+        number=wording.number,
+        share=lambda value: wording.quantity(value, "share"),
+        flat=_flat,
+    )
+    environment.globals.update(
+        plots=plots, span=wording.span, count=wording.count, words=WORDS, meanings=MEANINGS, certificates=CERTIFICATES
+    )
+    return environment
+
+
+def _flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """A tree of settings as rows of name and value: ``router.version``, ``10.3``."""
+    if isinstance(value, Mapping):
+        pairs = [(f"{prefix}.{key}" if prefix else str(key), each) for key, each in value.items()]
+        return [row for name, each in pairs for row in _flat(each, name)]
+    if isinstance(value, list) and any(isinstance(each, Mapping | list) for each in value):
+        return [row for number, each in enumerate(value, start=1) for row in _flat(each, f"{prefix} {number}")]
+    return [(prefix, ", ".join(map(str, value)) if isinstance(value, list) else _said(value))]
+
+
+def _said(value: object) -> str:
+    return {True: "yes", False: "no", None: "none"}[value] if value is None or isinstance(value, bool) else str(value)

@@ -1,0 +1,67 @@
+"""From a run directory to what is handed on: report.json, report.html, junit.xml and badge.svg."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from lbcert_reports import badge, evidence, html, journal, junit
+from lbcert_reports.report import Report, ReportError, build, validate
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The files that were written.
+
+    Attributes:
+        json: the report for machines, of the form ``report.schema.json``.
+        html: the report for people, one file.
+        junit: the cases for programs that read JUnit.
+        badge: the certificate for a README.
+    """
+
+    json: Path
+    html: Path
+    junit: Path
+    badge: Path
+
+
+def report_of(run: Path) -> Report:
+    """The report of a run directory, held against its schema; also of a run that was killed.
+
+    Raises:
+        JournalError: if there is no journal, or it is malformed.
+        EvidenceError: if evidence that the journal names cannot be read.
+        ReportError: if the journal's events do not make a run.
+    """
+    report = build(journal.read(run), lambda path: evidence.read(run / path), place=str(run / "journal"))
+    validate(report, str(run / "report.json"))
+    return report
+
+
+def write_all(run: Path) -> Paths:
+    """Write all reports of a run into its directory; each file is replaced as a whole.
+
+    Raises:
+        JournalError: if there is no journal, or it is malformed.
+        EvidenceError: if evidence that the journal names cannot be read.
+        ReportError: if the journal's events do not make a run, or a file cannot be written.
+    """
+    report = report_of(run)
+    paths = Paths(run / "report.json", run / "report.html", run / "junit.xml", run / "badge.svg")
+    _replace(paths.json, json.dumps(report, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+    _replace(paths.html, html.render(report))
+    _replace(paths.junit, junit.render(report))
+    _replace(paths.badge, badge.render(report))
+    return paths
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file so that nobody ever sees half of it."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(text, "utf-8")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ReportError(str(path), f"cannot be written: {error.strerror or error}") from error
