@@ -51,19 +51,15 @@ class Record(CaseRecorder):
     """What a case records with; it keeps what the judges said for the end of the case.
 
     Attributes:
-        expected_failures: requirements that the profile declares to fail.
         judgements: requirement and judgement, in order.
-        unmet: the first thing that the implementation did not do and the case stands on.
         error: the first thing that broke.
-        decided: the outcome, where it is settled without any judgement.
-    spoken: whether the test was just ended to say what the judges said.
+        applicable: whether the case applies to the implementation at all.
+        spoken: whether the test was just ended to say what the judges said.
     """
 
-    expected_failures: frozenset[str] = frozenset()
     judgements: list[tuple[str, Judgement]] = field(default_factory=list)
-    unmet: PreconditionUnmetError | None = None
     error: BaseException | None = None
-    decided: Verdict | None = None
+    applicable: bool = True
     spoken: bool = False
 
     def judge(
@@ -73,33 +69,32 @@ class Record(CaseRecorder):
         inputs: Mapping[str, EvidenceRef],
         bound: Mapping[str, Any] | None = None,
     ) -> Judgement:
-        """Have stored evidence judged; a failure that the profile declares counts as expected."""
+        """Have stored evidence judged, and keep the judgement."""
         judgement = super().judge(requirement, judge, inputs, bound)
-        self.verdicts[-1] = declared(judgement.verdict, expected_failure=requirement in self.expected_failures)
         self.judgements.append((requirement, judgement))
         return judgement
 
     @property
-    def verdict(self) -> Verdict:
-        """What the case comes to as far as is known."""
-        extra = {
-            Verdict.ERROR: self.error is not None,
-            Verdict.INCONCLUSIVE: self.unmet is not None,
-        }
-        settled = [self.decided] if self.decided else []
-        return combine([*self.verdicts, *settled, *(verdict for verdict, holds in extra.items() if holds)])
+    def silent(self) -> Verdict | None:
+        """What the case comes to without any judgement; None if it has to bring one."""
+        return None if self.applicable else Verdict.NOT_APPLICABLE
 
     @property
-    def unexpected_passes(self) -> list[str]:
-        """Requirements that pass although the profile declares that they fail."""
+    def verdict(self) -> Verdict:
+        """What the case comes to as far as is known, before the profile's expected failures are applied."""
+        broken = [Verdict.ERROR] if self.error else []
+        return combine([*self.verdicts, *broken, *([self.silent] if self.silent else [])])
+
+    def of_requirements(self) -> dict[str, Verdict]:
+        """The verdict on each requirement that was judged."""
         verdicts: dict[str, list[Verdict]] = {}
         for requirement, judgement in self.judgements:
             verdicts.setdefault(requirement, []).append(judgement.verdict)
-        return [r for r, each in verdicts.items() if r in self.expected_failures and combine(each) is Verdict.PASS]
+        return {requirement: combine(each) for requirement, each in verdicts.items()}
 
     def conclude(self) -> None:
         """Journal how the case ended."""
-        self.finish(self.error, self.decided or (Verdict.INCONCLUSIVE if self.unmet else None))
+        self.finish(self.error, self.silent)
 
 
 class Certification:
@@ -206,8 +201,7 @@ class Certification:
         """Journal the beginning and the end of a case; one that is interrupted has no end."""
         if _CASE not in item.stash:
             return (yield)
-        expected = frozenset(self.expected_failures)
-        record = Record(recorder(self.config), item.stash[_CASE].case, expected_failures=expected)
+        record = Record(recorder(self.config), item.stash[_CASE].case)
         item.stash[_RECORD] = record
         record.start()
         result = yield
@@ -229,7 +223,7 @@ class Certification:
         else:
             return
         item.stash[_RECORD].note(f"Not applicable: {reason}.")
-        item.stash[_RECORD].decided = Verdict.NOT_APPLICABLE
+        item.stash[_RECORD].applicable = False
         pytest.skip(reason)
 
     @pytest.hookimpl(wrapper=True)
@@ -245,12 +239,15 @@ class Certification:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note what broke a case, and give its verdict to pytest's report."""
+        record, error = item.stash.get(_RECORD, None), call.excinfo.value if call.excinfo else None
+        if record and isinstance(error, PreconditionUnmetError):
+            _judge_unmet(record, item.stash[_CASE], str(error))
+        elif record and error:
+            _take_note(record, error)
         report = yield
-        if record := item.stash.get(_RECORD, None):
-            if call.excinfo:
-                _take_note(record, call.excinfo.value)
-            if record.unmet and call.excinfo and call.excinfo.value is record.unmet:
-                report.longrepr = f"inconclusive: {record.unmet}"
+        if record:
+            if isinstance(error, PreconditionUnmetError):
+                report.longrepr = f"inconclusive: {error}"
             report.lbcert_outcome = str(record.verdict)  # type: ignore[attr-defined] # reports take any
         return report
 
@@ -276,17 +273,25 @@ def _insist_on_judgement(record: Record, case: Case) -> None:
         raise CaseError(f"the case judged {', '.join(sorted(foreign))}, which it does not cover")
 
 
+def _judge_unmet(record: Record, case: Case, why: str) -> None:
+    """Nothing can be said of a case's requirements, but for a failure that was seen already."""
+    for requirement in case.requirements:
+        record.judge(requirement, "precondition", {}, {"unmet": why})
+
+
 def _speak(record: Record, expected_failures: Mapping[str, str]) -> None:
-    """End the test as the verdicts demand."""
+    """End the test as the verdicts and the failures that the profile declares demand."""
+    verdicts = record.of_requirements()
     bad = [(r, j) for r, j in record.judgements if j.verdict is not Verdict.PASS]
     text = "\n".join(_sentence(requirement, judgement) for requirement, judgement in bad)
-    if passes := record.unexpected_passes:
+    if passes := [r for r, verdict in verdicts.items() if verdict is Verdict.PASS and r in expected_failures]:
         text += f"\n{', '.join(passes)}: passes although the profile declares it to fail; remove the declaration"
         _end_test(record, text.strip())
-    if record.verdict is Verdict.EXPECTED_FAILURE:
+    left = combine(declared(verdict, expected_failure=r in expected_failures) for r, verdict in verdicts.items())
+    if left is Verdict.EXPECTED_FAILURE:
         record.spoken = True
-        pytest.xfail("; ".join(expected_failures[r] for r, j in bad if j.verdict is Verdict.FAIL))
-    if record.verdict is not Verdict.PASS:
+        pytest.xfail("; ".join(expected_failures[r] for r, verdict in verdicts.items() if verdict is Verdict.FAIL))
+    if left is not Verdict.PASS:
         _end_test(record, text)
 
 
@@ -303,13 +308,12 @@ def _sentence(requirement: str, judgement: Judgement) -> str:
 
 
 def _take_note(record: Record, error: BaseException) -> None:
-    """Keep the first thing that went wrong; what pytest raises for its own ends is none."""
-    if isinstance(error, PreconditionUnmetError):
-        record.unmet = record.unmet or error
-        record.note(f"Inconclusive: {error}")
+    """Keep the first thing that broke; what pytest raises to end a test on our behalf is none."""
+    if record.spoken:
+        record.spoken = False
     elif isinstance(error, pytest.skip.Exception):
-        record.decided = record.decided or Verdict.NOT_RUN
-    elif record.spoken:
-        record.spoken = False  # pytest's way to end a test whose verdicts are no pass: nothing broke
+        if record.applicable:
+            hint = "a case does not skip itself: what it needs stands in @pytest.mark.needs"
+            record.error = record.error or CaseError(f"skipped: {error}; {hint}")
     else:
         record.error = record.error or error

@@ -1,0 +1,144 @@
+"""A run seen from outside while it runs: its journal, read as it grows, and what is left to do."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lbcert_fixtures.cache import cache_folder
+from lbcert_tools.progress import Display
+
+_UNKNOWN_CASE_SECONDS = 15.0
+_WEIGHT_OF_LAST = 0.5
+
+
+class Tail:
+    """The lines that appear in the journal files of a run directory.
+
+    Args:
+        run: the run directory; it need not exist yet.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._folder = run / "journal"
+        self._read: dict[Path, int] = {}
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """The events since the last call; a line that is still being written is left for the next."""
+        for path in sorted(self._folder.glob("*.jsonl")):
+            with path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break
+                    self._read[path] = self._read.get(path, 0) + len(line)
+                    yield json.loads(line)
+
+
+@dataclass
+class Durations:
+    """How long cases took before, on this machine; kept in the user's cache.
+
+    Attributes:
+        path: the file.
+        seconds: by case; a run by another number of trials is another case.
+    """
+
+    path: Path = field(default_factory=lambda: cache_folder() / "durations.json")
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            self.seconds = {str(k): float(v) for k, v in json.loads(self.path.read_text()).items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            self.seconds = {}  # only an estimate is lost
+
+    def of(self, key: str) -> float:
+        """How long a case will take, as far as we know."""
+        known = self.seconds.values()
+        return self.seconds.get(key, sum(known) / len(known) if known else _UNKNOWN_CASE_SECONDS)
+
+    def learn(self, key: str, seconds: float) -> None:
+        """Take note of how long a case took."""
+        before = self.seconds.get(key, seconds)
+        self.seconds[key] = round(before + (seconds - before) * _WEIGHT_OF_LAST, 2)
+
+    def save(self) -> None:
+        """Keep what was learnt; a cache that cannot be written costs only the estimate."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(json.dumps(self.seconds, indent=1, sort_keys=True))
+        except OSError:
+            return
+
+
+class Watcher:
+    """Tells a display how a run goes.
+
+    Args:
+        display: where to show it.
+        durations: how long cases took before.
+        workers: how many of them run at once.
+    """
+
+    def __init__(self, display: Display, durations: Durations, workers: int = 1) -> None:
+        self.display = display
+        self.durations = durations
+        self.workers = workers
+        self.verdicts: dict[str, str] = {}
+        self.phase = "pytest"
+        self._plan: list[str] = []
+        self._running: list[str] = []
+        self._suffix = ""
+
+    def see(self, event: Mapping[str, Any]) -> None:
+        """Take note of one event and show what follows from it."""
+        match event["event"]:
+            case "run-started":
+                self._plan = [each["case"] for each in event["plan"]]
+                self._suffix = f" x{event['options'].get('trials', 1)}"
+                self.display.say(f"{len(self._plan)} cases, about {_minutes(self.remaining)} and the boot")
+            case "phase":
+                self.phase = f"{event['name']}" if event["state"] == "begin" else ""
+                if event["state"] == "end":
+                    self.display.say(f"{event['name']}: done")
+            case "note" if event["case"] is None:
+                self.display.say(event["text"])
+            case "case-started":
+                self._running.append(event["case"])
+            case "case-finished":
+                self._finished(event)
+        self.show()
+
+    def _finished(self, event: Mapping[str, Any]) -> None:
+        case, outcome = event["case"], event["outcome"]
+        if case in self._running:
+            self._running.remove(case)
+        self.verdicts[case] = outcome
+        if outcome in ("pass", "fail"):
+            self.durations.learn(case + self._suffix, event["duration"])
+        error = event["error"]
+        why = f" ({error['type']}: {error['message'].splitlines()[0][:150]})" if error and error["message"] else ""
+        position = f"{len(self.verdicts)}/{len(self._plan)}"
+        self.display.say(f"{position} {outcome:<14} {case}{why}  [{event['duration']:.1f} s]")
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the last case ends, as far as is known."""
+        left = [case for case in self._plan if case not in self.verdicts]
+        return sum(self.durations.of(case + self._suffix) for case in left) / max(1, min(self.workers, len(left)))
+
+    def show(self) -> None:
+        """Show what is going on now."""
+        now = ", ".join(filter(None, [self.phase, *self._running])) or "waiting"
+        if self._plan:
+            share = len(self.verdicts) / len(self._plan)
+            left = f", about {_minutes(self.remaining)} left" if share < 1 else ""
+            self.display.step(f"{len(self.verdicts)}/{len(self._plan)} cases", f"{now}{left}", share)
+        else:
+            self.display.step("starting", now)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,49 @@
+"""From a run directory to what people read: report.json, report.html, junit.xml, badge.svg."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lbcert_reports import badge, evidence, html, journal, junit, report
+from lbcert_reports.verdicts import Certificate, Result, exit_code
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was written.
+
+    Attributes:
+        document: the report.
+        html: its page.
+    """
+
+    document: dict[str, Any]
+    html: Path
+
+    @property
+    def exit_code(self) -> int:
+        """0 conformant, 1 not conformant, 3 undetermined: the worst of its certificates."""
+        profiles = self.document["profiles"]
+        return exit_code(Certificate(each["name"], Result(each["certificate"]), {}) for each in profiles)
+
+
+def publish(run: Path) -> Published:
+    """Write all reports of a run, whether it came to its end or not; what was there before is replaced.
+
+    Raises:
+        JournalError, ReportError, EvidenceError: the run directory holds no run, or was altered.
+    """
+    document = report.build(journal.read(run), lambda path: evidence.read(run / path))
+    report.validate(document)
+    files = {
+        "report.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n",
+        "report.html": html.render(document),
+        "junit.xml": junit.render(document),
+        "badge.svg": badge.render(document),
+    }
+    for name, text in files.items():
+        unfinished = run / f".{name}.unfinished"
+        unfinished.write_text(text, "utf-8")
+        unfinished.replace(run / name)
+    return Published(document, run / "report.html")
