@@ -409,7 +409,7 @@ def plain(value: object, place: str) -> Any:
         EvidenceError: naming `place`, if it holds something else.
     """
     try:
-        return msgspec.to_builtins(value, str_keys=True, enc_hook=_as_text)
+        return msgspec.json.decode(msgspec.json.encode(value, enc_hook=_as_text))
     except (NotImplementedError, TypeError, ValueError, OverflowError) as error:
         raise EvidenceError(place, f"cannot be written as JSON: {error}") from error
 

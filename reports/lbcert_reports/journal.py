@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
@@ -281,7 +282,13 @@ def read(run: Path) -> Journal:
             raise JournalError(str(path), f"cannot be read: {error.strerror or error}") from error
         if rest := lines.pop():
             torn.append(Torn(f"{path}:{len(lines) + 1}", rest.decode(errors="replace")))
-        events += [_parse(line, path, seq) for seq, line in enumerate(lines)]
+        own = [_parse(line, path, seq) for seq, line in enumerate(lines)]
+        for earlier, later in pairwise(own):
+            if later.t < earlier.t:
+                raise JournalError(
+                    f"{path}:{later.seq + 1}", "is older than the line before", "the journal was altered"
+                )
+        events += own
     return Journal(sorted(events, key=lambda each: (each.t, each.writer, each.seq)), torn)
 
 

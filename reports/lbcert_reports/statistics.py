@@ -44,11 +44,8 @@ def quantile_upper_bound(samples: Sequence[float], quantile: float, confidence: 
     Returns:
         The bound, None if there are too few samples for it.
     """
-    n = len(samples)
-    for rank, value in enumerate(sorted(samples), start=1):
-        if stats.binom.cdf(rank - 1, n, quantile) >= confidence:
-            return value
-    return None
+    rank = int(stats.binom.ppf(confidence, len(samples), quantile)) + 1 if samples else 1
+    return sorted(samples)[rank - 1] if rank <= len(samples) else None
 
 
 def quantile_lower_bound(samples: Sequence[float], quantile: float, confidence: float = CONFIDENCE) -> float | None:
@@ -65,7 +62,7 @@ def median_interval(samples: Sequence[float], confidence: float = CONFIDENCE) ->
     """
     ordered, n = sorted(samples), len(samples)
     # Outside the ranks r and n+1-r lies the median with probability 2 P(Binomial(n, 1/2) < r).
-    rank = sum(2 * stats.binom.cdf(r - 1, n, 0.5) <= 1 - confidence for r in range(1, n // 2 + 1))
+    rank = int(np.sum(2 * stats.binom.cdf(np.arange(n // 2), n, 0.5) <= 1 - confidence))
     return Interval(ordered[rank - 1], ordered[n - rank]) if rank else None
 
 

@@ -36,7 +36,7 @@ def describe() -> str:
         if more := _docstring(each)[0][1:]:
             lines += ["", " ".join(more)]
         arguments = _docstring(each)[1]
-        lines += ["", "| role | kind | |", "|---|---|---|"]
+        lines += ["", "| role | kind | |", "|---|---|---|"] if each.roles else []
         for role in each.roles:
             notes = ["optional"] * role.optional + ["all trials at once"] * role.trials
             mark = f" ({', '.join(notes)})" if notes else ""

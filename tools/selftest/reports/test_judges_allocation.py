@@ -1,0 +1,231 @@
+"""Each judge of allocation passes what is right, and fails each defect with its reason."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lbcert_reports.evidence import Evidence
+from lbcert_reports.judges import Judgement, run
+from lbcert_reports.verdicts import Verdict
+
+S = 1_000_000_000
+POOL = ["10.0.0.0/30", "fd00::10 - fd00::12"]
+A, B, C = "10.0.0.0", "10.0.0.1", "10.0.0.2"
+
+
+def watch(*states: tuple[float, str, str] | tuple[float, str, None], ended: float = 60, began: float = 0) -> Any:
+    """A watch: (second, Service, addresses separated by blanks; None for deleted)."""
+    rows = tuple(
+        {
+            "t": round(t * S),
+            "service": service,
+            "addresses": (addresses or "").split(),
+            "present": addresses is not None,
+        }
+        for t, service, addresses in states
+    )
+    return Evidence("ingress", "c", "ingress", {"began": round(began * S), "ended": round(ended * S)}, rows)
+
+
+def act(t: float, name: str = "pool-created") -> Evidence[Any]:
+    row = {
+        "fault": name,
+        "target": "x",
+        "began": round(t * S) - 5,
+        "effective": round(t * S),
+        "healed": None,
+        "proof": {},
+    }
+    return Evidence("faults", "c", "cause", {}, (row,))
+
+
+def warned(service: str, reason: str, type_: str = "Warning") -> Evidence[Any]:
+    row = {"t": 1, "type": type_, "reason": reason, "message": "m", "kind": "Service", "name": service}
+    return Evidence("events", "c", "events", {}, (row,))
+
+
+def says(judgement: Judgement, verdict: Verdict, *words: str) -> None:
+    assert judgement.verdict is verdict, judgement
+    for word in words:
+        assert word in f"{judgement.reason} | {judgement.observed}", judgement
+
+
+PASS, FAIL, UNCLEAR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("states", "bound", "verdict", "reason"),
+    [
+        ([(1, "a", ""), (3.5, "a", A)], {}, PASS, "slowest after 2.50 s"),
+        ([(1, "a", ""), (2, "a", f"{A} fd00::11")], {"families": ["ipv4", "ipv6"]}, PASS, "every address"),
+        ([(1, "a", ""), (2, "a", A)], {"families": ["ipv6"]}, FAIL, "a had 10.0.0.0 only after 59.0 s"),
+        ([(1, "a", ""), (2, "a", "10.0.0.4")], {}, FAIL, "a was given 10.0.0.4, outside every pool"),
+        ([(1, "a", ""), (2, "a", "fd00::13")], {}, FAIL, "a was given fd00::13, outside every pool"),
+        ([(1, "a", ""), (2, "a", "nonsense")], {}, FAIL, "a was given nonsense, outside every pool"),
+        ([(1, "a", ""), (2, "a", "10.0.0.9"), (3, "a", A)], {}, FAIL, "a was given 10.0.0.9"),
+        ([(1, "a", ""), (31.5, "a", A)], {}, FAIL, "a got its address after 30.50 s"),
+        ([(1, "a", ""), (2.5, "a", A)], {"within": 1}, FAIL, "a got its address after 1.50 s"),
+        ([(1, "a", ""), (2, "a", A), (2, "b", "")], {}, FAIL, "b had no address after 58.0 s"),
+        ([(1, "a", ""), (2, "a", A), (40, "b", "")], {}, UNCLEAR, "b was watched for 20.0 s only"),
+        ([(1, "a", ""), (2, "a", A), (2, "b", "")], {"services": ["a"]}, PASS, "1 of 1 Services"),
+        ([(1, "a", "")], {"services": ["b"]}, UNCLEAR, "the watch never showed b"),
+        ([], {}, UNCLEAR, "the evidence for 'ingress' has no rows"),
+    ],
+)
+def test_assigned_from_pool(states: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    says(run("assigned-from-pool", {"ingress": watch(*states)}, {"pools": POOL, **bound}), verdict, reason)
+
+
+def test_assigned_from_pool_counts_from_the_cause_if_there_is_one() -> None:
+    inputs = {"ingress": watch((1, "a", ""), (40, "a", A)), "cause": act(39)}
+    judgement = run("assigned-from-pool", inputs, {"pools": POOL, "within": 2, "derivation": "docs"})
+    says(judgement, PASS)
+    (measurement,) = judgement.measurements
+    assert (measurement.name, measurement.value, measurement.unit) == ("time to address", 1.0, "s")
+    assert measurement.bound == (2.0, "<=", "docs")
+    assert judgement.expected == "an address of 10.0.0.0/30, fd00::10 - fd00::12 within 2 s"
+    says(run("assigned-from-pool", {**inputs, "cause": act(37)}, {"pools": POOL, "within": 2}), FAIL, "after 3.00 s")
+
+
+def test_a_pool_that_is_none_is_our_error() -> None:
+    judgement = run("assigned-from-pool", {"ingress": watch((1, "a", A))}, {"pools": ["10.0.0.0/33"]})
+    says(judgement, Verdict.ERROR, "pool entry '10.0.0.0/33' is neither CIDR nor first-last")
+
+
+@given(st.ip_addresses(v=4), st.integers(0, 40), st.integers(0, 60))
+def test_an_address_is_inside_a_range_exactly_between_its_ends(first: Any, size: int, offset: int) -> None:
+    if int(first) + size + 60 >= 2**32:
+        return
+    bound = {"pools": [f"{first} - {first + size}"]}
+    judgement = run("assigned-from-pool", {"ingress": watch((1, "a", ""), (2, "a", str(first + offset)))}, bound)
+    assert judgement.verdict is (PASS if offset <= size else FAIL)
+
+
+@pytest.mark.parametrize(
+    ("states", "events", "bound", "verdict", "reason"),
+    [
+        ([(1, "a", "")], warned("a", "AllocationFailed"), {"reason": "AllocationFailed"}, PASS, "no address"),
+        ([(1, "a", "")], None, {}, PASS, "at least 59.0 s"),
+        ([(1, "a", ""), (4, "a", A), (5, "a", "")], None, {}, FAIL, "a was given 10.0.0.0 after 3.00 s"),
+        ([(1, "a", "")], warned("a", "Other"), {"reason": "X"}, FAIL, "no Warning event X (Warning events: Other)"),
+        ([(1, "a", "")], warned("a", "X", "Normal"), {"reason": "X"}, FAIL, "(Warning events: none)"),
+        ([(1, "a", "")], warned("b", "X"), {"reason": "X"}, FAIL, "a has no Warning event X"),
+        ([(1, "a", "")], None, {"reason": "X"}, UNCLEAR, "no events were recorded"),
+        ([(55, "a", "")], None, {}, UNCLEAR, "watched for 5.0 s only, 10 s are needed"),
+        ([(1, "a", ""), (6, "a", None)], None, {}, UNCLEAR, "watched for 5.0 s only"),
+        ([(1, "b", "")], None, {}, UNCLEAR, "the watch never showed a"),
+    ],
+)
+def test_stays_pending(states: Any, events: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    inputs = {"ingress": watch(*states), **({"events": events} if events else {})}
+    says(run("stays-pending", inputs, {"services": ["a"], **bound}), verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("states", "bound", "verdict", "reason"),
+    [
+        ([(1, "a", ""), (2, "a", A), (3, "b", B), (9, "a", A)], {}, PASS, "0 changes of 2 assignments over 60.0 s"),
+        ([(1, "a", A), (5, "a", B)], {}, FAIL, "a went from 10.0.0.0 to 10.0.0.1 at 5.00 s"),
+        ([(1, "a", A), (5, "a", ""), (6, "a", A)], {}, FAIL, "a went from 10.0.0.0 to none at 5.00 s"),
+        ([(1, "a", A), (5, "a", f"{A} {B}")], {}, FAIL, "a went from 10.0.0.0 to 10.0.0.0, 10.0.0.1"),
+        ([(1, "a", f"{B} {A}"), (5, "a", f"{A} {B}")], {}, PASS, "no assignment changed"),
+        ([(1, "a", A), (5, "a", B), (1, "b", C)], {"may_change": ["a"]}, PASS, "of 1 assignments"),
+        ([(1, "a", A), (5, "a", B), (1, "b", C)], {"services": ["b"]}, PASS, "of 1 assignments"),
+        ([(1, "a", A), (5, "a", None), (6, "a", B)], {}, PASS, "of 2 assignments"),
+        ([(1, "a", A)], {"hold": 61}, UNCLEAR, "watched for 60.0 s only, 61 s are needed"),
+        ([(1, "a", A), (5, "a", B)], {"hold": 61}, FAIL, "a went from"),
+        ([(1, "a", "")], {}, UNCLEAR, "no Service had an address"),
+    ],
+)
+def test_assignment_stable(states: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    says(run("assignment-stable", {"ingress": watch(*states)}, {"hold": 60, **bound}), verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("states", "sharing", "verdict", "reason"),
+    [
+        ([(1, "a", A), (2, "b", B)], [], PASS, "0 duplicates in 2 assignments"),
+        ([(1, "a", A), (2, "a", None), (3, "b", A)], [], PASS, "0 duplicates"),
+        ([(1, "a", A), (2, "a", B), (3, "b", A)], [], PASS, "0 duplicates in 3"),
+        ([(1, "a", A), (2, "b", A), (3, "a", B)], [], FAIL, "10.0.0.0 was held by a and b at 2.00 s"),
+        ([(1, "a", A), (2, "b", A), (3, "b", A)], [], FAIL, "1 duplicates in 2"),
+        ([(1, "a", A), (2, "b", A)], [["a", "b"]], PASS, "0 duplicates"),
+        ([(1, "a", A), (2, "b", A), (3, "c", A)], [["a", "b"]], FAIL, "10.0.0.0 was held by a and c at 3.00 s"),
+        ([(1, "a", "")], [], UNCLEAR, "no Service was ever given an address"),
+        ([], [], UNCLEAR, "has no rows"),
+    ],
+)
+def test_no_duplicates(states: Any, sharing: Any, verdict: Verdict, reason: str) -> None:
+    says(run("no-duplicates", {"ingress": watch(*states)}, {"sharing": sharing}), verdict, reason)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["", A, B, None])), min_size=1))
+def test_a_duplicate_is_found_if_and_only_if_two_hold_an_address_at_once(changes: list[tuple[str, str | None]]) -> None:
+    held: dict[str, str | None] = {}
+    doubled = given_any = False
+    for service, address in changes:
+        held[service] = address
+        given_any |= bool(address)
+        doubled |= any(list(held.values()).count(each) > 1 for each in (A, B))
+    states = [(index, service, address) for index, (service, address) in enumerate(changes)]
+    verdict = run("no-duplicates", {"ingress": watch(*states)}, {}).verdict
+    assert verdict is (FAIL if doubled else PASS if given_any else UNCLEAR)
+
+
+@pytest.mark.parametrize(
+    ("states", "expected", "verdict", "reason"),
+    [
+        ([(1, "a", ""), (2, "a", B)], {"a": [B]}, PASS, "1 of 1 Services"),
+        ([(1, "a", ""), (2, "a", "fd00:0::1")], {"a": ["fd00::1"]}, PASS, "1 of 1"),
+        ([(1, "a", ""), (2, "a", A), (3, "a", B)], {"a": [B]}, FAIL, "a was given 10.0.0.0"),
+        ([(1, "a", ""), (2, "a", B)], {"a": [B, "fd00::1"]}, FAIL, "a had 10.0.0.1 after 59.0 s"),
+        ([(1, "a", "")], {"a": [B]}, FAIL, "a had no address after 59.0 s"),
+        ([(1, "a", ""), (42, "a", B)], {"a": [B]}, FAIL, "a got its addresses after 41.00 s"),
+        ([(50, "a", "")], {"a": [B]}, UNCLEAR, "a was watched for 10.0 s only"),
+        ([(1, "a", A), (1, "b", B)], [A, B], PASS, "exactly the expected addresses"),
+        ([(1, "a", A), (1, "b", B)], [A], FAIL, "10.0.0.1 was given"),
+        ([(1, "a", A), (2, "a", B)], [B], FAIL, "10.0.0.0 was given"),
+        ([(1, "a", A), (1, "b", "")], [A, B], FAIL, "10.0.0.1 was not given"),
+    ],
+)
+def test_exact_addresses(states: Any, expected: Any, verdict: Verdict, reason: str) -> None:
+    says(run("exact-addresses", {"ingress": watch(*states)}, {"expected": expected}), verdict, reason)
+
+
+def test_a_set_of_addresses_may_still_be_incomplete_when_the_watch_is_short() -> None:
+    judgement = run("exact-addresses", {"ingress": watch((1, "a", A), ended=5)}, {"expected": [A, B]})
+    says(judgement, UNCLEAR, "watched for 5.0 s only, 30 s are needed")
+
+
+@pytest.mark.parametrize(
+    ("states", "verdict", "reason"),
+    [
+        ([(1, "a", A), (2, "b", B), (3, "a", None), (4, "c", A)], PASS, f"{A}, {B}, {A}"),
+        ([(1, "a", A), (2, "b", C), (4, "c", A)], FAIL, "the 2. address was 10.0.0.2, not 10.0.0.1"),
+        ([(1, "a", A), (2, "b", B), (3, "b", B)], FAIL, "the 3. address was none, not 10.0.0.0"),
+    ],
+)
+def test_in_sequence(states: Any, verdict: Verdict, reason: str) -> None:
+    says(run("in-sequence", {"ingress": watch(*states)}, {"expected": [A, B, A]}), verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("states", "cause", "verdict", "reason"),
+    [
+        ([(1, "h", A), (1, "w", ""), (5, "h", None), (7, "w", A)], 4.5, PASS, "after 2.50 s"),
+        ([(1, "h", A), (1, "w", ""), (5, "h", ""), (7, "w", A)], None, PASS, "after 2.00 s"),
+        ([(1, "h", A), (1, "w", ""), (5, "h", None), (7, "w", B)], 4.5, FAIL, "w did not get it within 55.5 s"),
+        ([(1, "h", A), (1, "w", ""), (5, "h", None), (36, "w", A)], 4.5, FAIL, "w got it after 31.50 s"),
+        ([(1, "h", A), (1, "w", ""), (3, "w", A), (5, "h", None)], 4.5, FAIL, "w had 10.0.0.0 while h still held it"),
+        ([(1, "h", A), (1, "w", "")], 4.5, FAIL, "h still has 10.0.0.0"),
+        ([(1, "h", A), (1, "w", ""), (40, "h", None), (41, "w", A)], 4.5, FAIL, "h kept it for 35.50 s"),
+        ([(1, "h", A), (1, "w", ""), (50, "h", None)], 50, UNCLEAR, "watched for 10.0 s only, 30 s are needed"),
+        ([(1, "h", A), (1, "w", ""), (50, "h", None)], None, UNCLEAR, "watched for 10.0 s only"),
+        ([(1, "h", ""), (1, "w", A)], 2, UNCLEAR, "h never had an address"),
+    ],
+)
+def test_reassigned(states: Any, cause: float | None, verdict: Verdict, reason: str) -> None:
+    inputs = {"ingress": watch(*states), **({"cause": act(cause)} if cause is not None else {})}
+    says(run("reassigned", inputs, {"holder": "h", "waiter": "w"}), verdict, reason)

@@ -1,0 +1,288 @@
+"""Each judge of BGP passes what is right, and fails each defect with its reason."""
+
+from typing import Any
+
+import pytest
+
+from lbcert_reports.evidence import Evidence
+from lbcert_reports.judges import Judgement, run
+from lbcert_reports.verdicts import Verdict
+
+S = 1_000_000_000
+PASS, FAIL, UNCLEAR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+UP, DOWN = "Established", "Active"
+N1, N2, N3 = "172.18.0.11", "172.18.0.12", "172.18.0.13"
+PREFIX = "10.0.0.9/32"
+ALL = {PREFIX: [N1, N2, N3]}
+
+
+def act(t: float, name: str = "router-restart") -> Evidence[Any]:
+    row = {
+        "fault": name,
+        "target": "r",
+        "began": round(t * S) - 5,
+        "effective": round(t * S),
+        "healed": None,
+        "proof": {},
+    }
+    return Evidence("faults", "c", "cause", {}, (row,))
+
+
+def sessions(*states: tuple[float, str, str, int, int], ended: float = 60, **extra: int) -> Evidence[Any]:
+    """Sessions of router r: (second, peer, state, times established, times dropped)."""
+    rows = tuple(
+        {
+            "t": round(t * S), "router": "r", "peer": peer, "state": state, "uptime_ms": 0,
+            "established": established, "dropped": dropped, **extra,
+        }
+        for t, peer, state, established, dropped in states
+    )  # fmt: skip
+    return Evidence("sessions", "c", "sessions", {"began": 0, "ended": round(ended * S)}, rows)
+
+
+def routes(*changes: tuple[float, list[str]] | tuple[float, list[str], str], ended: float = 60) -> Evidence[Any]:
+    rows = tuple(
+        {"t": round(t * S), "prefix": prefix[0] if prefix else PREFIX, "next_hops": next_hops}
+        for t, next_hops, *prefix in changes
+    )
+    return Evidence("routes", "c", "routes", {"began": 0, "ended": round(ended * S)}, rows)
+
+
+def says(judgement: Judgement, verdict: Verdict, *words: str) -> None:
+    assert judgement.verdict is verdict, judgement
+    for word in words:
+        assert word in f"{judgement.reason} | {judgement.observed}", judgement
+
+
+def value(judgement: Judgement, name: str) -> Any:
+    return next(each.value for each in judgement.measurements if each.name == name)
+
+
+BOTH = {"peers": {"r": [N1, "fd00::12"]}, "within": 10}
+
+
+@pytest.mark.parametrize(
+    ("states", "bound", "verdict", "reason"),
+    [
+        (
+            [(1, N1, DOWN, 0, 0), (3, N1, UP, 1, 0), (4, "fd00:0::12", UP, 1, 0)],
+            {},
+            PASS,
+            "2 of 2 sessions, the last after 4.00 s",
+        ),
+        (
+            [(3, N1, UP, 1, 0), (14, "fd00::12", UP, 1, 0)],
+            {},
+            FAIL,
+            "r's session with fd00::12 was up to stay only after 14.00 s",
+        ),
+        (
+            [(3, N1, UP, 1, 0), (4, "fd00::12", DOWN, 0, 0)],
+            {},
+            FAIL,
+            "r's session with fd00::12 was Active after 60.0 s",
+        ),
+        ([(3, N1, UP, 1, 0)], {}, FAIL, "r's session with fd00::12 was never seen after 60.0 s"),
+        ([(3, N1, UP, 1, 0), (4, "fd00::12", UP, 1, 0), (9, N1, DOWN, 1, 1)], {}, FAIL, "with 172.18.0.11 was Active"),
+        (
+            [(3, N1, UP, 1, 0), (4, "fd00::12", UP, 1, 0), (5, N3, UP, 1, 0)],
+            {},
+            FAIL,
+            "with 172.18.0.13 that nobody expects",
+        ),
+        ([(3, N1, UP, 1, 0), (4, "fd00::12", UP, 1, 0), (5, N3, DOWN, 0, 0)], {}, PASS, "no other"),
+        ([(3, N1, UP, 1, 0), (4, "fd00::12", UP, 1, 0), (5, N3, UP, 1, 0)], {"others": True}, PASS, "2 of 2"),
+        ([(3, N1, UP, 1, 0)], {"within": 90}, UNCLEAR, "watched for 60.0 s only, 90 s are needed"),
+        ([], {}, UNCLEAR, "has no rows"),
+    ],
+)
+def test_sessions_established(states: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    says(run("sessions-established", {"sessions": sessions(*states)}, {**BOTH, **bound}), verdict, reason)
+
+
+def test_sessions_are_timed_from_the_cause_and_one_that_never_broke_took_no_time() -> None:
+    states = [(1, N1, UP, 1, 0), (21, N1, DOWN, 0, 0), (27.5, N1, UP, 1, 0), (2, "fd00::12", UP, 1, 0)]
+    judgement = run("sessions-established", {"sessions": sessions(*states), "cause": act(20)}, BOTH)
+    says(judgement, PASS)
+    assert judgement.measurements[0].samples == (7.5, 0.0)
+    assert judgement.measurements[0].value == 7.5
+
+
+@pytest.mark.parametrize(
+    ("states", "hold", "verdict", "reason"),
+    [
+        ([(1, N1, DOWN, 0, 0), (9, N1, "Connect", 0, 0)], 60, PASS, "0 sessions came up in 60.0 s"),
+        ([(1, N1, DOWN, 0, 0), (9, N1, UP, 1, 0), (10, N1, DOWN, 1, 1)], 60, FAIL, "with 172.18.0.11 was up at 9.00 s"),
+        ([(1, N1, DOWN, 0, 0), (10, N1, DOWN, 1, 1)], 60, FAIL, "was up at 10.00 s"),
+        ([(1, N1, DOWN, 0, 0)], 61, UNCLEAR, "watched for 60.0 s only, 61 s are needed"),
+        ([(1, N2, DOWN, 0, 0)], 60, UNCLEAR, "the router knows no such peer: r with 172.18.0.11"),
+    ],
+)
+def test_session_stays_down(states: Any, hold: float, verdict: Verdict, reason: str) -> None:
+    bound = {"peers": {"r": [N1]}, "hold": hold}
+    says(run("session-stays-down", {"sessions": sessions(*states)}, bound), verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("states", "hold", "verdict", "reason"),
+    [
+        ([(1, N1, UP, 3, 2), (59, N1, UP, 3, 2)], 60, PASS, "0 resets in 60.0 s"),
+        (
+            [(1, N1, UP, 1, 0), (30, N1, DOWN, 1, 1), (31, N1, UP, 2, 1)],
+            60,
+            FAIL,
+            "was reset 1 times, first seen at 30.00 s",
+        ),
+        ([(1, N1, UP, 1, 0), (30, N1, UP, 2, 1), (31, N1, UP, 4, 3)], 60, FAIL, "was reset 3 times"),
+        ([(1, N1, UP, 1, 0), (30, N1, UP, 2, 0)], 60, FAIL, "was reset 1 times, first seen at 30.00 s"),
+        ([(1, N1, UP, 1, 0), (30, N1, DOWN, 1, 0)], 60, FAIL, "was reset 1 times"),
+        ([(1, N1, DOWN, 0, 0), (2, N1, UP, 1, 0)], 60, UNCLEAR, "r's session with 172.18.0.11 was not up at the begin"),
+        ([(1, N2, UP, 1, 0)], 60, UNCLEAR, "r's session with 172.18.0.11 was not up at the begin"),
+        ([(1, N1, UP, 1, 0)], 90, UNCLEAR, "watched for 60.0 s only, 90 s are needed"),
+    ],
+)
+def test_sessions_never_reset(states: Any, hold: float, verdict: Verdict, reason: str) -> None:
+    bound = {"peers": {"r": [N1]}, "hold": hold}
+    judgement = run("sessions-never-reset", {"sessions": sessions(*states)}, bound)
+    says(judgement, verdict, reason)
+    assert (value(judgement, "resets") > 0) == (verdict is FAIL)
+
+
+@pytest.mark.parametrize(
+    ("timers", "bound", "verdict", "reason"),
+    [
+        ({"hold": 9, "keepalive": 3}, {}, PASS, "hold times 9 s, keepalive intervals 3 s"),
+        ({"hold": 9, "keepalive": 1}, {}, PASS, "the sessions use"),
+        ({"hold": 90, "keepalive": 3}, {}, FAIL, "r and 172.18.0.11 negotiated the hold time 90 s"),
+        ({"hold": 3, "keepalive": 1}, {}, FAIL, "negotiated the hold time 3 s"),
+        ({"hold": 9, "keepalive": 4}, {}, FAIL, "r and 172.18.0.11 use a keepalive interval of 4 s"),
+        ({"hold": 9, "keepalive": 4}, {"keepalive": 4}, PASS, "the sessions use"),
+        ({"hold": 9}, {}, PASS, "hold times 9 s"),
+        ({}, {}, UNCLEAR, "r showed no established session with 172.18.0.11 and its timers"),
+    ],
+)
+def test_timers_negotiated(timers: dict[str, int], bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    evidence = sessions((1, N1, UP, 1, 0), **timers)
+    says(run("timers-negotiated", {"sessions": evidence}, {"peers": {"r": [N1]}, "hold": 9, **bound}), verdict, reason)
+
+
+def test_the_timers_of_a_session_that_is_down_say_nothing() -> None:
+    evidence = sessions((1, N1, DOWN, 0, 0), hold=9, keepalive=3)
+    says(run("timers-negotiated", {"sessions": evidence}, {"peers": {"r": [N1]}, "hold": 9}), UNCLEAR)
+
+
+@pytest.mark.parametrize(
+    ("changes", "bound", "verdict", "reason"),
+    [
+        (
+            [(10.2, [N1]), (10.5, [N3, N2, N1])],
+            {},
+            PASS,
+            "next hops 172.18.0.11, 172.18.0.12, 172.18.0.13, the last after 0.500 s",
+        ),
+        (
+            [(10.2, [N1]), (16, [N1, N2, N3])],
+            {},
+            FAIL,
+            "10.0.0.9/32 had next hops 172.18.0.11, 172.18.0.12, 172.18.0.13 to stay only after 6.00 s",
+        ),
+        ([(10.2, [N1, N2])], {}, FAIL, "10.0.0.9/32 had next hops 172.18.0.11, 172.18.0.12 after 50.00 s"),
+        ([(10.2, [N1, N2, N3, "172.18.0.14"])], {}, FAIL, "172.18.0.14 after 50.00 s"),
+        ([(10.2, [N1, N2, N3]), (12, [])], {}, FAIL, "10.0.0.9/32 had no route after 50.00 s"),
+        ([(10.2, [N1, N2, N3]), (12, []), (13, [N1, N2, N3])], {}, PASS, "the last after 3.000 s"),
+        ([(10.2, [N1, N2, N3]), (18, []), (19, [N1, N2, N3])], {}, FAIL, "to stay only after 9.00 s"),
+        ([(1, [N1, N2, N3])], {}, PASS, "the last after 0.000 s"),
+        ([], {}, FAIL, "10.0.0.9/32 had no route after 50.00 s"),
+        ([], {"expected": {PREFIX: []}}, PASS, "no route"),
+        ([(10.2, [N1, N2, N3])], {"hold": 55}, UNCLEAR, "was seen to stay so for 49.80 s only, 55 s are needed"),
+        ([(10.2, [N1])], {"within": 55}, UNCLEAR, "watched for 50.00 s only, 55 s are needed"),
+    ],
+)
+def test_route_next_hops(changes: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    inputs = {"routes": routes(*changes), "cause": act(10)}
+    says(run("route-next-hops", inputs, {"expected": ALL, "within": 5, **bound}), verdict, reason)
+
+
+def test_each_prefix_is_judged_and_compared_as_a_network() -> None:
+    evidence = routes((1, [N1], "fd00::9/128"), (2, [N2], "10.0.0.8/32"))
+    expected = {"fd00:0:0::9/128": [N1], "10.0.0.8/32": [N2]}
+    judgement = run("route-next-hops", {"routes": evidence}, {"expected": expected, "within": 5})
+    says(judgement, PASS)
+    assert judgement.measurements[0].samples == (1.0, 2.0)
+    wrong = run("route-next-hops", {"routes": evidence}, {"expected": {**expected, PREFIX: [N3]}, "within": 5})
+    says(wrong, FAIL, "10.0.0.9/32 had no route after 60.00 s")
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "reason"),
+    [
+        ([(1, [N1, N2]), (10.1, [N1]), (10.5, [])], PASS, "no route, the last after 0.500 s"),
+        ([(1, [N1, N2]), (17, [])], FAIL, "had no route to stay only after 7.00 s"),
+        ([(1, [N1, N2]), (11, [N1])], FAIL, "10.0.0.9/32 had next hops 172.18.0.11 after 50.00 s"),
+        ([(1, [N1]), (10.5, []), (30, [N1])], FAIL, "had next hops 172.18.0.11"),
+        (
+            [(1, [N1]), (2, [])],
+            UNCLEAR,
+            "10.0.0.9/32 was not there before service-deleted, so nothing could be withdrawn",
+        ),
+        ([], UNCLEAR, "was not there"),
+    ],
+)
+def test_route_withdrawn(changes: Any, verdict: Verdict, reason: str) -> None:
+    inputs = {"routes": routes(*changes), "cause": act(10, "service-deleted")}
+    says(run("route-withdrawn", inputs, {"prefixes": [PREFIX], "within": 5}), verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "reason"),
+    [
+        ([(1, [N1, N2, N3]), (10.1, []), (12, [N1]), (13, [N1, N2, N3])], PASS, "the last after 3.000 s"),
+        ([(1, [N1, N2, N3]), (10.1, []), (12, [N1])], FAIL, "had next hops 172.18.0.11 after 50.00 s"),
+        ([(1, [N1, N2, N3]), (10.1, []), (52, [N1, N2, N3])], FAIL, "to stay only after 42.00 s"),
+        ([(1, [N1, N2, N3])], UNCLEAR, "router-restart took no next hop of 10.0.0.9/32 away"),
+    ],
+)
+def test_prefix_restored(changes: Any, verdict: Verdict, reason: str) -> None:
+    inputs = {"routes": routes(*changes), "cause": act(10)}
+    says(run("prefix-restored", inputs, {"expected": ALL, "within": 30}), verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("changes", "hold", "verdict", "reason"),
+    [
+        ([], 30, PASS, "0 routes in 60.0 s"),
+        ([(3, [N1], "10.0.0.8/32")], 30, PASS, "there was no route"),
+        ([(3, [N1]), (4, [])], 30, FAIL, "10.0.0.9/32 had next hops 172.18.0.11 at 3.00 s"),
+        ([], 61, UNCLEAR, "watched for 60.0 s only, 61 s are needed"),
+    ],
+)
+def test_never_routed(changes: Any, hold: float, verdict: Verdict, reason: str) -> None:
+    says(run("never-routed", {"routes": routes(*changes)}, {"prefixes": [PREFIX], "hold": hold}), verdict, reason)
+
+
+def test_without_rows_or_a_watch_nothing_is_said_of_routes() -> None:
+    nothing = Evidence[Any]("routes", "c", "routes", {}, ())
+    judgement = run("never-routed", {"routes": nothing}, {"prefixes": [PREFIX], "hold": 1})
+    says(judgement, UNCLEAR, "the routes 'routes' have no rows and do not say how long they were watched")
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected", "verdict", "reason"),
+    [
+        ({}, {"as_path": [64512], "origin": "IGP", "local_pref": None}, PASS, "as_path [64512]"),
+        ({"as_path": [64512, 64512]}, {"as_path": [64512]}, FAIL, "r has 10.0.0.9/32 with as_path [64512, 64512]"),
+        ({"local_pref": 100}, {"local_pref": None}, FAIL, "with local_pref 100"),
+        ({}, {"local_pref": 100}, FAIL, "with local_pref absent"),
+        ({"communities": ["65000:2", "65000:1"]}, {"communities": ["65000:1", "65000:2"]}, PASS, "every path"),
+        ({"communities": ["65000:1"]}, {"communities": []}, FAIL, "with communities ['65000:1']"),
+        ({"prefix": "10.0.0.8/32"}, {"origin": "IGP"}, UNCLEAR, "0 paths, 1 are needed"),
+        ({}, {"colour": 1}, UNCLEAR, "paths have no attribute 'colour'"),
+    ],
+)
+def test_path_attributes(changed: Any, expected: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    path = {
+        "t": 1, "router": "r", "prefix": PREFIX, "next_hop": N1, "as_path": [64512], "origin": "IGP",
+        "local_pref": None, "med": None, "communities": [], **changed,
+    }  # fmt: skip
+    evidence = Evidence[Any]("paths", "c", "paths", {}, (path,))
+    says(run("path-attributes", {"paths": evidence}, {"prefixes": [PREFIX], "expected": expected}), verdict, reason)

@@ -1,0 +1,291 @@
+"""The failover gap holds the truth in its interval, and each defect of forwarding fails with its reason."""
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lbcert_reports.evidence import Evidence
+from lbcert_reports.judges import Judgement, run
+from lbcert_reports.verdicts import Verdict
+
+S, MS = 1_000_000_000, 1_000_000
+PASS, FAIL, UNCLEAR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+FAULT = 3.0
+
+
+def stream(
+    *outages: tuple[float, float],
+    seconds: float = 12,
+    period: float = 0.001,
+    late: float = 0.0,
+    drops: int = 0,
+    dead: float = 0.0,
+    lucky: tuple[float, ...] = (),
+    seed: int = 1,
+    **meta: Any,
+) -> Evidence[Any]:
+    """A stream in which nobody forwards during the outages; after the first, a share of the flows meets dead ends."""
+    rng = random.Random(seed)
+    rows = []
+    for seq in range(round(seconds / period)):
+        due = round(seq * period * S)
+        sent = due + rng.randint(0, round(late * S))
+        t = sent / S
+        lost = any(began <= t < ended for began, ended in outages) and not any(abs(t - each) < period for each in lucky)
+        lost = lost or (bool(outages) and t >= outages[0][1] and rng.random() < dead)
+        received = None if lost else sent + 50_000
+        rows.append({"seq": seq, "due": due, "sent": sent, "received": received, "endpoint": None if lost else "p"})
+    header = {"period": round(period * S), "kernel_drops": drops, **meta}
+    return Evidence("stream", "c", "stream", header, tuple(rows))
+
+
+def act(t: float = FAULT, healed: float | None = None) -> Evidence[Any]:
+    row = {
+        "fault": "node-power-off", "target": "n1", "began": round(t * S) - MS // 10, "effective": round(t * S),
+        "healed": None if healed is None else round(healed * S), "proof": {},
+    }  # fmt: skip
+    return Evidence("faults", "c", "cause", {}, (row,))
+
+
+def judged(*streams: Evidence[Any], cause: Evidence[Any] | None = None, **bound: Any) -> Judgement:
+    inputs = {f"stream.{n}": each for n, each in enumerate(streams, start=1)}
+    causes = {f"cause.{n}": cause or act() for n in range(1, len(streams) + 1)}
+    return run("failover-gap", {**inputs, **causes}, {"limit": 5, **bound})
+
+
+def measured(judgement: Judgement, name: str) -> Any:
+    return next(each for each in judgement.measurements if each.name == name)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.floats(0.0, 0.003),
+    st.floats(0.002, 4.0),
+    st.sampled_from([0.001, 0.005, 0.02]),
+    st.floats(0, 0.0009),
+    st.integers(0, 10),
+)
+def test_the_true_gap_lies_in_the_interval_and_the_interval_is_narrow(
+    phase: float, gap: float, period: float, late: float, seed: int
+) -> None:
+    began = FAULT + phase
+    judgement = judged(
+        stream((began, began + gap), seconds=12, period=period, late=late, seed=seed), run=20, resolution=1
+    )
+    lower, upper = measured(judgement, "failover gap").interval
+    assert lower <= gap <= upper
+    assert upper - lower <= 2 * period + 2 * late + 1e-6
+    assert judgement.verdict is PASS
+
+
+def test_a_gap_that_is_within_the_limit_passes_with_its_numbers() -> None:
+    judgement = judged(*(stream((FAULT, FAULT + gap)) for gap in (4.0, 2.0, 3.0)), derivation="docs: few seconds")
+    assert judgement.verdict is PASS
+    assert judgement.reason == (
+        "nobody forwarded for at most 4.001 s, 5 s are allowed "
+        "(worst of 3 trials, an upper bound of p37 at 95% confidence)"
+    )
+    gap = measured(judgement, "failover gap")
+    assert gap.value == pytest.approx(4.001)
+    assert gap.interval == pytest.approx((3.999, 4.001))
+    assert (gap.n, gap.unit, gap.resolution) == (3, "s", 0.001)
+    assert gap.bound == (5.0, "<=", "docs: few seconds")
+    assert [pytest.approx(each) for each in gap.samples] == [(3.999, 4.001), (1.999, 2.001), (2.999, 3.001)]
+    assert measured(judgement, "median gap").value == pytest.approx(3.0)
+    assert measured(judgement, "probes lost").value == 9000
+    first = measured(judgement, "first good packet")
+    assert first.value == pytest.approx(3.0, abs=0.001)
+    assert first.samples[0] == pytest.approx((3.999, 4.0001))
+
+
+def test_one_trial_beyond_the_limit_fails() -> None:
+    judgement = judged(stream((FAULT, FAULT + 1)), stream((FAULT, FAULT + 5.5)), stream((FAULT, FAULT + 1)))
+    assert judgement.verdict is FAIL
+    assert judgement.reason.startswith("nobody forwarded for at least 5.499 s, 5 s are allowed (worst of 3 trials")
+    assert judgement.observed == "0.999 to 1.001 s; 5.499 to 5.501 s; 0.999 to 1.001 s"
+
+
+def test_a_limit_within_the_interval_decides_nothing() -> None:
+    judgement = judged(stream((FAULT, FAULT + 5)))
+    assert judgement.verdict is UNCLEAR
+    assert judgement.reason.startswith("the limit of 5 s lies within what was measured: 4.999 to 5.001 s")
+
+
+def test_a_gap_that_does_not_end_fails_once_it_is_longer_than_the_limit() -> None:
+    judgement = judged(stream((FAULT, 99)))
+    assert judgement.verdict is FAIL
+    assert "nobody forwarded for at least 8.999 s" in judgement.reason
+    assert judgement.observed == "more than 8.999 s"
+    assert measured(judgement, "failover gap").interval is None
+    short = judged(stream((FAULT, 99), seconds=6))
+    assert short.verdict is UNCLEAR
+    assert "more than 2.999 s" in short.reason
+
+
+def test_no_outage_at_all_is_a_gap_shorter_than_two_probes() -> None:
+    judgement = judged(stream())
+    assert judgement.verdict is PASS
+    assert measured(judgement, "failover gap").interval == pytest.approx((0.0, 0.001))
+    assert measured(judgement, "probes lost").value == 0
+    assert measured(judgement, "first good packet").value is None
+
+
+def test_a_lucky_packet_ends_no_outage() -> None:
+    judgement = judged(stream((FAULT, FAULT + 4), lucky=(FAULT + 1, FAULT + 2.5)))
+    assert measured(judgement, "failover gap").interval == pytest.approx((3.999, 4.001))
+
+
+def test_a_second_outage_after_the_recovery_fails_as_loss_even_if_each_is_short() -> None:
+    judgement = judged(stream((FAULT, FAULT + 1), (FAULT + 4, FAULT + 6)))
+    assert judgement.verdict is FAIL
+    assert judgement.reason == "after the recovery 25.0% of the probes were lost in trial 1, 1.0% are allowed"
+    assert measured(judgement, "failover gap").value == pytest.approx(2.001), "the longest counts"
+    assert measured(judgement, "first good packet").value == pytest.approx(1.0, abs=0.001), "the first recovers"
+    assert judged(stream((FAULT, FAULT + 1), (FAULT + 4, FAULT + 6)), lost_after=0.3).verdict is PASS
+
+
+def test_an_outage_that_begins_at_the_very_end_is_not_held_against_anybody() -> None:
+    judgement = judged(stream((FAULT, FAULT + 1), (11.99, 13)))
+    assert judgement.verdict is PASS
+    assert measured(judgement, "failover gap").value == pytest.approx(1.001)
+
+
+def test_dead_endpoints_are_kubernetes_and_are_told_apart_from_nobody_forwarding() -> None:
+    streams = [stream((FAULT, FAULT + gap), dead=1 / 3, seed=seed) for seed, gap in enumerate((3.0, 4.0, 2.0))]
+    judgement = judged(*streams, dead_share=1 / 3)
+    assert judgement.verdict is PASS
+    assert measured(judgement, "lost after recovery").value == pytest.approx(1 / 3, abs=0.02)
+    lower, upper = measured(judgement, "failover gap").interval
+    assert 3.97 <= lower <= 4.0 <= upper <= 4.012
+    without = judged(*streams)
+    assert without.verdict is FAIL
+    assert "nobody forwarded for at least" in without.reason
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0.05, 4.0), st.floats(0.1, 0.5), st.integers(0, 10**6))
+def test_the_true_gap_lies_in_the_interval_beside_dead_endpoints_too(gap: float, dead: float, seed: int) -> None:
+    judgement = judged(stream((FAULT, FAULT + gap), dead=dead, seed=seed), dead_share=dead)
+    lower, upper = measured(judgement, "failover gap").interval
+    assert lower <= gap <= upper
+
+
+def test_more_loss_after_the_recovery_than_the_case_allows_fails() -> None:
+    judgement = judged(stream((FAULT, FAULT + 1), dead=0.5), dead_share=0.5, lost_after=0.4)
+    assert judgement.verdict is FAIL
+    assert "of the probes were lost in trial 1, 40.0% are allowed" in judgement.reason
+
+
+def test_what_is_lost_after_healing_does_not_count() -> None:
+    streams = (stream((FAULT, FAULT + 1), (10.5, 11.5)),)
+    assert judged(*streams).verdict is FAIL
+    assert judged(*streams, cause=act(healed=10)).verdict is PASS
+
+
+@pytest.mark.parametrize(
+    ("probes", "reason"),
+    [
+        (stream((FAULT, FAULT + 1), drops=2), "the kernel dropped 2 packets of the capture"),
+        (stream((2.99, FAULT + 1)), "8 of the last 50 probes before the fault were lost already"),
+        (stream((FAULT, FAULT + 1), late=0.5, period=0.01), "1 % of the probes were sent more than 0.49"),
+        (
+            stream((FAULT, FAULT + 1), lateness={"p99": 200 * MS}),
+            "1 % of the probes were sent more than 0.2000 s late, 0.125 s are tolerable",
+        ),
+        (stream(seconds=6), "the stream ended 3.00 s after the fault, 5 s are needed"),
+        (stream(seconds=2), "no probe was sent after the fault"),
+    ],
+)
+def test_a_trial_that_measured_badly_is_void(probes: Evidence[Any], reason: str) -> None:
+    judgement = judged(probes)
+    assert judgement.verdict is UNCLEAR
+    assert judgement.reason.startswith(f"1 of 1 trials are void: trial 1: {reason}")
+    assert measured(judgement, "void trials").value == 1.0
+    good = [stream((FAULT, FAULT + 1))] * 4
+    assert judged(*good, probes).verdict is PASS, "one of five may be void"
+    assert judged(*good[:3], probes).verdict is UNCLEAR, "one of four may not"
+    assert judged(*good, probes).observed.endswith("(1 trials void)")
+
+
+def test_a_void_trial_never_excuses_a_failed_one() -> None:
+    judgement = judged(stream(drops=1), stream((FAULT, FAULT + 6)))
+    assert judgement.verdict is FAIL
+
+
+def test_a_packet_that_waited_for_the_neighbour_does_not_make_the_sender_late() -> None:
+    rows = tuple(
+        {**row, "sent": row["due"] + 2 * S} if row["received"] is None else row
+        for row in stream((FAULT, FAULT + 1)).rows
+    )
+    probes = Evidence("stream", "c", "s", {"period": MS, "kernel_drops": 0, "lateness": {"p99": 1000}}, rows)
+    assert measured(judged(probes), "lateness").value == pytest.approx(1e-6)
+
+
+def test_too_short_a_time_before_the_fault_voids_a_trial() -> None:
+    judgement = judged(stream((0.02, 1)), cause=act(0.02))
+    assert "only 18 probes were sent before the fault, 50 are needed" in judgement.reason
+
+
+@pytest.mark.parametrize(
+    ("cpu", "delay", "reason"),
+    [
+        (0.9, 0, "other programs used 90% of the processors, 50% are tolerable"),
+        (0.1, 200 * MS, "the probe waited 0.2000 s for a processor, 0.125 s are tolerable"),
+    ],
+)
+def test_a_busy_machine_voids_a_trial(cpu: float, delay: int, reason: str) -> None:
+    def noise(t: float) -> Evidence[Any]:
+        row = {"t": round(t * S), "until": round(t * S) + S, "foreign_cpu": cpu, "run_queue_delay": delay}
+        return Evidence("noise", "c", "noise", {}, (row,))
+
+    inputs = {"stream": stream((FAULT, FAULT + 1)), "cause": act()}
+    judgement = run("failover-gap", {**inputs, "noise": noise(4)}, {"limit": 5})
+    assert judgement.verdict is UNCLEAR
+    assert reason in judgement.reason
+    assert run("failover-gap", {**inputs, "noise": noise(40)}, {"limit": 5}).verdict is PASS
+
+
+def test_a_quantile_needs_the_trials_that_bound_it() -> None:
+    trials = [stream((FAULT, FAULT + 1), seconds=6, period=0.01)] * 28
+    few = judged(*trials, quantile=0.9, limit=2, run=20)
+    assert few.verdict is UNCLEAR
+    assert few.reason == "too few trials: p90 from 28 trials at 95% confidence has no upper bound"
+    slow = stream((FAULT, FAULT + 2.5), seconds=6, period=0.01)
+    assert judged(*trials, trials[0], quantile=0.9, limit=2, run=20).verdict is PASS
+    enough = judged(*trials * 2, slow, quantile=0.9, limit=2, run=20)
+    assert enough.verdict is PASS, "one of 57 beyond the limit leaves p90 below it"
+    assert judged(*trials * 2, slow, limit=2, run=20).verdict is FAIL, "without a quantile every trial has to meet it"
+    assert judged(*[slow] * 10, trials[0], quantile=0.5, limit=2, run=20).verdict is FAIL
+
+
+def test_detection_and_announcement_are_split_off() -> None:
+    def frame(t: float, mac: str, form: str) -> dict[str, Any]:
+        return {"t": round(t * S), "address": "a", "mac": mac, "form": form, "dst": "x", "flags": {}}
+
+    frames = (
+        frame(1, "me", "asked"), frame(1.1, "old", "arp-reply"), frame(5.5, "me", "asked"),
+        frame(6.5, "new", "arp-reply"), frame(6.75, "new", "garp-request"), frame(7, "old", "garp-request"),
+    )  # fmt: skip
+    inputs = {"stream": stream((FAULT, FAULT + 4)), "cause": act()}
+    answers = Evidence[Any]("answers", "c", "a", {}, frames)
+    judgement = run("failover-gap", {**inputs, "answers": answers}, {"limit": 5})
+    assert measured(judgement, "detection").value == pytest.approx(3.5)
+    assert measured(judgement, "announcement").value == pytest.approx(3.75)
+    routes = Evidence[Any](
+        "routes", "c", "r", {}, tuple({"t": round(t * S), "prefix": "p", "next_hops": []} for t in (1, 5.25, 8))
+    )
+    assert measured(run("failover-gap", {**inputs, "routes": routes}, {"limit": 5}), "detection").value == 2.25
+
+
+def test_a_trial_without_its_fault_is_inconclusive() -> None:
+    judgement = run("failover-gap", {"stream.1": stream(), "stream.2": stream(), "cause.1": act()}, {"limit": 5})
+    assert (judgement.verdict, judgement.reason) == (UNCLEAR, "there is no fault for trial 2")
+    none = Evidence[Any]("faults", "c", "cause", {}, ())
+    assert judged(stream(), cause=none).reason == "the evidence for 'cause' has no rows"
+
+
+def test_too_few_trials_are_inconclusive() -> None:
+    assert judged(stream(), trials=2).reason == "1 of 2 trials were recorded"

@@ -1,0 +1,279 @@
+"""Each judge of layer 2 passes what is right, and fails each defect with its reason."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from lbcert_reports.evidence import Evidence
+from lbcert_reports.judges import Judgement, run
+from lbcert_reports.verdicts import Verdict
+
+S = 1_000_000_000
+V4, V6 = "10.0.0.9", "fd00::9"
+ME, ONE, TWO, THREE = "02:00:00:00:00:00", "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"
+NODES = {ONE: "n1", TWO: "n2", THREE: "n3"}
+BROADCAST, ALL_NODES = "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:01"
+PASS, FAIL, UNCLEAR, ERROR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR
+
+
+def frame(t: float, mac: str, form: str, address: str = V4, dst: str | None = None, **flags: Any) -> dict[str, Any]:
+    default = BROADCAST if form.startswith("garp") else ALL_NODES if form == "na-unsolicited" else ME
+    return {
+        "t": round(t * S), "address": address, "mac": mac, "form": form, "dst": dst or default, "flags": flags,
+    }  # fmt: skip
+
+
+def asked(t: float, address: str = V4) -> dict[str, Any]:
+    return frame(t, ME, "asked", address, BROADCAST)
+
+
+def dialogue(
+    began: float,
+    ended: float,
+    mac: str | None,
+    address: str = V4,
+    every: float = 0.5,
+    delay: float = 0.001,
+    **flags: Any,
+) -> list[dict[str, Any]]:
+    """Questions at a distance, each answered by one hardware address, or by nobody."""
+    frames = []
+    form = "na-solicited" if ":" in address else "arp-reply"
+    for index in range(round((ended - began) / every)):
+        t = began + index * every
+        frames.append(asked(t, address))
+        if mac is not None:
+            frames.append(frame(t + delay, mac, form, address, **flags))
+    return frames
+
+
+def heard(*parts: Iterable[dict[str, Any]], **meta: Any) -> Evidence[Any]:
+    return Evidence("answers", "c", "answers", meta, tuple(row for part in parts for row in part))
+
+
+def act(t: float, name: str = "node-power-off") -> Evidence[Any]:
+    row = {
+        "fault": name,
+        "target": "n1",
+        "began": round(t * S) - 5,
+        "effective": round(t * S),
+        "healed": None,
+        "proof": {},
+    }
+    return Evidence("faults", "c", "cause", {}, (row,))
+
+
+def says(judgement: Judgement, verdict: Verdict, *words: str) -> None:
+    assert judgement.verdict is verdict, judgement
+    for word in words:
+        assert word in f"{judgement.reason} | {judgement.observed}", judgement
+
+
+def value(judgement: Judgement, name: str) -> Any:
+    return next(each.value for each in judgement.measurements if each.name == name)
+
+
+STEADY = dialogue(0, 10, ONE)
+
+
+@pytest.mark.parametrize(
+    ("frames", "bound", "verdict", "reason"),
+    [
+        (STEADY, {}, PASS, "10.0.0.9: 20 answers from n1"),
+        (dialogue(0, 10, ONE, V6), {}, PASS, "fd00::9: 20 answers from n1"),
+        ([*STEADY, frame(5.01, TWO, "arp-reply")], {}, FAIL, "10.0.0.9 was answered by n1, n2"),
+        ([*STEADY, frame(5.01, TWO, "garp-request")], {}, FAIL, "10.0.0.9 was answered by n1, n2"),
+        ([*STEADY, frame(5.01, ONE, "arp-reply", frame_source=TWO)], {}, FAIL, "answered by n1, n2"),
+        ([*STEADY, frame(5.01, "0a:0b", "arp-reply")], {}, FAIL, "answered by 0a:0b, which no node has"),
+        (dialogue(0, 10, None), {}, FAIL, "0 of 20 questions for 10.0.0.9 were answered within 1 s"),
+        (dialogue(0, 9, ONE) + dialogue(9, 10, None), {}, FAIL, "18 of 20 questions for 10.0.0.9"),
+        (dialogue(0, 9, ONE) + dialogue(9, 10, None), {"answered": 0.9}, PASS, "one node only"),
+        (dialogue(0, 10, ONE, delay=0.3), {"within": 0.2}, FAIL, "0 of 20 questions"),
+        (STEADY + dialogue(0, 10, TWO, "10.0.0.8"), {}, PASS, "10.0.0.8: 20 answers from n2"),
+        (STEADY + dialogue(0, 4, TWO, "10.0.0.8"), {}, UNCLEAR, "only 8 questions were asked for an address, 10 are"),
+        (STEADY + dialogue(0, 4, TWO, "10.0.0.8"), {"addresses": [V4]}, PASS, "one node only"),
+        (STEADY, {"addresses": [V4, V6]}, UNCLEAR, "nobody asked for fd00::9"),
+        ([], {}, UNCLEAR, "has no rows"),
+    ],
+)
+def test_one_announcer(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    says(run("one-announcer", {"answers": heard(frames)}, {"nodes": NODES, **bound}), verdict, reason)
+
+
+def test_one_announcer_measures_the_share_that_was_answered() -> None:
+    judgement = run("one-announcer", {"answers": heard(dialogue(0, 9, ONE), dialogue(9, 10, None))}, {"nodes": NODES})
+    (measurement,) = judgement.measurements
+    assert (measurement.value, measurement.unit, measurement.bound) == (
+        0.9, "share", (0.99, ">=", "bound 'answered' of the requirement"),
+    )  # fmt: skip
+
+
+NDP = {"flags": {"hop_limit": 255}}
+
+
+@pytest.mark.parametrize(
+    ("frames", "bound", "verdict", "reason"),
+    [
+        (STEADY, {}, PASS, "100.0% answered in time, the slowest after 1.0 ms"),
+        (dialogue(0, 10, ONE, V6, hop_limit=255), NDP, PASS, "every question"),
+        (dialogue(0, 10, ONE, V6, hop_limit=64), NDP, FAIL, "20 frames about fd00::9 had hop_limit 64, not 255"),
+        (dialogue(0, 10, ONE, V6), NDP, FAIL, "had hop_limit None, not 255"),
+        (
+            dialogue(0, 10, ONE, delay=0.4),
+            {"within": 0.3},
+            FAIL,
+            "0 of 20 questions for 10.0.0.9 were answered within 0.3",
+        ),
+        ([*STEADY, frame(1.1, ONE, "arp-reply", dst=BROADCAST)], {}, FAIL, "1 answers about 10.0.0.9 went to ff:ff"),
+        (dialogue(0, 10, ONE, frame_source=TWO), {}, FAIL, "02:00:00:00:00:02 answered for 10.0.0.9 with the hardware"),
+        (dialogue(0, 10, "0a:0b"), {}, FAIL, "answered by 0a:0b, which no node has"),
+        (dialogue(0, 4, ONE), {}, UNCLEAR, "only 8 questions"),
+        ([asked(t, V6) for t in range(20)], {}, FAIL, "0 of 20 questions for fd00::9"),
+    ],
+)
+def test_answers_asked(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    says(run("answers-asked", {"answers": heard(frames)}, {"nodes": NODES, **bound}), verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("frames", "cause", "within", "verdict", "reason"),
+    [
+        (dialogue(0, 10, None), None, 0, PASS, "no answer"),
+        (
+            [*dialogue(0, 10, None), frame(5.1, TWO, "arp-reply")],
+            None,
+            0,
+            FAIL,
+            "was answered 1 times by 02:00:00:00:00:02",
+        ),
+        ([*dialogue(0, 10, None), frame(5.1, TWO, "garp-request")], None, 0, FAIL, "answered 1 times"),
+        (dialogue(0, 7, ONE) + dialogue(7, 14, None), 5, 5, PASS, "no answer later than 1.50 s after the cause"),
+        (dialogue(0, 12, ONE) + dialogue(12, 14, None), 5, 5, FAIL, "was answered 4 times by 02:00:00:00:00:01"),
+        (dialogue(0, 7, ONE) + dialogue(7, 11, None), 5, 5, UNCLEAR, "only 2 questions"),
+        (dialogue(0, 10, None, "10.0.0.8"), None, 0, UNCLEAR, "nobody asked for 10.0.0.9"),
+    ],
+)
+def test_nobody_answers(frames: Any, cause: float | None, within: float, verdict: Verdict, reason: str) -> None:
+    inputs = {"answers": heard(frames), **({"cause": act(cause)} if cause is not None else {})}
+    says(run("nobody-answers", inputs, {"addresses": [V4], "within": within}), verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("frames", "bound", "verdict", "reason"),
+    [
+        (STEADY, {}, PASS, "0 changes in 9.5 s"),
+        (dialogue(0, 5, ONE) + dialogue(5, 10, TWO), {}, FAIL, "10.0.0.9 changed its node 1 times: n1 → n2"),
+        (dialogue(0, 5, ONE) + dialogue(5, 10, TWO), {"changes": 1}, PASS, "1 changes"),
+        ([*STEADY, frame(5.1, TWO, "arp-reply")], {"changes": 1}, FAIL, "changed its node 2 times: n1 → n2 → n1"),
+        ([*STEADY, frame(5.1, "0a:0b", "arp-reply")], {}, FAIL, "which no node has"),
+        (STEADY, {"hold": 20}, UNCLEAR, "answers were heard over 9.5 s only, 20 s are needed"),
+        (dialogue(0, 10, None), {}, UNCLEAR, "answers were heard over 0.0 s only"),
+    ],
+)
+def test_never_alternates(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    says(run("never-alternates", {"answers": heard(frames)}, {"nodes": NODES, "hold": 9, **bound}), verdict, reason)
+
+
+MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
+
+
+@pytest.mark.parametrize(
+    ("frames", "bound", "verdict", "reason"),
+    [
+        (MOVED, {}, PASS, "10.0.0.9: n1 → n2"),
+        (MOVED, {"to": ["n2", "n3"]}, PASS, "every address is where it should be"),
+        (MOVED, {"to": ["n3"]}, FAIL, "10.0.0.9 was answered by n2, not by n3"),
+        (MOVED, {"within": 3}, FAIL, "10.0.0.9 moved after 4.00 s"),
+        ([*MOVED, frame(12.1, THREE, "arp-reply")], {}, FAIL, "moved 3 times: n1 → n2 → n3 → n2"),
+        (MOVED + dialogue(16, 20, ONE, delay=0.002), {}, FAIL, "was answered by n1, n2 after the move"),
+        (dialogue(0, 20, ONE), {}, FAIL, "10.0.0.9 is still answered by n1"),
+        (dialogue(0, 5, ONE) + dialogue(5, 20, None), {}, FAIL, "10.0.0.9 is answered by nobody"),
+        (dialogue(0, 5, ONE) + dialogue(5, 9, None), {}, UNCLEAR, "heard for 3.5 s after the cause only, 10 s"),
+        (dialogue(0, 20, ONE), {"least": 0, "most": 0}, PASS, "10.0.0.9: n1"),
+        (MOVED, {"least": 0, "most": 0}, FAIL, "10.0.0.9 moved 1 times: n1 → n2"),
+        (dialogue(0, 5, ONE) + dialogue(5, 20, None), {"least": 0, "most": 0}, FAIL, "is answered by nobody"),
+        (MOVED + dialogue(20, 30, ONE), {"least": 1, "most": 2}, PASS, "n1 → n2 → n1"),
+        (MOVED + dialogue(20, 30, ONE) + dialogue(30, 31, TWO), {"most": 2}, FAIL, "moved 3 times"),
+        ([*MOVED, frame(8.0, "0a:0b", "arp-reply")], {}, FAIL, "which no node has"),
+        (dialogue(5, 20, ONE), {}, UNCLEAR, "nobody answered for 10.0.0.9 before node-power-off"),
+    ],
+)
+def test_owner_moves(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    inputs = {"answers": heard(frames), "cause": act(5)}
+    says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, **bound}), verdict, reason)
+
+
+def test_owner_moves_measures_moves_and_the_time_to_the_new_owner() -> None:
+    judgement = run("owner-moves", {"answers": heard(MOVED), "cause": act(5)}, {"nodes": NODES, "within": 10})
+    assert value(judgement, "moves") == 1
+    assert value(judgement, "time to new owner") == pytest.approx(4.001)
+    assert judgement.measurements[1].resolution == 0.5
+
+
+BURSTS = [9 + 1.1 * n for n in range(5)]
+GARP = [frame(t, TWO, form, target=V4) for t in BURSTS for form in ("garp-request", "garp-reply")]
+NA = [frame(t, TWO, "na-unsolicited", V6, override=True, solicited=False) for t in BURSTS]
+MOVED6 = dialogue(0, 5, ONE, V6) + dialogue(5, 9, None, V6) + dialogue(9, 20, TWO, V6)
+SCHEDULE = {"bursts": [0, 1.1, 2.2, 3.3, 4.4]}
+
+
+@pytest.mark.parametrize(
+    ("frames", "bound", "verdict", "reason"),
+    [
+        (MOVED + GARP, {}, PASS, "10.0.0.9: 10 frames from n2, 5 garp-request + 5 garp-reply"),
+        (MOVED + GARP, SCHEDULE, PASS, "every takeover was announced"),
+        (MOVED + GARP[:4], SCHEDULE, FAIL, "n2 sent no burst for 10.0.0.9 at 2.2 s"),
+        (MOVED, {}, FAIL, "n2 took over 10.0.0.9 and announced nothing"),
+        ([*MOVED, frame(3, ONE, "garp-request")], {}, FAIL, "announced nothing"),
+        (MOVED + GARP[4:], {}, FAIL, "n2 announced 10.0.0.9 2.20 s after it first answered"),
+        (MOVED + GARP[1::2], {"forms": ["garp-request"]}, FAIL, "n2 announced 10.0.0.9 without garp-request"),
+        (MOVED + GARP, {"forms": ["garp-request", "garp-reply"]}, PASS, "every takeover"),
+        ([*MOVED, frame(9, TWO, "garp-reply", dst=ME)], {}, FAIL, "announced 10.0.0.9 to 02:00:00:00:00:00 instead of"),
+        ([*MOVED, frame(9, TWO, "garp-reply", target="10.0.0.7")], {}, FAIL, "10.0.0.9 with the target 10.0.0.7"),
+        (MOVED6 + NA, {"flags": {"override": True}}, PASS, "fd00::9: 5 frames from n2, 5 na-unsolicited"),
+        (
+            [*MOVED6, frame(9, TWO, "na-unsolicited", V6, override=False)],
+            {"flags": {"override": True}}, FAIL, "1 frames about fd00::9 had override False, not True",
+        ),
+        (dialogue(0, 20, ONE), {}, UNCLEAR, "no other node took over 10.0.0.9 after node-power-off"),
+    ],
+)  # fmt: skip
+def test_gratuitous_announced(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    inputs = {"answers": heard(frames), "cause": act(5)}
+    says(run("gratuitous-announced", inputs, {"nodes": NODES, **bound}), verdict, reason)
+
+
+def test_gratuitous_announced_measures_delay_and_schedule() -> None:
+    judgement = run("gratuitous-announced", {"answers": heard(MOVED, GARP), "cause": act(5)}, {"nodes": NODES})
+    assert value(judgement, "time to announcement") == 0.0
+    (schedule,) = judgement.measurements[1].samples or ()
+    assert schedule == pytest.approx([0, 0, 1.1, 1.1, 2.2, 2.2, 3.3, 3.3, 4.4, 4.4])
+
+
+def owned(*counts: int) -> Evidence[Any]:
+    """So many addresses on each of the nodes."""
+    macs = [mac for mac, count in zip(NODES, counts, strict=True) for _ in range(count)]
+    return heard(*(dialogue(0, 1, mac, f"10.0.1.{index}") for index, mac in enumerate(macs)))
+
+
+@pytest.mark.parametrize(
+    ("counts", "verdict", "reason"),
+    [
+        ((20, 20, 20), PASS, "n1: 20, n2: 20, n3: 20 (p 1)"),
+        ((14, 26, 20), PASS, "n1: 14"),
+        ((40, 10, 10), FAIL, "a spread this uneven has the probability 3.1e-07 (effect size w 0.71)"),
+        ((30, 30, 0), FAIL, "n3 owns no address"),
+        ((60, 0, 0), FAIL, "n2 owns no address"),
+        ((3, 4, 3), UNCLEAR, "10 addresses, 15 are needed"),
+    ],
+)
+def test_spread_over_nodes(counts: tuple[int, int, int], verdict: Verdict, reason: str) -> None:
+    says(run("spread-over-nodes", {"answers": owned(*counts)}, {"nodes": NODES}), verdict, reason)
+
+
+def test_spread_over_nodes_says_nothing_while_an_address_is_silent() -> None:
+    evidence = heard(owned(20, 20, 20).rows, dialogue(0, 1, None, "10.0.2.1"))
+    says(run("spread-over-nodes", {"answers": evidence}, {"nodes": NODES}), UNCLEAR, "nobody answered for 10.0.2.1")
+    silent = heard(dialogue(0, 1, None))
+    says(run("spread-over-nodes", {"answers": silent}, {"nodes": NODES}), UNCLEAR, "no address was answered")

@@ -1,0 +1,236 @@
+"""Each judge of the data path passes what is right, and fails each defect with its reason."""
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lbcert_reports.evidence import Evidence
+from lbcert_reports.judges import Judgement, run
+from lbcert_reports.judges.policy import host
+from lbcert_reports.verdicts import Verdict
+
+PASS, FAIL, UNCLEAR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+VIP = "10.0.0.9"
+
+
+def reply(**changed: Any) -> dict[str, Any]:
+    return {
+        "t": 1, "source": "172.18.0.5:1024", "vantage": "client", "address": VIP, "port": 80, "protocol": "tcp",
+        "outcome": "ok", "client_seen": "172.18.0.5:1024", "endpoint": "p1", "node": "n1", "latency": 10**6, **changed,
+    }  # fmt: skip
+
+
+def replies(*parts: tuple[int, dict[str, Any]]) -> Evidence[Any]:
+    """So many replies of each kind."""
+    return Evidence("replies", "c", "replies", {}, tuple(reply(**each) for n, each in parts for _ in range(n)))
+
+
+def flows(counts: Mapping[str, int], phase: str = "before") -> Evidence[Any]:
+    nodes = [node for node, count in counts.items() for _ in range(count)]
+    rows = tuple({"source": str(i), "node": node, "phase": phase} for i, node in enumerate(nodes))
+    return Evidence("flows", "c", "flows", {}, rows)
+
+
+def says(judgement: Judgement, verdict: Verdict, *words: str) -> None:
+    assert judgement.verdict is verdict, judgement
+    for word in words:
+        assert word in f"{judgement.reason} | {judgement.observed}", judgement
+
+
+def value(judgement: Judgement, name: str) -> Any:
+    return next(each.value for each in judgement.measurements if each.name == name)
+
+
+@pytest.mark.parametrize(
+    ("parts", "bound", "verdict", "reason"),
+    [
+        ([(100, {}), (100, {"protocol": "udp"})], {"protocols": ["tcp", "udp"]}, PASS, "100 tcp, 100 udp; all ok"),
+        ([(99, {}), (1, {"outcome": "reset"})], {}, FAIL, "1 of 100 requests failed: 1 tcp reset"),
+        ([(98, {}), (2, {"outcome": "timeout"})], {"lost": 0.02}, PASS, "2 of 100 requests failed"),
+        ([(98, {}), (2, {"outcome": "timeout"})], {"lost": 0.01}, FAIL, "2 of 100 requests failed: 2 tcp timeout"),
+        ([(100, {})], {"protocols": ["tcp", "udp"]}, UNCLEAR, "0 requests of a protocol, 100 are needed"),
+        ([(99, {})], {}, UNCLEAR, "99 requests of a protocol, 100 are needed"),
+        ([], {}, UNCLEAR, "has no rows"),
+    ],
+)
+def test_all_replies_ok(parts: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    says(run("all-replies-ok", {"replies": replies(*parts)}, bound), verdict, reason)
+
+
+def test_failed_requests_are_measured_with_their_interval() -> None:
+    measurement = run("all-replies-ok", {"replies": replies((90, {}), (10, {"outcome": "refused"}))}, {}).measurements[
+        0
+    ]
+    assert measurement.value == 0.1
+    assert measurement.interval == pytest.approx((0.049, 0.1762), abs=1e-4)
+
+
+SEEN6 = {"source": "[fd00::5]:1024", "client_seen": "fd00:0:0::5"}
+MAPPED = {"client_seen": "[::ffff:172.18.0.5]:1024"}
+REWRITTEN = {"client_seen": "172.18.0.11:40000"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "verdict", "reason"),
+    [
+        ([(20, {})], PASS, "20 of 20 requests"),
+        ([(20, SEEN6)], PASS, "20 of 20"),
+        ([(20, MAPPED)], PASS, "20 of 20"),
+        (
+            [(19, {}), (1, REWRITTEN)],
+            FAIL,
+            "172.18.0.5 was seen as 172.18.0.11 | 19 of 20 requests; others saw 172.18.0.11",
+        ),
+        ([(19, {}), (5, {"outcome": "timeout"})], UNCLEAR, "19 answered requests, 20 are needed"),
+        ([(25, {"client_seen": None})], UNCLEAR, "0 answered requests"),
+    ],
+)
+def test_source_preserved(parts: Any, verdict: Verdict, reason: str) -> None:
+    says(run("source-preserved", {"replies": replies(*parts)}, {}), verdict, reason)
+
+
+def test_source_recorded_never_fails_and_names_who_rewrote_it() -> None:
+    evidence = {"replies": replies((5, {}), (15, REWRITTEN))}
+    judgement = run("source-recorded", evidence, {"nodes": {"172.18.0.11": "n1"}})
+    says(judgement, PASS, "an address of n1 in 15 requests, the client's own address in 5 requests")
+    assert value(judgement, "source preserved") == 0.25
+    says(run("source-recorded", {"replies": replies((5, {}))}, {}), UNCLEAR, "5 answered requests, 20 are needed")
+
+
+@given(st.ip_addresses(), st.integers(1, 65535))
+def test_an_address_is_found_in_every_way_to_write_an_endpoint(ip: Any, port: int) -> None:
+    expected = str(getattr(ip, "ipv4_mapped", None) or ip)
+    assert host(str(ip)) == host(f"[{ip}]") == host(f"[{ip}]:{port}") == expected
+    if ip.version == 4:
+        assert host(f"{ip}:{port}") == expected
+
+
+def answers(*owners: tuple[str, str]) -> Evidence[Any]:
+    rows = tuple(
+        {"t": t, "address": address, "mac": mac, "form": "arp-reply", "dst": "x", "flags": {}}
+        for t, (address, mac) in enumerate(owners)
+    )
+    return Evidence("answers", "c", "answers", {}, rows)
+
+
+@pytest.mark.parametrize(
+    ("parts", "owners", "verdict", "reason"),
+    [
+        ([(20, {})], [(VIP, "m1")], PASS, "20 of 20 replies"),
+        ([(19, {}), (3, {"node": "n2"})], [(VIP, "m1")], FAIL, "3 replies of 10.0.0.9 came from n2, owned by n1"),
+        ([(20, {})], [(VIP, "m1"), (VIP, "m2")], UNCLEAR, "10.0.0.9 has no single owner: it was answered by n1, n2"),
+        ([(20, {})], [("10.0.0.8", "m1")], UNCLEAR, "it was answered by nobody"),
+        ([(19, {}), (9, {"node": None})], [(VIP, "m1")], UNCLEAR, "19 answered requests, 20 are needed"),
+    ],
+)
+def test_owner_endpoints_only(parts: Any, owners: Any, verdict: Verdict, reason: str) -> None:
+    inputs = {"replies": replies(*parts), "answers": answers(*owners)}
+    says(run("owner-endpoints-only", inputs, {"nodes": {"m1": "n1", "m2": "n2"}}), verdict, reason)
+
+
+MEMBERS = ["n1", "n2", "n3"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "bound", "verdict", "reason"),
+    [
+        ({"n1": 1000, "n2": 1020, "n3": 980}, {}, PASS, "the worst deviation is at most 2.8%"),
+        ({"n1": 900, "n2": 1050, "n3": 1050}, {}, UNCLEAR, "between 1.3% and 5.3%, 5.0% are allowed: more flows are"),
+        (
+            {"n1": 700, "n2": 1150, "n3": 1150},
+            {},
+            FAIL,
+            "n1 got 23.3% instead of 33.3% (p 4.8e-30, effect size w 0.21)",
+        ),
+        ({"n1": 1500, "n2": 1500}, {}, FAIL, "n3 got 0.0% instead of 33.3%"),
+        ({"n1": 1000, "n2": 1000, "n3": 990, "n4": 10}, {}, FAIL, "n4 got 10 of 3000 flows, and should get none"),
+        ({"n1": 100, "n2": 100, "n3": 100}, {}, UNCLEAR, "300 flows, 1000 are needed"),
+        ({"n1": 100, "n2": 100, "n3": 100}, {"least": 100}, UNCLEAR, "more flows are needed"),
+        ({"n1": 33, "n2": 40, "n3": 27}, {"least": 50}, UNCLEAR, "more flows are needed"),
+        ({"n1": 9600, "n2": 10200, "n3": 10200}, {}, PASS, "every share is within 5.0%"),
+        ({"n1": 900, "n2": 1050, "n3": 1050}, {"margin": 0.01}, FAIL, "n1 got 30.0%"),
+        ({"n1": 850, "n2": 1150, "n3": 1000}, {"effect": 0.1}, FAIL, "effect size w 0.12"),
+        ({"n1": 850, "n2": 1150, "n3": 1000}, {"effect": 0.2}, UNCLEAR, "more flows are needed"),
+    ],
+)
+def test_even_spread_of_flows(counts: dict[str, int], bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    says(run("even-spread", {"flows": flows(counts)}, {"members": MEMBERS, **bound}), verdict, reason)
+
+
+def test_even_spread_reports_counts_statistic_and_effect() -> None:
+    judgement = run("even-spread", {"flows": flows({"n1": 1000, "n2": 1020, "n3": 980})}, {"members": MEMBERS})
+    assert judgement.expected == "n1 33.3%, n2 33.3%, n3 33.3%, each ± 5.0%"
+    assert judgement.observed == "n1 1000 (33.3%), n2 1020 (34.0%), n3 980 (32.7%)"
+    worst = judgement.measurements[0]
+    assert worst.value == pytest.approx(0.02 / 3)
+    assert worst.samples == (1000, 1020, 980)
+    assert worst.bound == (0.05, "<=", "bound 'margin' of the requirement")
+    assert value(judgement, "spread") == pytest.approx(0.67, abs=0.01)
+    assert value(judgement, "effect size") == pytest.approx(0.0163, abs=1e-4)
+
+
+def test_an_unevenness_that_the_control_route_has_too_is_the_routers() -> None:
+    crooked = {"n1": 700, "n2": 1150, "n3": 1150}
+    inputs = {"flows": flows(crooked), "control": flows({"n1": 690, "n2": 1155, "n3": 1155})}
+    judgement = run("even-spread", inputs, {"members": MEMBERS})
+    says(judgement, UNCLEAR, "the control route spreads alike (p 0.95): the unevenness is the router's")
+    straight = run(
+        "even-spread", {**inputs, "control": flows({"n1": 1000, "n2": 1000, "n3": 1000})}, {"members": MEMBERS}
+    )
+    says(straight, FAIL, "n1 got 23.3%")
+    assert value(straight, "difference from control") < 1e-9
+    assert value(straight, "effect of control") > 0.1
+
+
+def test_spread_over_endpoints_is_counted_from_replies() -> None:
+    parts = [(1000, {"endpoint": each}) for each in ("p1", "p2", "p3")]
+    bound = {"members": ["p1", "p2", "p3"], "over": "endpoint"}
+    says(run("even-spread", {"replies": replies(*parts, (50, {"outcome": "reset"}))}, bound), PASS, "p1 1000 (33.3%)")
+    unknown = replies(*parts, (2, {"endpoint": None}))
+    says(run("even-spread", {"replies": unknown}, bound), UNCLEAR, "2 of 3002 replies do not say from which endpoint")
+    says(run("even-spread", {}, bound), UNCLEAR, "there is no evidence for 'replies' or 'flows'")
+    says(run("even-spread", {"replies": replies(*parts)}, {"members": []}), UNCLEAR, "no member is expected")
+
+
+SHARES = {"a1": 0.25, "a2": 0.25, "b1": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("counts", "verdict"),
+    [((760, 740, 1500), PASS), ((1000, 1000, 1000), FAIL), ((880, 620, 1500), UNCLEAR)],
+)
+def test_expected_shares(counts: tuple[int, int, int], verdict: Verdict) -> None:
+    parts = [(n, {"endpoint": endpoint}) for n, endpoint in zip(counts, SHARES, strict=True)]
+    judgement = run("expected-shares", {"replies": replies(*parts)}, {"shares": SHARES})
+    says(judgement, verdict)
+    assert judgement.expected == "a1 25.0%, a2 25.0%, b1 50.0%, each ± 5.0%"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 5), st.integers(0, 10**6))
+def test_a_perfect_hash_never_fails(members: int, seed: int) -> None:
+    rng = random.Random(seed)
+    names = [f"n{index}" for index in range(members)]
+    counts = dict.fromkeys(names, 0)
+    for _ in range(3000):
+        counts[rng.choice(names)] += 1
+    assert run("even-spread", {"flows": flows(counts)}, {"members": names}).verdict is not FAIL
+
+
+@pytest.mark.parametrize(
+    ("moved", "followed", "verdict", "reason"),
+    [
+        (0, 100, PASS, "0 of 100 connections"),
+        (1, 100, FAIL, "0 went from n1 to n2"),
+        (0, 99, UNCLEAR, "99 connections seen twice, 100 are needed"),
+    ],
+)
+def test_connection_keeps_node(moved: int, followed: int, verdict: Verdict, reason: str) -> None:
+    before = [{"source": str(i), "node": "n1", "phase": "before"} for i in range(200)]
+    after = [{"source": str(i), "node": "n2" if i < moved else "n1", "phase": "after"} for i in range(followed)]
+    evidence = Evidence[Any]("flows", "c", "flows", {}, (*before, *after))
+    says(run("connection-keeps-node", {"flows": evidence}, {}), verdict, reason)

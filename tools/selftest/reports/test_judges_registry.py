@@ -1,0 +1,185 @@
+"""A judge is run so that whatever goes wrong is said, and never becomes a verdict on the implementation."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lbcert_reports.evidence import Answer, Evidence, Reply, Stream
+from lbcert_reports.judges import REGISTRY, Judgement, Limit, Measurement, Role, judge, run
+from lbcert_reports.judges.handbook import describe
+from lbcert_reports.judges.registry import Trials, Unclear, listed, ruling
+from lbcert_reports.verdicts import Verdict
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def judges() -> Iterator[None]:
+    """A few judges that exist only here."""
+
+    @judge("test-counts")
+    def counts(
+        answers: Evidence[Answer], replies: Evidence[Reply] | None = None, *, most: int, slack: float = 0.5
+    ) -> Judgement:
+        """Counts rows."""
+        if not answers.rows:
+            raise Unclear("no rows at all")
+        n = len(answers.rows) + (len(replies.rows) if replies else 0)
+        measurement = Measurement("rows", n, "count", bound=Limit(most + slack, "<=", "most"))
+        return ruling([f"{n} rows"] if n > most else [], "few", measurement, expected="few", observed=f"{n}")
+
+    @judge("test-whole")
+    def whole(stream: Trials[Stream], replies: Evidence[Reply] | None = None, *, note: str = "") -> Judgement:
+        """Sees all trials."""
+        return Judgement(Verdict.PASS, f"{list(stream)} {replies is not None} {note}")
+
+    @judge("test-breaks")
+    def breaks(answers: Evidence[Answer]) -> Judgement:
+        """Breaks."""
+        raise ZeroDivisionError(f"{len(answers.rows)} / 0")
+
+    yield
+    for name in ("test-counts", "test-whole", "test-breaks"):
+        del REGISTRY[name]
+
+
+def of(kind: str, n: int = 1) -> Evidence[Any]:
+    return Evidence(kind, "c", kind, {}, tuple({"t": t} for t in range(n)))
+
+
+def test_a_signature_says_roles_kinds_and_bound() -> None:
+    counts, whole = REGISTRY["test-counts"], REGISTRY["test-whole"]
+    assert counts.roles == (Role("answers", "answers", False, False), Role("replies", "replies", True, False))
+    assert counts.bound == {"most": int, "slack": float}
+    assert counts.required == {"most"}
+    assert not counts.whole
+    assert whole.roles == (Role("stream", "stream", False, True), Role("replies", "replies", True, False))
+    assert whole.whole
+
+
+def test_two_judges_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="two judges called 'test-whole'"):
+        judge("test-whole")(REGISTRY["test-whole"].function)
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "bound", "reason"),
+    [
+        ("no-such", {}, {}, "there is no judge 'no-such'; judges are: all-replies-ok, "),
+        ("test-counts", {"answers": of("answers")}, {}, "the judge test-counts needs the bound most"),
+        (
+            "test-counts", {"answers": of("answers")}, {"most": 1, "mots": 1},
+            "the judge test-counts takes no bound mots; it takes: most, slack, trials, derivation",
+        ),
+        (
+            "test-counts", {"answers": of("answers")}, {"most": "1"},
+            "bound 'most' of the judge test-counts: Expected `int`, got `str`",
+        ),
+        (
+            "test-counts", {"answer": of("answers")}, {"most": 1},
+            "the judge test-counts takes no 'answer'; it takes: answers, replies",
+        ),
+        ("test-counts", {"answers": of("replies")}, {"most": 1}, "'answers' is of kind 'replies', not 'answers'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_call_is_our_error_and_says_what_is_right(
+    name: str, inputs: Mapping[str, Evidence[Any]], bound: Mapping[str, Any], reason: str
+) -> None:
+    judgement = run(name, inputs, bound)
+    assert judgement.verdict is Verdict.ERROR
+    assert judgement.reason.startswith(reason)
+
+
+def test_a_judge_that_breaks_is_our_error_with_its_place() -> None:
+    judgement = run("test-breaks", {"answers": of("answers")}, {})
+    assert judgement.verdict is Verdict.ERROR
+    assert "the judge test-breaks broke: ZeroDivisionError: 1 / 0 (test_judges_registry.py:" in judgement.reason
+
+
+@pytest.mark.parametrize(
+    ("inputs", "bound", "reason"),
+    [
+        ({}, {"most": 1}, "there is no evidence for 'answers'"),
+        ({"replies": of("replies")}, {"most": 1}, "there is no evidence for 'answers'"),
+        ({"answers": of("answers", 0)}, {"most": 1}, "no rows at all"),
+        ({"answers.1": of("answers")}, {"most": 1, "trials": 2}, "1 of 2 trials were recorded"),
+        ({"answers": of("answers")}, {"most": 1, "trials": 2}, "1 of 2 trials were recorded"),
+    ],
+)
+def test_what_does_not_suffice_is_inconclusive(
+    inputs: Mapping[str, Evidence[Any]], bound: Mapping[str, Any], reason: str
+) -> None:
+    assert run("test-counts", inputs, bound) == Judgement(Verdict.INCONCLUSIVE, reason)
+
+
+def test_a_judge_is_repeated_for_each_trial_and_the_worst_speaks() -> None:
+    inputs = {f"answers.{n}": of("answers", n) for n in (10, 2, 1)}
+    judgement = run("test-counts", inputs, {"most": 5, "trials": 3})
+    assert judgement.verdict is Verdict.FAIL
+    assert judgement.reason == "1 of 3 trials: fail; trial 10: 10 rows"
+    assert (judgement.expected, judgement.observed) == ("few", "trial 10: 10")
+    (pooled,) = judgement.measurements
+    assert (pooled.value, pooled.interval, pooled.n) == (10, (1, 10), 3)
+    assert pooled.samples == (1, 2, 10), "in the order of the trials"
+    assert pooled.method == "greatest of 3 trials"
+
+
+def test_an_unclear_trial_makes_the_whole_inconclusive_and_a_failed_one_makes_it_fail() -> None:
+    inputs = {"answers.1": of("answers", 1), "answers.2": of("answers", 0)}
+    assert run("test-counts", inputs, {"most": 5}).verdict is Verdict.INCONCLUSIVE
+    assert run("test-counts", inputs, {"most": 5}).reason == "1 of 2 trials: inconclusive; trial 2: no rows at all"
+    assert run("test-counts", inputs, {"most": 0}).verdict is Verdict.FAIL
+
+
+def test_a_role_without_number_is_shared_by_all_trials() -> None:
+    inputs = {"answers.1": of("answers", 1), "answers.2": of("answers", 2), "replies": of("replies", 4)}
+    assert run("test-counts", inputs, {"most": 9}).measurements[0].samples == (5, 6)
+
+
+def test_a_judge_of_all_trials_gets_them_in_order() -> None:
+    inputs = {f"stream.{n}": of("stream") for n in (10, 2, 1)} | {"replies": of("replies")}
+    assert run("test-whole", inputs, {"note": "x", "trials": 3}).reason == "['1', '2', '10'] True x"
+    assert run("test-whole", inputs, {"trials": 4}).reason == "3 of 4 trials were recorded"
+    assert run("test-whole", {"stream": of("stream")}, {}).reason == "[''] False "
+    assert run("test-whole", {}, {}).reason == "there is no evidence for 'stream'"
+
+
+def test_a_bound_says_where_it_comes_from() -> None:
+    def derivation(said: object) -> str:
+        bound = {"most": 5, "slack": 1, **({"derivation": said} if said else {})}
+        limit = run("test-counts", {"answers": of("answers")}, bound).measurements[0].bound
+        assert limit is not None
+        assert (limit.value, limit.op) == (6.0, "<=")
+        return limit.derivation
+
+    assert derivation("the docs") == "the docs"
+    assert derivation({"most": "RFC 826", "slack": "x"}) == "RFC 826"
+    assert derivation({"slack": "x"}) == "bound 'most' of the requirement"
+    assert derivation(None) == "bound 'most' of the requirement"
+
+
+def test_problems_outrank_short_evidence_and_that_outranks_a_pass() -> None:
+    said = {"expected": "e", "observed": "o"}
+    assert ruling(["p", "q"], "good", **said, short="s") == Judgement(Verdict.FAIL, "p, q", "e", "o")
+    assert ruling([], "good", **said, short="s") == Judgement(Verdict.INCONCLUSIVE, "s", "e", "o")
+    assert ruling([], "good", **said) == Judgement(Verdict.PASS, "good", "e", "o")
+
+
+def test_long_lists_are_cut_and_counted() -> None:
+    assert listed("abcdefg") == "a, b, c, d, e and 2 more"
+    assert listed([1, 2], most=1) == "1 and 1 more"
+    assert listed([]) == ""
+
+
+def test_the_page_for_authors_of_cases_is_as_the_code_says() -> None:
+    for name in ("test-counts", "test-whole", "test-breaks"):
+        REGISTRY.pop(name)
+    page = describe()
+    try:
+        assert (REPOSITORY / "docs/judges.md").read_text() == page, "python -m lbcert_reports.judges > docs/judges.md"
+        assert all(f"\n## {name}\n" in page for name in REGISTRY)
+    finally:
+        for name in ("test-counts", "test-whole", "test-breaks"):
+            REGISTRY[name] = REGISTRY["no-resets"]

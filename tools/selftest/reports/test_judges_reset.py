@@ -1,0 +1,216 @@
+"""Each judge of connections passes what is right, and fails each defect with its reason."""
+
+from typing import Any
+
+import pytest
+
+from lbcert_reports.evidence import Evidence
+from lbcert_reports.judges import Judgement, run
+from lbcert_reports.verdicts import Verdict
+
+S = 1_000_000_000
+PASS, FAIL, UNCLEAR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+NODES = ["n1", "n2", "n3"]
+
+
+def connections(*parts: tuple[int, dict[str, Any]]) -> Evidence[Any]:
+    """So many connections of each kind; by default alive for 60 s."""
+    rows = []
+    for n, changed in parts:
+        for _ in range(n):
+            row = {
+                "id": len(rows), "source": f"172.18.0.5:{len(rows)}", "address": "10.0.0.9", "port": 80, "opened": 0,
+                "endpoint": "p1", "node": "n2", "outcome": "alive", "at": 60 * S, "last_reply": 60 * S,
+                "rst_from": None, **changed,
+            }  # fmt: skip
+            rows.append(row)
+    return Evidence("connections", "c", "connections", {}, tuple(rows))
+
+
+def act(t: float, name: str = "node-removed") -> Evidence[Any]:
+    row = {
+        "fault": name,
+        "target": "n1",
+        "began": round(t * S) - 5,
+        "effective": round(t * S),
+        "healed": None,
+        "proof": {},
+    }
+    return Evidence("faults", "c", "cause", {}, (row,))
+
+
+def says(judgement: Judgement, verdict: Verdict, *words: str) -> None:
+    assert judgement.verdict is verdict, judgement
+    for word in words:
+        assert word in f"{judgement.reason} | {judgement.observed}", judgement
+
+
+def value(judgement: Judgement, name: str) -> Any:
+    return next(each.value for each in judgement.measurements if each.name == name)
+
+
+RESET = {"outcome": "reset", "at": 30 * S, "rst_from": "p1"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "bound", "verdict", "reason"),
+    [
+        ([(100, {})], {}, PASS, "0 broken and 0 stalled of 100"),
+        ([(99, {}), (1, RESET)], {}, FAIL, "1 of 100 connections broke: 1 reset"),
+        (
+            [(98, {}), (1, RESET), (1, {"outcome": "stalled"})],
+            {},
+            FAIL,
+            "2 of 100 connections broke: 1 reset, 1 stalled",
+        ),
+        ([(99, {}), (1, {"last_reply": 57 * S})], {}, FAIL, "1 of 100 connections stalled, for up to 3.00 s"),
+        ([(99, {}), (1, {"last_reply": 57 * S})], {"stall": 5}, PASS, "every connection lived"),
+        ([(99, {}), (1, {"last_reply": None})], {}, FAIL, "stalled, for up to 60.00 s"),
+        ([(100, {}), (9, {**RESET, "endpoint": "p9"})], {"gone": ["p9"]}, PASS, "of 100"),
+        ([(99, {})], {}, UNCLEAR, "99 connections, 100 are needed"),
+        (
+            [(99, {}), (1, {"at": 9 * S})],
+            {"hold": 60},
+            UNCLEAR,
+            "a connection was open for 9.0 s only, 60 s are needed",
+        ),
+        ([(99, {}), (1, RESET)], {"hold": 60}, FAIL, "1 reset"),
+        ([], {}, UNCLEAR, "has no rows"),
+    ],
+)
+def test_no_resets(parts: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    says(run("no-resets", {"connections": connections(*parts)}, bound), verdict, reason)
+
+
+FATES = [(45, {"node": "n1", **RESET}), (45, {"node": "n2"}), (12, {"node": "n3", **RESET}), (38, {"node": "n3"})]
+
+
+def test_connection_fates_are_put_on_record_beside_the_theory() -> None:
+    inputs = {"connections": connections(*FATES), "cause": act(20)}
+    judgement = run("connection-fates", inputs, {"before": NODES, "after": ["n2", "n3"]})
+    says(judgement, PASS, "on record", "83 alive, 57 reset; 12 of 95 on surviving nodes broke")
+    assert {name: value(judgement, f"connections {name}") for name in ("alive", "reset", "refused", "stalled")} == {
+        "alive": 83, "reset": 57, "refused": 0, "stalled": 0,
+    }  # fmt: skip
+    assert judgement.measurements[1].method == "RST from p1 (57)"
+    broken = judgement.measurements[-1]
+    assert broken.value == pytest.approx(12 / 95)
+    assert broken.interval == pytest.approx((0.067, 0.210), abs=1e-3)
+    assert broken.method.endswith("theory (RFC 2992): 25.0%")
+    assert broken.bound is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "bound", "verdict", "reason"),
+    [
+        (FATES, {"excess": 0.05}, PASS, "within limits"),
+        (
+            FATES,
+            {"excess": 0.05, "before": ["n2", "n1", "n3"]},
+            FAIL,
+            "12 of 95 connections on surviving nodes broke, theory moves 0.0%",
+        ),
+        (
+            [(100, {"node": "n3", **RESET})],
+            {"excess": 0.05},
+            FAIL,
+            "100 of 100 connections on surviving nodes broke, theory moves 25.0%",
+        ),
+        ([(90, {}), (10, RESET)], {"unclean": 0.0}, PASS, "within limits"),
+        (
+            [(90, {}), (9, RESET), (1, {"outcome": "stalled"})],
+            {"unclean": 0.0},
+            FAIL,
+            "1 of 10 broken connections were not reset: 1 stalled",
+        ),
+        ([(90, {}), (9, RESET), (1, {"outcome": "timeout"})], {"unclean": 0.1}, PASS, "within limits"),
+        ([(90, {}), (9, {"outcome": "refused"})], {"count": 99, "unclean": 0.0}, PASS, "within limits"),
+        ([(90, {}), (10, {**RESET, "at": 9 * S})], {}, UNCLEAR, "10 connections broke before node-removed"),
+        ([(50, {})], {}, UNCLEAR, "50 connections, 100 are needed"),
+    ],
+)
+def test_connection_fates_within_limits(parts: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    inputs = {"connections": connections(*parts), "cause": act(20)}
+    says(run("connection-fates", inputs, {"before": NODES, "after": ["n2", "n3"], **bound}), verdict, reason)
+
+
+def moved(between: int, n: int = 1000) -> Evidence[Any]:
+    """Flows on n1, n2, n3; n1 leaves, and so many of those on n2 go to n3."""
+    rows = []
+    for index in range(n * 3 // 2):
+        old = NODES[index % 3]
+        new = "n3" if old == "n1" or (old == "n2" and index // 3 < between) else old
+        rows += [
+            {"source": str(index), "node": old, "phase": "before"},
+            {"source": str(index), "node": new, "phase": "after"},
+        ]
+    return Evidence("flows", "c", "flows", {}, tuple(rows))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "control", "bound", "verdict", "reason"),
+    [
+        (moved(250), None, {}, PASS, "250 of 1000 flows (25.0%)"),
+        (moved(0), None, {}, PASS, "no more flows moved"),
+        (moved(400), None, {}, FAIL, "400 of 1000 flows on surviving nodes moved, theory (RFC 2992) says 25.0%"),
+        (moved(290), None, {}, UNCLEAR, "between 26.2% and 31.9% moved: more flows are needed"),
+        (
+            moved(100),
+            None,
+            {"before": ["n2", "n1", "n3"]},
+            FAIL,
+            "100 of 1000 flows on surviving nodes moved, theory (RFC 2992) says 0.0%",
+        ),
+        (moved(400), moved(400), {}, PASS, "no more flows moved"),
+        (moved(400), moved(250), {}, FAIL, "the control route, upper confidence bound says 27.8%"),
+        (moved(10, 100), None, {}, UNCLEAR, "100 flows on surviving nodes, 500 are needed"),
+    ],
+)
+def test_flows_moved(evidence: Any, control: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    inputs = {"flows": evidence, **({"control": control} if control else {})}
+    says(run("flows-moved", inputs, {"before": NODES, "after": ["n2", "n3"], **bound}), verdict, reason)
+
+
+def requests(*failures: tuple[float, float], ended: float = 60, every: float = 0.1) -> Evidence[Any]:
+    """Requests at 10 Hz, refused in the given spans of seconds."""
+    rows = tuple(
+        {
+            "t": round(index * every * S),
+            "source": "172.18.0.5:1",
+            "vantage": "client",
+            "address": "10.0.0.9",
+            "port": 80,
+            "protocol": "tcp",
+            "client_seen": None,
+            "endpoint": None,
+            "node": None,
+            "latency": 1,
+            "outcome": "refused" if any(a <= index * every < b for a, b in failures) else "ok",
+        }
+        for index in range(round(ended / every))
+    )
+    return Evidence("replies", "c", "replies", {}, rows)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "bound", "verdict", "reason"),
+    [
+        (requests(), {}, PASS, "0 of 380 failed after 2 s, the last failure came after 0.00 s"),
+        (requests((20, 21.5)), {}, PASS, "the last failure came after 1.40 s"),
+        (
+            requests((20, 25)),
+            {},
+            FAIL,
+            "30.0% of the new connections failed within 10 s from 2.00 s after node-removed on (30 refused)",
+        ),
+        (requests((40, 40.05)), {}, FAIL, "1.0% of the new connections failed within 10 s from 20.00 s"),
+        (requests((40, 40.05)), {"rate": 0.01}, PASS, "1 of 380 failed"),
+        (requests((59.9, 60)), {"rate": 0.01}, PASS, "1 of 380 failed"),
+        (requests((40, 40.15)), {"rate": 0.01}, FAIL, "2.0% of the new connections"),
+        (requests(ended=23), {}, UNCLEAR, "10 requests after 2 s, 20 are needed"),
+        (requests((5, 6)), {}, PASS, "the last failure came after 0.00 s"),
+    ],
+)
+def test_new_connections_work(evidence: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    inputs = {"replies": evidence, "cause": act(20)}
+    says(run("new-connections-work", inputs, {"within": 2, **bound}), verdict, reason)
