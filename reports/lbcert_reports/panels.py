@@ -5,6 +5,7 @@ Pure functions of evidence. What is long is thinned to what a page can show: who
 than a pixel become one, and the evidence keeps the rest. Times are seconds; those of a timeline count from its zero.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -14,8 +15,12 @@ from lbcert_reports.evidence import Evidence
 from lbcert_reports.statistics import CONFIDENCE, clopper_pearson, median_interval, supported_quantile
 from lbcert_reports.timelines import timelines
 
-PHASES: Final = ("detect", "announce", "first packet")
-"""The parts of a failover, in their order; a measurement of such a name holds one sample a trial."""
+PHASES: Final[Mapping[str, str]] = {
+    "detection": "detect",
+    "announcement": "announce",
+    "first good packet": "first packet",
+}
+"""The moments that part a failover, in their order, by the name of their measurement; from the fault's effect on."""
 
 Case = tuple[str, Mapping[str, Any], Sequence[dict[str, Any]], Sequence[Mapping[str, Any]], Sequence[dict[str, Any]]]
 """A case: its id, its entry in the plan, its faults, its evidence events, its judgements with measurements."""
@@ -32,26 +37,36 @@ def draw(cases: Iterable[Case], read: Callable[[str], Evidence[Any]]) -> dict[st
         ``failover``, ``spread``, ``connections``, ``paths`` and ``timelines``; each is empty if no case has
         evidence for it.
     """
+    cases = list(cases)
+    names = _names(judgement for *_, judgements in cases for judgement in judgements)
     panels: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("failover", "spread", "connections", "paths", "timelines")
     }
-    for id_, plan, faults, events, judgements in cases:
-        evidence = [read(event["path"]) for event in events]
-        where = {"testId": id_, "title": str(plan.get("title", id_))}
+    for test, plan, faults, events, judgements in cases:
+        evidence = {event["path"]: read(event["path"]) for event in events}
+        every = list(evidence.values())
+        where = {"testId": test, "title": str(plan.get("title", test))}
         all_faults = [dict(each) for each in faults]
-        for each in evidence:
-            if each.kind == "faults":
-                for row in each.rows:
-                    merge_fault(all_faults, row)
+        for row in (row for each in _of(every, "faults") for row in each.rows):
+            merge_fault(all_faults, row)
         panels["failover"] += [where | each for each in failovers(judgements, all_faults)]
-        # Flows that say which way traffic took are part of that picture, not of this one.
-        spreads = [spread(each) for each in _of(evidence, "flows") if "policy" not in each.meta and each.rows]
-        panels["spread"] += [where | each for each in spreads]
-        panels["connections"] += [where | each for each in fates(_of(evidence, "connections"), all_faults)]
-        panels["paths"] += [where | each for each in paths(evidence)]
-        if windows := timelines(evidence, all_faults):
+        panels["spread"] += [where | each for each in spreads(evidence, judgements)]
+        panels["connections"] += [where | each for each in fates(_of(every, "connections"), all_faults)]
+        panels["paths"] += [where | each for each in paths(every, names)]
+        if windows := timelines(every, all_faults, names):
             panels["timelines"].append(where | {"windows": windows, "faults": len(all_faults)})
     return panels
+
+
+def _names(judgements: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The node of each address, as the bounds of the judges tell."""
+    return {
+        str(address): node
+        for judgement in judgements
+        if isinstance(nodes := judgement["bound"].get("nodes"), Mapping)
+        for address, node in nodes.items()
+        if isinstance(node, str)
+    }
 
 
 def merge_fault(faults: list[dict[str, Any]], row: Mapping[str, Any]) -> None:
@@ -70,59 +85,79 @@ def _of(evidence: Iterable[Evidence[Any]], kind: str) -> list[Evidence[Any]]:
 
 
 def failovers(judgements: Sequence[Mapping[str, Any]], faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Each measured time after a fault: all trials as intervals, median, the quantile they support, phases."""
+    """Each measured time after a fault: all trials as intervals, median, the quantile they support, phases.
+
+    The upper end of a trial is None if the outage had not ended when the probes did.
+    """
     if not faults:
         return []
-    found = []
-    for judgement in judgements:
-        phases = {
-            phase: [_interval(each) for each in measurement["samples"]]
-            for phase in PHASES
-            for measurement in judgement["measurements"]
-            if measurement["name"] == phase and measurement["samples"]
-        }
-        for measurement in judgement["measurements"]:
-            if measurement["unit"] not in _SECONDS or not measurement["samples"] or measurement["name"] in PHASES:
-                continue
-            factor = _SECONDS[measurement["unit"]]
-            trials = [[end * factor for end in _interval(each)] for each in measurement["samples"] if each is not None]
-            if not trials:
-                continue
-            middles = [(low + high) / 2 for low, high in trials]
-            interval = median_interval(middles)
-            bound = measurement["bound"]
-            found.append(
-                {
-                    "requirement": judgement["requirement"],
-                    "verdict": judgement["verdict"],
-                    "name": measurement["name"],
-                    "faults": sorted({str(each["fault"]) for each in faults}),
-                    "trials": trials,
-                    "phases": {
-                        name: [factor * (low + high) / 2 for low, high in samples]
-                        for name, samples in phases.items()
-                        if len(samples) == len(trials)
-                    },
-                    "median": _median(middles),
-                    "interval": list(interval) if interval else None,
-                    "claim": {
-                        "quantile": supported_quantile(len(trials)),
-                        "level": CONFIDENCE,
-                        "value": max(high for _, high in trials),
-                    },
-                    "bound": {**bound, "value": bound["value"] * factor} if bound else None,
-                    "method": measurement["method"],
-                }
-            )
-    return found
+    return [
+        _failover(judgement, measurement, factor) | {"faults": sorted({str(each["fault"]) for each in faults})}
+        for judgement in judgements
+        for measurement in judgement["measurements"]
+        if (factor := _SECONDS.get(measurement["unit"])) and measurement["name"] not in PHASES
+        if any(sample is not None for sample in measurement["samples"] or ())
+    ]
+
+
+def _failover(judgement: Mapping[str, Any], measurement: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    trials = [_scaled(sample, factor) for sample in measurement["samples"] if sample is not None]
+    ends = [math.inf if high is None else high for _, high in trials]
+    middles = [(low + end) / 2 for (low, _), end in zip(trials, ends, strict=True)]
+    interval = median_interval(middles)
+    bound = measurement["bound"]
+    return {
+        "requirement": judgement["requirement"],
+        "verdict": judgement["outcome"],
+        "name": measurement["name"],
+        "traffic": any(role.partition(".")[0] == "stream" for role in judgement["inputs"]),
+        "trials": trials,
+        "phases": _phases(judgement["measurements"], len(trials), factor),
+        "median": _finite(_median(middles)),
+        "interval": [_finite(end) for end in interval] if interval else None,
+        "claim": {
+            "quantile": supported_quantile(len(trials)),
+            "level": CONFIDENCE,
+            "value": _finite(max(ends)),
+        },
+        "bound": {**bound, "value": bound["value"] * factor} if bound else None,
+        "method": measurement["method"],
+    }
+
+
+def _phases(measurements: Iterable[Mapping[str, Any]], trials: int, factor: float) -> dict[str, list[float]]:
+    """The length of each phase in each trial, s; only phases whose end was seen in every trial."""
+    moments = {
+        PHASES[each["name"]]: [_middle(sample) * factor for sample in each["samples"]]
+        for name in PHASES
+        for each in measurements
+        if each["name"] == name and each["samples"] and None not in each["samples"]
+    }
+    lengths: dict[str, list[float]] = {}
+    before = [0.0] * trials
+    for name, ends in moments.items():
+        if len(ends) == trials:
+            lengths[name] = [max(0.0, end - start) for start, end in zip(before, ends, strict=True)]
+            before = [max(start, end) for start, end in zip(before, ends, strict=True)]
+    return lengths
+
+
+def _middle(sample: Any) -> float:
+    low, high = _scaled(sample, 1)
+    return low if high is None else (low + high) / 2
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 _SECONDS: Final = {"s": 1.0, "ms": 1e-3, "ns": 1e-9}
 
 
-def _interval(sample: Any) -> tuple[float, float]:
-    """A sample as an interval: a number is an interval without width."""
-    return (sample, sample) if isinstance(sample, int | float) else (sample[0], sample[1])
+def _scaled(sample: Any, factor: float) -> tuple[float, float | None]:
+    """A sample as an interval, s: a number is one without width."""
+    low, high = (sample, sample) if isinstance(sample, int | float) else sample
+    return low * factor, None if high is None else high * factor
 
 
 def _median(values: Sequence[float]) -> float:
@@ -130,20 +165,42 @@ def _median(values: Sequence[float]) -> float:
     return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
-def spread(flows: Evidence[Any]) -> dict[str, Any]:
+def spreads(evidence: Mapping[str, Evidence[Any]], judgements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Flows per node, a picture for each set of files that are judged together, or for a file by itself.
+
+    Flows that say which way traffic took (their header has ``policy``) are part of that picture, not of this one.
+    """
+    flows = {path: each for path, each in evidence.items() if each.kind == "flows" and each.rows}
+    sets: dict[tuple[str, ...], Mapping[str, float]] = {}
+    for judgement in judgements:
+        if paths_ := tuple(path for path in judgement["inputs"].values() if path in flows):
+            sets[paths_] = judgement["bound"].get("shares") or sets.get(paths_, {})
+    judged = {path for paths_ in sets for path in paths_}
+    sets |= {(path,): {} for path in flows if path not in judged}
+    return [
+        spread([flows[path] for path in paths_], shares)
+        for paths_, shares in sets.items()
+        if not all("policy" in flows[path].meta for path in paths_)
+    ]
+
+
+def spread(flows: Sequence[Evidence[Any]], shares: Mapping[str, float] | None = None) -> dict[str, Any]:
     """How many flows entered each node, phase by phase, beside the share that a perfect spread gives it.
 
-    The header's ``shares`` (a share by node) says what to expect; without it, equal shares of all nodes that a
-    phase reaches. The band holds 99 % of the counts that a perfect spread of as many flows would give (all nodes
-    at once).
+    Args:
+        flows: one or more files; their phases are shown side by side.
+        shares: expected share by node; None or empty: equal shares of all nodes that a phase reaches. It holds for
+            phases that reach no other node and none less.
+
+    The band holds 99 % of the counts that a perfect spread of as many flows would give (all nodes at once).
     """
     phases = []
     members: dict[str, dict[str, str]] = {}
-    for row in flows.rows:
+    for row in (row for each in flows for row in each.rows):
         members.setdefault(row["phase"], {})[row["source"]] = row["node"]
     for phase, entered in members.items():
         counts = Counter(entered.values())
-        shares = flows.meta.get("shares") or {node: 1 / len(counts) for node in counts}
+        expected = shares if shares and shares.keys() == counts.keys() else {node: 1 / len(counts) for node in counts}
         phases.append(
             {
                 "phase": phase,
@@ -151,12 +208,12 @@ def spread(flows: Evidence[Any]) -> dict[str, Any]:
                 "nodes": [
                     {
                         "node": node,
-                        "count": counts.get(node, 0),
-                        "share": counts.get(node, 0) / len(entered),
-                        "expected": shares.get(node, 0.0),
-                        "band": _band(len(entered), shares.get(node, 0.0), len(shares)),
+                        "count": counts[node],
+                        "share": counts[node] / len(entered),
+                        "expected": expected[node],
+                        "band": _band(len(entered), expected[node], len(expected)),
                     }
-                    for node in sorted({*counts, *shares})
+                    for node in sorted(counts)
                 ],
             }
         )
@@ -164,7 +221,8 @@ def spread(flows: Evidence[Any]) -> dict[str, Any]:
         _moves(first, second, members[first], members[second])
         for first, second in pairwise(phase for phase in members if phase != "control")
     ]
-    return {"name": flows.name, "phases": phases, "moves": [each for each in moves if each["flows"]]}
+    name = ", ".join(dict.fromkeys(each.name for each in flows))
+    return {"name": name, "phases": phases, "moves": [each for each in moves if each["flows"]]}
 
 
 def _band(flows: int, share: float, nodes: int) -> list[float]:
@@ -220,11 +278,16 @@ def fates(connections: Sequence[Evidence[Any]], faults: Sequence[Mapping[str, An
     return rows
 
 
-def paths(evidence: Sequence[Evidence[Any]]) -> list[dict[str, Any]]:
+def paths(evidence: Sequence[Evidence[Any]], names: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """The ways that traffic took: which nodes it entered, which endpoints answered, what they saw as the client.
 
     Drawn from ``replies`` whose header has ``mode`` (``l2`` or ``bgp``) and ``policy`` (``Cluster`` or ``Local``),
-    and from ``flows`` of the same mode, policy and family for the nodes entered.
+    and from ``flows`` of the same mode, policy and family for the nodes entered. Without flows, layer 2 traffic
+    entered the nodes that answered for the address meanwhile (``answers``).
+
+    Args:
+        evidence: all evidence of a case.
+        names: node of each hardware address.
     """
     flows = _of(evidence, "flows")
     found = []
@@ -233,6 +296,9 @@ def paths(evidence: Sequence[Evidence[Any]]) -> list[dict[str, Any]]:
             continue
         entered = {row["source"]: row["node"] for each in flows if _same_way(each, replies) for row in each.rows}
         answered = [row for row in replies.rows if row["outcome"] == "ok"]
+        if not entered:
+            owners = _owners(_of(evidence, "answers"), replies, names or {})
+            entered = {row["source"]: owners[0] for row in answered} if len(owners) == 1 else {}
         found.append(
             {
                 "name": replies.name,
@@ -266,6 +332,19 @@ def paths(evidence: Sequence[Evidence[Any]]) -> list[dict[str, Any]]:
 
 def _same_way(flows: Evidence[Any], replies: Evidence[Any]) -> bool:
     return all(flows.meta.get(key) == replies.meta.get(key) for key in ("mode", "policy", "family"))
+
+
+def _owners(answers: Sequence[Evidence[Any]], replies: Evidence[Any], names: Mapping[str, str]) -> list[str]:
+    """The nodes that answered for the addresses of some requests while those were made."""
+    first, last = replies.rows[0]["t"], replies.rows[-1]["t"]
+    asked_of = {row["address"] for row in replies.rows}
+    macs = {
+        row["mac"]
+        for each in answers
+        for row in each.rows
+        if row["form"] != "asked" and row["address"] in asked_of and first <= row["t"] <= last
+    }
+    return sorted({names.get(mac, mac) for mac in macs})
 
 
 def _shares(counts: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -57,8 +57,13 @@ class _Case:
 
     @property
     def outcome(self) -> Verdict:
-        """What the case came to; not-run unless it ended."""
-        return Verdict(self.finished["outcome"]) if self.finished else Verdict.NOT_RUN
+        """What the case came to in the light of the profile's declarations; not-run unless it ended."""
+        if self.finished is None:
+            return Verdict.NOT_RUN
+        outcome = Verdict(self.finished["outcome"])
+        effective = combine(Verdict(each["outcome"]) for each in self.judgements)
+        explained = Verdict.EXPECTED_FAILURE in {each["outcome"] for each in self.judgements}
+        return effective if outcome is Verdict.FAIL and explained and not self.finished["error"] else outcome
 
     @property
     def reason(self) -> str:
@@ -67,6 +72,8 @@ class _Case:
             return "the run ended while the case ran" if self.attempts else "the run ended before the case began"
         if error := self.finished["error"]:
             return f"{error.get('type', 'error')}: {error.get('message', '')}".removesuffix(": ")
+        if self.outcome is Verdict.NOT_APPLICABLE and self.notes:
+            return self.notes[-1]
         worst = combine(Verdict(each["outcome"]) for each in self.judgements)
         return next((each["reason"] for each in self.judgements if each["outcome"] == worst), "")
 
@@ -328,7 +335,10 @@ def _shown(verdict: Verdict, level: str) -> str:
 def _certificates(
     start: Event, cases: Mapping[str, _Case], finished: bool, expected_failures: Mapping[str, str]
 ) -> list[Certificate]:
-    """One for each conformance profile the implementation claims, else for each that it can have."""
+    """One for each conformance profile the implementation claims, else for each that it can have.
+
+    A profile of which no requirement is in scope, or none applies, gets no certificate.
+    """
     requirements = start["requirements"]
     verdicts = {
         each: [verdict for case in _covering(cases, each).values() for verdict in _verdicts(case, each)]
@@ -340,7 +350,7 @@ def _certificates(
         certify(name, requirements, verdicts, finished=finished, expected_failures=expected_failures)
         for name in claimed
     ]
-    return [each for each in certificates if set(each.verdicts.values()) != {Verdict.NOT_APPLICABLE}]
+    return [each for each in certificates if set(each.verdicts.values()) - {Verdict.NOT_APPLICABLE}]
 
 
 def _profile_order(name: str) -> tuple[int, str]:
@@ -351,12 +361,13 @@ def _implementation(profile: Mapping[str, Any]) -> dict[str, Any]:
     texts = {name: str(profile.get(name, "")) for name in ("organization", "project", "url", "version")}
     contact = profile.get("contact", [])
     return {
-        "name": str(profile.get("name", texts["project"])),
+        "name": str(profile.get("product") or profile.get("name") or texts["project"]),
+        "mode": str(profile.get("mode", "")),
         **texts,
         "contact": [contact] if isinstance(contact, str) else list(contact),
         "images": profile.get("images", {}),
         "declaredTimers": profile.get("timers", {}),
-        "profile": {"path": str(profile.get("path", "")), "sha256": str(profile.get("sha256", ""))},
+        "profile": {name: str(profile.get(name, "")) for name in ("name", "path", "sha256")},
     }
 
 
@@ -462,12 +473,17 @@ def _limits(
         limits.append(f"The run was interrupted: {ran} of {len(cases)} planned cases ended.")
     if not certificates:
         limits.append("No requirement of any conformance profile applies: there is nothing to certify.")
+    claimed = set(start["profile"].get("conformance", ())) - {each.profile for each in certificates}
+    if certificates and claimed:
+        limits.append(f"Nothing is certified of {', '.join(sorted(claimed))}: no case of this suite is about it.")
     options = start["options"]
     if options.get("only"):
-        limits.append(f"Only a part of the suite was asked for: {options['only']}.")
-    if trials := [len(each["trials"]) for each in drawings["failover"]]:
-        fewest = min(trials)
-        claim = next(each["claim"] for each in drawings["failover"] if len(each["trials"]) == fewest)
+        only = options["only"]
+        words = only if isinstance(only, str) else ", ".join(map(str, only))
+        limits.append(f"Only a part of the suite was asked for: {words}.")
+    if outages := [each for each in drawings["failover"] if each["traffic"]]:
+        fewest = min(len(each["trials"]) for each in outages)
+        claim = next(each["claim"] for each in outages if len(each["trials"]) == fewest)
         limits.append(
             f"Each fault was tried at least {fewest} {'time' if fewest == 1 else 'times'}; the longest of that many"
             f" bounds the {claim['quantile'] * 100:.0f}th percentile at {claim['level'] * 100:.0f} % confidence,"

@@ -35,6 +35,7 @@ class _Window:
     end: int
     zero: int
     faults: tuple[Mapping[str, Any], ...]
+    names: Mapping[str, str]
 
     def at(self, t: int) -> float:
         """A time as seconds from zero, to the microsecond."""
@@ -48,8 +49,15 @@ class _Window:
         return (t - self.begin) * COLUMNS // max(1, self.end - self.begin)
 
 
-def timelines(evidence: Sequence[Evidence[Any]], faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def timelines(
+    evidence: Sequence[Evidence[Any]], faults: Sequence[Mapping[str, Any]], names: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """The timeline of a case: one window around each fault, or one over everything if there is none.
+
+    Args:
+        evidence: all evidence of the case.
+        faults: all its faults.
+        names: node of each hardware or other address, where known.
 
     Returns:
         For each window ``zero`` (RFC 3339, the first fault's effect), ``begin`` and ``end`` (s from zero),
@@ -60,7 +68,7 @@ def timelines(evidence: Sequence[Evidence[Any]], faults: Sequence[Mapping[str, A
     if not timed:
         return []
     drawn = []
-    for window in _windows(timed, faults):
+    for window in _windows(timed, faults, names):
         seen = [each for each in timed if _overlaps(each, window)]
         lanes = [lane for each in seen for lane in _LANES[each.kind](each, window)]
         lanes.sort(key=lambda lane: _ORDER.index(lane["kind"]))
@@ -96,12 +104,14 @@ def _outage(lanes: Iterable[Mapping[str, Any]]) -> float:
     return max((gap["to"] - gap["from"] for lane in lanes for gap in lane.get("gaps", ())), default=0.0)
 
 
-def _windows(evidence: Sequence[Evidence[Any]], faults: Sequence[Mapping[str, Any]]) -> list[_Window]:
+def _windows(
+    evidence: Sequence[Evidence[Any]], faults: Sequence[Mapping[str, Any]], names: Mapping[str, str]
+) -> list[_Window]:
     """One window from just before each fault to just before the next; faults that overlap share one."""
     first, last = _extent(evidence)
     inside = sorted((each for each in faults if first <= each["effective"] <= last), key=lambda each: each["effective"])
     if not inside:
-        return [_Window(first, max(last, first + 1), first, ())]
+        return [_Window(first, max(last, first + 1), first, (), names)]
     groups: list[list[Mapping[str, Any]]] = [[inside[0]]]
     for fault in inside[1:]:
         healed = [each["healed"] for each in groups[-1]]
@@ -119,7 +129,7 @@ def _windows(evidence: Sequence[Evidence[Any]], faults: Sequence[Mapping[str, An
         length = min(until, settled + (settled - starts[number]) // 4 + SECOND) - starts[number]
         before = max(SECOND // 2, length // 8)
         begin = max(first, starts[number] - before)
-        windows.append(_Window(begin, max(begin + 1, starts[number] + length), starts[number], tuple(group)))
+        windows.append(_Window(begin, max(begin + 1, starts[number] + length), starts[number], tuple(group), names))
     return windows
 
 
@@ -222,12 +232,11 @@ def _answers(answers: Evidence[Any], window: _Window) -> list[dict[str, Any]]:
     for row in answers.rows:
         if row["t"] in window and row["form"] != "asked":
             lanes[row["address"], row["mac"]][row["form"]].add(row["t"])
-    owners: Mapping[str, str] = answers.meta.get("nodes", {})
     return [
         {
             "kind": "answers",
-            "label": f"{owners.get(mac, mac)} answers for {address}",
-            "detail": mac if mac in owners else "",
+            "label": f"{window.names.get(mac, mac)} answers for {address}",
+            "detail": mac if mac in window.names else "",
             "marks": {form: _thinned(times, window) for form, times in sorted(forms.items())},
         }
         for (address, mac), forms in sorted(lanes.items())
@@ -259,10 +268,8 @@ def _states(
 
 
 def _routes(routes: Evidence[Any], window: _Window) -> list[dict[str, Any]]:
-    nodes: Mapping[str, str] = routes.meta.get("nodes", {})
-
     def state(row: Mapping[str, Any]) -> tuple[str, str]:
-        hops = ", ".join(nodes.get(hop, hop) for hop in row["next_hops"])
+        hops = ", ".join(window.names.get(hop, hop) for hop in row["next_hops"])
         return ("up" if hops else "down"), hops or "no route"
 
     prefixes = dict.fromkeys(row["prefix"] for row in routes.rows)
@@ -278,8 +285,6 @@ def _routes(routes: Evidence[Any], window: _Window) -> list[dict[str, Any]]:
 
 
 def _sessions(sessions: Evidence[Any], window: _Window) -> list[dict[str, Any]]:
-    nodes: Mapping[str, str] = sessions.meta.get("nodes", {})
-
     def state(row: Mapping[str, Any]) -> tuple[str, str]:
         return ("up" if row["state"] == "Established" else "down"), str(row["state"])
 
@@ -287,8 +292,8 @@ def _sessions(sessions: Evidence[Any], window: _Window) -> list[dict[str, Any]]:
     return [
         {
             "kind": "sessions",
-            "label": f"BGP session {router} to {nodes.get(peer, peer)}",
-            "detail": peer if peer in nodes else "",
+            "label": f"BGP session {router} to {window.names.get(peer, peer)}",
+            "detail": peer if peer in window.names else "",
             "spans": _states(
                 [row for row in sessions.rows if (row["router"], row["peer"]) == (router, peer)], window, state
             ),

@@ -35,7 +35,7 @@ def _axis(scale: Scale, top: float, bottom: float, unit: str = "s", wanted: int 
 
 def _scale_of_times(panels: Sequence[Mapping[str, Any]], start: float, end: float) -> Scale:
     """One scale for all; with square roots where the spans differ too much for a straight one."""
-    tops = [max(high for _, high in panel["trials"]) for panel in panels]
+    tops = [max(low if high is None else high for low, high in panel["trials"]) for panel in panels]
     bounds = [panel["bound"]["value"] for panel in panels if _has_limit(panel)]
     high = max([*tops, *bounds, 1e-6]) * 1.04
     return Scale(0.0, high, start, end, root=min(tops) < high / 15)
@@ -72,18 +72,19 @@ def _strip(panel: Mapping[str, Any], top: float, height: float, scale: Scale) ->
         rect(
             scale(low) - 2.5,
             first + step * index - min(2.0, step * 0.4),
-            scale(high) - scale(low) + 5,
+            scale(scale.high if high is None else high) - scale(low) + 5,
             min(4.0, step * 0.8),
-            "trial",
-            f"trial {index + 1}: {wording.span(low, high, 's')}",
+            "trial" if high is not None else "trial endless",
+            f"trial {index + 1}: {_told(low, high)}",
         )
         for index, (low, high) in enumerate(trials)
     ]
-    if panel["interval"]:
+    if panel["interval"] and None not in panel["interval"]:
         low, high = panel["interval"]
         shapes.insert(0, rect(scale(low), top + 7, scale(high) - scale(low), height - 14, "band", "95 % of the median"))
-    median = scale(panel["median"])
-    shapes.append(line(median, top + 6, median, top + height - 6, "median"))
+    if panel["median"] is not None:
+        median = scale(panel["median"])
+        shapes.append(line(median, top + 6, median, top + height - 6, "median"))
     if _has_limit(panel):
         limit = scale(panel["bound"]["value"])
         shapes += [
@@ -102,8 +103,8 @@ def _strip(panel: Mapping[str, Any], top: float, height: float, scale: Scale) ->
         _label(0, middle - 5, panel["title"], 46, "label strong"),
         _label(0, middle + 11, what, 54, "tick"),
         *shapes,
-        text(WIDTH - 166, middle - 11, f"median {wording.seconds(panel['median'])}", "label strong"),
-        text(WIDTH - 166, middle + 4, f"longest {wording.seconds(claim['value'])} of {len(trials)}", "tick"),
+        text(WIDTH - 166, middle - 11, f"median {_known(panel['median'])}", "label strong"),
+        text(WIDTH - 166, middle + 4, f"longest of {len(trials)}: {_known(claim['value'])}", "tick"),
         text(
             WIDTH - 166,
             middle + 19,
@@ -113,27 +114,35 @@ def _strip(panel: Mapping[str, Any], top: float, height: float, scale: Scale) ->
     )
 
 
+def _told(low: float, high: float | None) -> str:
+    return f"more than {wording.seconds(low)}" if high is None else wording.span(low, high, "s")
+
+
+def _known(value: float | None) -> str:
+    return "no end seen" if value is None else wording.seconds(value)
+
+
 def trials(panel: Mapping[str, Any]) -> Markup:
     """One fault: each trial as a bar made of its phases, with the interval in which its end lies."""
     height, top = 22.0, 26.0
     scale = _scale_of_times([panel], 70.0, WIDTH - 130)
     rows = []
     for index, (low, high) in enumerate(panel["trials"]):
-        y, begin = top + height * index + 4, 0.0
+        y, begin, until = top + height * index + 4, 0.0, scale.high if high is None else high
         for number, (phase, lengths) in enumerate(panel["phases"].items()):
             end = begin + lengths[index]
             words = f"trial {index + 1}, {phase}: {wording.seconds(lengths[index])}"
             rows.append(rect(scale(begin), y, scale(end) - scale(begin), height - 8, f"phase{number}", words))
             begin = end
         if not panel["phases"]:
-            rows.append(rect(scale(0), y, scale((low + high) / 2) - scale(0), height - 8, "phase0"))
+            rows.append(rect(scale(0), y, scale((low + until) / 2) - scale(0), height - 8, "phase0"))
         centre = y + (height - 8) / 2
         rows += [
-            line(scale(low), centre, scale(high), centre, "whisker"),
+            line(scale(low), centre, scale(until), centre, "whisker"),
             line(scale(low), centre - 5, scale(low), centre + 5, "whisker"),
-            line(scale(high), centre - 5, scale(high), centre + 5, "whisker"),
+            *([line(scale(until), centre - 5, scale(until), centre + 5, "whisker")] if high is not None else []),
             text(60, centre + 4, f"trial {index + 1}", "tick", "end"),
-            text(WIDTH - 120, centre + 4, wording.span(low, high, "s") if high > low else wording.seconds(low), "tick"),
+            text(WIDTH - 120, centre + 4, _told(low, high), "tick"),
         ]
     bottom = top + height * len(panel["trials"]) + 2
     if _has_limit(panel):
