@@ -47,3 +47,28 @@ def publish(run: Path) -> Published:
         unfinished.write_text(text, "utf-8")
         unfinished.replace(run / name)
     return Published(document, run / "report.html")
+
+
+def summary(document: dict[str, Any]) -> str:
+    """What a run came to, in a few lines: certificates first, then why it is not more."""
+    lines = [""]
+    if document["run"]["interrupted"]:
+        lines.append("The run was interrupted: what was recorded until then is reported.")
+    width = max((len(each["name"]) for each in document["profiles"]), default=0)
+    lines += [
+        f"{each['name']:<{width}}  {each['certificate'].upper()}  ({each['summary']})" for each in document["profiles"]
+    ]
+    if not document["profiles"]:
+        lines.append("No conformance profile applies: nothing is certified.")
+    for requirement in _worth_saying(document):
+        lines.append(f"  {requirement['shown']:<13} {requirement['id']:<10} {requirement['title']}")
+        lines.append(f"  {'':<13} {'':<10} {requirement['reason']}"[:200])
+    return "\n".join([*lines, ""])
+
+
+def _worth_saying(document: dict[str, Any], most: int = 20) -> list[dict[str, Any]]:
+    """The requirements that stand in the way of a better certificate, the worst first."""
+    order = ("fail", "error", "inconclusive", "not-run", "deviation")
+    requirements: list[dict[str, Any]] = document["requirements"]
+    bad = [each for each in requirements if each["shown"] in order]
+    return sorted(bad, key=lambda each: order.index(each["shown"]))[:most]

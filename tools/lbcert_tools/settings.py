@@ -31,6 +31,7 @@ class Settings:
         testbed: its name.
         nodes: its nodes.
         kubernetes: the version of Kubernetes, as in ``1.36``.
+        lab: a standing lab to stand on instead of booting one; empty for none.
         keep_lab: whether the lab stays up.
         seed: of everything that is chosen at random.
     """
@@ -43,6 +44,7 @@ class Settings:
     testbed: str
     nodes: int
     kubernetes: str
+    lab: str
     keep_lab: bool
     seed: int
 
@@ -104,6 +106,7 @@ def settings_of(config: pytest.Config) -> Settings:
         testbed=_option(config, "testbed"),
         nodes=_option(config, "nodes"),
         kubernetes=_option(config, "kubernetes"),
+        lab=_option(config, "lab") or "",
         keep_lab=_option(config, "keep-lab"),
         seed=_option(config, "seed"),
     )

@@ -33,6 +33,12 @@ def _netns(
 ) -> Iterator[Testbed]:
     from lbcert_fixtures.testbeds import netns
 
+    if settings.lab:
+        standing = netns.attach(settings.lab)
+        yield standing
+        _save_logs(standing, settings.run / "logs" / who)
+        standing.detach()
+        return
     options = netns.LabOptions(
         nodes=settings.nodes,
         kubernetes=settings.kubernetes,
@@ -58,5 +64,38 @@ def _save_logs(lab: object, folder: Path) -> None:
             save(folder)
 
 
+def _prepare_netns(
+    profile: Profile,
+    manifests: Sequence[ResolvedManifest],
+    nodes: int,
+    kubernetes: str | None,
+    progress: Progress,
+) -> None:
+    from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
+    from lbcert_fixtures.testbeds import netns
+
+    options = netns.LabOptions(
+        nodes=nodes, kubernetes=kubernetes or DEFAULT_KUBERNETES, images=images_of(profile, manifests)
+    )
+    netns.prepare("preparation", options, progress=progress)
+
+
 TESTBEDS: Mapping[str, Start] = {"netns": _netns}
 """Every testbed by its name."""
+
+
+def prepare(
+    testbed: str,
+    profile: Profile,
+    manifests: Sequence[ResolvedManifest],
+    nodes: int,
+    kubernetes: str | None,
+    progress: Progress,
+) -> None:
+    """Build and fetch what a testbed will need; nothing is started.
+
+    Raises:
+        ProgramsError, ImageError: something cannot be had.
+    """
+    if testbed == "netns":
+        _prepare_netns(profile, manifests, nodes, kubernetes, progress)

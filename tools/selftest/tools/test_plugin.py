@@ -37,7 +37,7 @@ def cases(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callabl
     folder = pytester.path / "suites"
     folder.mkdir()
     monkeypatch.setattr(plugin, "suites_folder", lambda: folder)
-    pytester.makeini("[pytest]\naddopts = --import-mode=importlib -p no:cacheprovider\n")
+    pytester.makeini("[pytest]\naddopts = --import-mode=importlib -p no:cacheprovider -p no:hypothesispytest\n")
 
     def write(body: str, area: str = "layer2", name: str = "test_them") -> Path:
         path = folder / area / f"{name}.py"

@@ -1,0 +1,107 @@
+"""``lbcert list`` and ``lbcert explain``: what is required, and how it is tested."""
+
+import json
+import textwrap
+from typing import Any
+
+import click
+
+from lbcert_suites.catalogue import Requirement, catalogue
+from lbcert_tools.refusals import USAGE, Refusal
+
+_AS_JSON = click.option("--json", "as_document", is_flag=True, help="Print JSON.")
+
+
+@click.command("list")
+@click.argument("what", default="cases", type=click.Choice(["cases", "requirements", "profiles"]))
+@_AS_JSON
+def list_(what: str, as_document: bool) -> None:
+    """List cases (the default), requirements, or built-in profiles."""
+    rows = {"cases": _cases, "requirements": _requirements, "profiles": _profiles}[what]()
+    if as_document:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    columns = list(rows[0]) if rows else []
+    widths = {name: max(len(_cell(row[name])) for row in rows) for name in columns}
+    for row in rows:
+        click.echo("  ".join(f"{_cell(row[name]):<{widths[name]}}" for name in columns).rstrip())
+
+
+def _cell(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _cases() -> list[dict[str, Any]]:
+    from lbcert_tools.planning import all_cases
+
+    return [{"case": c.case, "requirements": list(c.requirements), "title": c.title} for c in all_cases()]
+
+
+def _requirements() -> list[dict[str, Any]]:
+    from lbcert_tools.planning import all_cases
+
+    covered = {requirement for case in all_cases() for requirement in case.requirements}
+    return [
+        {
+            "id": each.id,
+            "level": each.level,
+            "profile": each.profile,
+            "tested": "tested" if each.id in covered else "-",
+            "title": each.title,
+        }
+        for each in catalogue().values()
+    ]
+
+
+def _profiles() -> list[dict[str, Any]]:
+    from lbcert_fixtures.profiles import built_in, load
+
+    return [
+        {
+            "profile": name,
+            "product": f"{(profile := load(name)).implementation.name} {profile.implementation.version}",
+            "claims": list(profile.claims),
+        }
+        for name in built_in()
+    ]
+
+
+@click.command()
+@click.argument("requirement")
+@_AS_JSON
+def explain(requirement: str, as_document: bool) -> None:
+    """Say what REQUIREMENT (such as L2-003) demands, where that comes from, and which cases test it."""
+    from lbcert_tools.planning import all_cases
+
+    found = catalogue().get(requirement.upper())
+    if found is None:
+        raise Refusal(f"there is no requirement {requirement}", "see `lbcert list requirements`", USAGE)
+    cases = [case for case in all_cases() if found.id in case.requirements]
+    if as_document:
+        click.echo(json.dumps({**found.plain(), "cases": [case.plain() for case in cases]}, indent=2))
+        return
+    click.echo(f"{click.style(found.id, bold=True)}  {found.title}")
+    click.echo(f"{found.level}, profile {found.profile}, class {found.class_}, mode {', '.join(found.mode)}")
+    for name, text in _paragraphs(found):
+        click.echo(f"\n{click.style(name, bold=True)}")
+        click.echo(textwrap.indent(textwrap.fill(text, 96), "  "))
+    click.echo(f"\n{click.style('Cases', bold=True)}")
+    for case in cases:
+        click.echo(f"  {case.case}: {case.title}")
+        click.echo(textwrap.indent(case.text, "    "))
+    if cases:
+        click.echo(f"\n  lbcert certify --profile PROFILE --only {found.id}")
+    else:
+        click.echo("  none yet")
+
+
+def _paragraphs(requirement: Requirement) -> list[tuple[str, str]]:
+    named = {
+        "Required": requirement.statement,
+        "Observed by": requirement.observe,
+        "Numbers": requirement.numbers,
+        "Source": requirement.source,
+        "Covered by MetalLB's own tests": requirement.covered_by,
+        "Note": requirement.note,
+    }
+    return [(name, text) for name, text in named.items() if text]

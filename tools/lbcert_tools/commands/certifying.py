@@ -1,0 +1,224 @@
+"""``lbcert certify``."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lbcert_fixtures.commands import dying_with_us
+from lbcert_tools.commands.doctoring import show
+from lbcert_tools.refusals import UNDETERMINED, USAGE, Refusal
+
+_END_BUDGET_SECONDS = 60.0
+_LOOK_SECONDS = 0.2
+
+
+@click.command()
+@click.option("--profile", required=True, metavar="NAME|FILE", help="The implementation: see `lbcert list profiles`.")
+@click.option("--quick", is_flag=True, help="One trial a fault, and no thorough cases: a first look in minutes.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="EXPR",
+    help="Only these, separated by commas: requirement ids, areas, case names (with * and ?).",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    metavar="N",
+    help="How often each fault is tried: 5 by default, 29 for a campaign.",
+)
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1), metavar="N", help="Labs at the same time."
+)
+@click.option("--nodes", default=3, show_default=True, type=click.IntRange(1), metavar="N", help="Nodes of a lab.")
+@click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
+@click.option("--testbed", default="netns", show_default=True, metavar="NAME", help="What the cases stand on.")
+@click.option("--seed", type=int, metavar="N", help="Seed of what is chosen at random; the report names it.")
+@click.option("--lab", metavar="NAME", help="Stand on this lab, which is up (see `lbcert lab`), and leave it up.")
+@click.option("--keep-lab", is_flag=True, help="Leave the labs up at the end, for `lbcert lab`.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="The run directory: new, or empty. By default below lbcert-runs.",
+)
+def certify(
+    profile: str,
+    quick: bool,
+    only: tuple[str, ...],
+    trials: int | None,
+    workers: int,
+    nodes: int,
+    kubernetes: str | None,
+    testbed: str,
+    seed: int | None,
+    lab: str | None,
+    keep_lab: bool,
+    output: Path | None,
+) -> int:
+    """Test an implementation and say what it can be certified for.
+
+    The last line is the path of the report, one HTML page; beside it lie report.json (for programs), junit.xml
+    (for CI), badge.svg, and all evidence. `lbcert judge` recomputes every verdict from that evidence.
+
+    \b
+    lbcert certify --profile metallb-native                       everything, about 15 minutes
+    lbcert certify --profile ./my-lb.toml --quick                 a first look
+    lbcert certify --profile metallb-frr --only bgp,RESET-001     a part; such a run certifies nothing
+
+    Exit codes: 0 conformant (also with deviations), 1 not conformant, 2 a mistake in the command or the
+    profile, 3 undetermined.
+    """  # noqa: D301 - \b is click's mark for text that is not wrapped
+    from lbcert_fixtures.profiles import load
+    from lbcert_suites.catalogue import catalogue
+    from lbcert_tools import doctor, planning, rundir
+    from lbcert_tools.testbeds import TESTBEDS
+
+    chosen_profile = load(profile, requirements=catalogue())
+    if testbed not in TESTBEDS:
+        raise click.BadParameter(f"there is {', '.join(TESTBEDS)}", param_hint="--testbed")
+    try:
+        cases = planning.choose(planning.all_cases(), only, quick=quick)
+    except planning.PlanError as error:
+        raise Refusal(str(error), exit_code=USAGE) from error
+    if not cases:
+        raise Refusal("there is no case to run", "see `lbcert list cases`", UNDETERMINED)
+    workers = min(workers, len(cases))
+    if blocked := doctor.blocking(doctor.Wish(nodes, workers)):
+        for finding in blocked:
+            show(finding)
+        raise Refusal("this machine cannot carry the lab yet", "mend what is named above; `lbcert doctor` says more")
+    run = rundir.choose(profile, output)
+    if run.exists() and any(run.iterdir()):
+        raise Refusal(f"{run} is not empty", "a run directory is used once; name another, or none", USAGE)
+
+    options: dict[str, Any] = {
+        "profile": str(Path(profile).absolute()) if Path(profile).suffix == ".toml" else profile,
+        "run-dir": run,
+        "quick": quick,
+        "only": only,
+        "trials": trials,
+        "testbed": testbed,
+        "nodes": nodes,
+        "kubernetes": kubernetes,
+        "seed": seed,
+        "lab": lab,
+        "keep-lab": keep_lab,
+    }
+    interrupted = _run(run, options, workers, _preparation(chosen_profile, testbed, nodes, kubernetes))
+    return conclude(run, interrupted=interrupted)
+
+
+def _preparation(profile: Any, testbed: str, nodes: int, kubernetes: str | None) -> Any:
+    """What is built and fetched before anything starts, so that its progress is seen."""
+    from lbcert_fixtures.cache import Progress
+    from lbcert_fixtures.profiles import resolve
+    from lbcert_tools.testbeds import prepare
+
+    def run(progress: Progress) -> None:
+        prepare(testbed, profile, resolve(profile, progress=progress), nodes, kubernetes, progress)
+
+    return run
+
+
+def _run(run: Path, options: Mapping[str, Any], workers: int, preparation: Any) -> bool:
+    """Prepare, then run the cases in pytest, showing how it goes; returns whether that was interrupted."""
+    from lbcert_tools.following import Durations, Tail, Watcher
+    from lbcert_tools.progress import display
+
+    with display() as screen:
+        preparation(screen.step)
+        (run / "logs").mkdir(parents=True, exist_ok=True)
+        tail, durations = Tail(run), Durations()
+        watcher = Watcher(screen, durations, workers)
+        with (run / "logs" / "pytest.log").open("wb") as log:
+            process = subprocess.Popen(
+                dying_with_us(_pytest(options, workers)),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=_environment(),
+                start_new_session=True,  # so that Ctrl-C reaches it once, and by us
+            )
+        interrupted = False
+        while process.poll() is None:
+            try:
+                for event in tail.events():
+                    watcher.see(event)
+                watcher.show()
+                process.wait(_LOOK_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+            except KeyboardInterrupt:
+                if interrupted:
+                    process.kill()
+                interrupted = True
+                screen.say("stopping: the lab is taken down, and what was recorded becomes a report; again: at once")
+                process.send_signal(signal.SIGINT)
+        for event in tail.events():
+            watcher.see(event)
+        durations.save()
+        return interrupted
+
+
+def _pytest(options: Mapping[str, Any], workers: int) -> list[str]:
+    """The command that runs the cases; nothing of the folder in which it is given has a say in it."""
+    from lbcert_tools.plugin import suites_folder
+
+    folder = suites_folder()
+    command = [sys.executable, "-m", "pytest", "-c", os.devnull, f"--rootdir={folder}", "--import-mode=importlib"]
+    command += ["-p", "lbcert_tools.plugin", "-p", "no:cacheprovider", "--strict-markers", "-v"]
+    if workers > 1:
+        command += ["-p", "xdist.plugin", f"--numprocesses={workers}"]
+    for name, value in options.items():
+        values = value if isinstance(value, tuple) else (value,)
+        for each in values:
+            if each is True:
+                command.append(f"--lbcert-{name}")
+            elif each is not None and each is not False:
+                command.append(f"--lbcert-{name}={each}")
+    return [*command, str(folder)]
+
+
+def _environment() -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    command = shlex.join(["lbcert", *sys.argv[1:]])
+    return inherited | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "LBCERT_COMMAND": command, "PYTHONUNBUFFERED": "1"}
+
+
+def conclude(run: Path, *, interrupted: bool = False) -> int:
+    """Write the reports of a run, say what it came to, and where the page is; returns the exit code.
+
+    Raises:
+        Refusal: the run ended before it began, with what pytest said.
+    """
+    from lbcert_reports import journal
+    from lbcert_tools.publishing import publish, summary
+
+    if not (run / "journal").exists() or not journal.read(run).of("run-started"):
+        if interrupted:
+            raise KeyboardInterrupt
+        raise Refusal(f"the run ended before it began\n{_last_words(run / 'logs' / 'pytest.log')}")
+    published = publish(run)
+    click.echo(summary(published.document))
+    click.echo(str(_short(published.html)))
+    return published.exit_code
+
+
+def _last_words(log: Path) -> str:
+    """What pytest said when it gave up."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    errors = [line for line in lines if line.startswith(("ERROR", "E  ", "INTERNALERROR"))]
+    return "\n".join([*(errors or lines)[-12:], f"(all of it is in {log})"])
+
+
+def _short(path: Path) -> Path:
+    """A path below the working directory as such, any other as it is."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,206 @@
+"""``lbcert lab``: standing labs for people."""
+
+import contextlib
+import os
+import select
+import shutil
+import sys
+import time
+from typing import Any, NoReturn
+
+import click
+
+from lbcert_tools.commands.doctoring import show
+from lbcert_tools.refusals import USAGE, Refusal
+
+_NAME = click.option("--name", default=None, metavar="NAME", help="Which lab, if several are up.")
+_PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+@click.group()
+def lab() -> None:
+    """Stand up a real cluster with routers and clients, and look around in it.
+
+    \b
+    lbcert lab up --profile metallb-native     three nodes with MetalLB; leave --profile out for a bare cluster
+    lbcert lab kubectl get pods -A
+    lbcert lab shell client                    a shell on the nodes' segment: ip, curl, tcpdump ...
+    lbcert lab shell router -- vtysh -c 'show bgp summary'
+    lbcert lab shell n1                        a shell on a node
+    lbcert lab logs n1/kubelet
+    lbcert lab down
+    """  # noqa: D301 - \b is click's mark for text that is not wrapped
+
+
+@lab.command()
+@click.argument("name", default="lab")
+@click.option("--nodes", default=3, show_default=True, type=click.IntRange(1), metavar="N", help="Nodes.")
+@click.option("--routers", default=1, show_default=True, type=click.IntRange(1, 2), metavar="N", help="FRR routers.")
+@click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
+@click.option("--profile", metavar="NAME|FILE", help="Deploy this implementation and wait until it is ready.")
+@click.option(
+    "--proxy-mode",
+    default="nftables",
+    show_default=True,
+    type=click.Choice(["nftables", "iptables"]),
+    help="Of kube-proxy.",
+)
+@click.option("--dns", is_flag=True, help="Run CoreDNS.")
+def up(
+    name: str, nodes: int, routers: int, kubernetes: str | None, profile: str | None, proxy_mode: str, dns: bool
+) -> None:
+    """Start a lab that stays up until `lbcert lab down`."""
+    from lbcert_fixtures.deployment import Deployment
+    from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
+    from lbcert_fixtures.profiles import load, resolve
+    from lbcert_fixtures.testbeds import netns
+    from lbcert_tools import doctor
+    from lbcert_tools.progress import display
+    from lbcert_tools.testbeds import images_of
+
+    if blocked := doctor.blocking(doctor.Wish(nodes)):
+        for finding in blocked:
+            show(finding)
+        raise Refusal("this machine cannot carry the lab yet", "mend what is named above")
+    chosen = load(profile) if profile else None
+    with display() as screen:
+        manifests = resolve(chosen, progress=screen.step) if chosen else ()
+        options = netns.LabOptions(
+            nodes=nodes,
+            routers=routers,
+            kubernetes=kubernetes or DEFAULT_KUBERNETES,
+            proxy_mode=proxy_mode,
+            dns=dns,
+            images=images_of(chosen, manifests) if chosen else {},
+        )
+        started = netns.start(name, options, standing=True, progress=screen.step)
+        try:
+            if chosen:
+                screen.step("implementation", f"applying {chosen.name}")
+                deployment = Deployment(started, chosen, manifests)
+                deployment.apply()
+                deployment.await_ready(lambda detail: screen.step("implementation", detail))
+        finally:
+            started.detach()  # a lab whose implementation is not ready is one to look into
+    click.echo(f"lab {name} is up: {nodes} nodes, {routers} router{'s'[: routers - 1]}")
+    click.echo("lbcert lab kubectl get nodes | lbcert lab shell client | lbcert lab status | lbcert lab down")
+
+
+@lab.command()
+def status() -> None:
+    """Say which labs are up, with their places."""
+    from lbcert_fixtures.testbeds import TestbedError, netns
+
+    names = netns.labs()
+    if not names:
+        click.echo("no lab is up; start one with: lbcert lab up")
+    for name in names:
+        with contextlib.closing(_Attached(name)) as attached:
+            found = attached.lab
+            click.echo(f"{click.style(name, bold=True)}: {len(found.nodes)} nodes")
+            for place in found.places.values():
+                off = " (switched off)" if place.name in found.switched_off else ""
+                click.echo(f"  {place.name:<14} {place.role:<14} {place.ipv4!s:<16} {place.ipv6}{off}")
+            try:
+                found.check()
+            except TestbedError as error:
+                click.echo(click.style(f"  {error}", fg="red"))
+
+
+class _Attached:
+    """A lab that is let go of again."""
+
+    def __init__(self, name: str | None) -> None:
+        self.lab = _attach(name)
+
+    def close(self) -> None:
+        self.lab.detach()
+
+
+def _attach(name: str | None) -> Any:
+    """Attach to a lab: the one that is named, else the only one that is up."""
+    from lbcert_fixtures.testbeds import netns
+
+    if name is None:
+        names = netns.labs()
+        if not names:
+            raise Refusal("no lab is up", "start one with `lbcert lab up`", USAGE)
+        if len(names) > 1:
+            raise Refusal(f"several labs are up: {', '.join(names)}", "say which with --name", USAGE)
+        (name,) = names
+    return netns.attach(name)
+
+
+@lab.command(context_settings=_PASS_ON)
+@_NAME
+@click.argument("place", default="client")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def shell(name: str | None, place: str, command: tuple[str, ...]) -> NoReturn:
+    """Open a shell in PLACE, or run COMMAND there: a node (n1), router, client, far-client, or a POD.
+
+    A pod is named NAMESPACE/POD, or POD in the namespace default.
+    """
+    found = _attach(name)
+    if place in found.places:
+        _become(found.shell_command(place, command))
+    namespace, _, pod = place.rpartition("/")
+    words = command or ("sh",)
+    terminal = ["--stdin", *(["--tty"] if sys.stdin.isatty() else [])]
+    _become_kubectl(found, ["exec", *terminal, f"--namespace={namespace or 'default'}", pod, "--", *words])
+
+
+@lab.command(context_settings=_PASS_ON)
+@_NAME
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def kubectl(name: str | None, arguments: tuple[str, ...]) -> NoReturn:
+    """Run kubectl as cluster-admin: everything works, exec, logs --follow and port-forward too."""
+    _become_kubectl(_attach(name), list(arguments))
+
+
+def _become_kubectl(found: Any, arguments: list[str]) -> NoReturn:
+    _become(found.shell_command("control-plane", found.kubectl_command(*arguments)))
+
+
+def _become(command: list[str]) -> NoReturn:
+    program = shutil.which(command[0]) or command[0]
+    os.execv(program, command)  # noqa: S606 - the terminal is theirs from here on
+
+
+@lab.command()
+@_NAME
+@click.argument("log", required=False)
+@click.option("--follow", "-f", is_flag=True, help="Go on as it grows.")
+def logs(name: str | None, log: str | None, follow: bool) -> None:
+    """Print LOG of a lab's program, such as n1/kubelet; without LOG, list which there are."""
+    with contextlib.closing(_Attached(name)) as attached:
+        if log is None:
+            for each in sorted(attached.lab.logs()):
+                click.echo(each)
+            return
+        with attached.lab.open_log(log) as file:
+            while True:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+                sys.stdout.flush()
+                if not follow or _reader_is_gone():
+                    return
+                time.sleep(0.2)  # a file on the lab's own file system cannot be watched from here
+
+
+def _reader_is_gone() -> bool:
+    """Whether nobody reads our output any more."""
+    poll = select.poll()
+    poll.register(sys.stdout, 0)
+    return any(events & select.POLLERR for _, events in poll.poll(0))
+
+
+@lab.command()
+@click.argument("names", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All labs of this user.")
+def down(names: tuple[str, ...], every: bool) -> None:
+    """End labs: the ones that are named, or the only one."""
+    from lbcert_fixtures.testbeds import netns
+
+    for name in netns.labs() if every else names or (None,):
+        found = _attach(name)
+        found.stop()
+        click.echo(f"lab {found.name} is down")
