@@ -193,6 +193,18 @@ class Noise(TypedDict):
     """longest time a probe's thread waited for a processor, ns"""
 
 
+class Calibration(TypedDict):
+    """One gap of known length and what was measured of it; each lies between two bounds, ns."""
+
+    size: int
+    """the length that was meant; 0 for a control, in which nothing was cut"""
+    injected_lower: int
+    injected_upper: int
+    measured_lower: int
+    measured_upper: int
+    gaps_seen: int
+
+
 KINDS: Final[Mapping[str, type]] = {
     "ingress": Ingress,
     "answers": Answer,
@@ -207,6 +219,7 @@ KINDS: Final[Mapping[str, type]] = {
     "objects": Snapshot,
     "events": KubernetesEvent,
     "noise": Noise,
+    "calibration": Calibration,
 }
 """Every kind of evidence and the type of its rows."""
 

@@ -2,10 +2,10 @@
 
 A probe that was sent and not received is *lost*. An *outage* begins with a row of lost probes and ends with the
 first packet of a *sustained run*: a received probe after which, for ``run`` probes, no such row follows. So a lucky
-packet ends nothing. The true outage lies between
+packet ends nothing. A probe is lost if its question or its answer meets the outage, so the true outage lies between
 
-    lower: from the first lost probe to the last lost one, and
-    upper: from the last probe received before to the first of the sustained run,
+    lower: from when the first lost probe would have been answered to when the last lost one was sent, and
+    upper: from when the last probe before was sent to when the first of the sustained run was answered,
 
 by the times at which the probes were really sent: a late sender widens the interval and never shifts it.
 
@@ -17,12 +17,12 @@ recovery is measured apart.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from lbcert_reports import statistics
-from lbcert_reports.evidence import Answer, Evidence, Fault, Noise, Route, Stream
+from lbcert_reports.evidence import Answer, Calibration, Evidence, Fault, Noise, Route, Stream
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Trials, judge, listed
 from lbcert_reports.judges.spans import effect, nanoseconds, seconds
 from lbcert_reports.statistics import Interval
@@ -66,6 +66,7 @@ def failover_gap(
     answers: Trials[Answer] | None = None,
     routes: Trials[Route] | None = None,
     noise: Trials[Noise] | None = None,
+    calibration: Evidence[Calibration] | None = None,
     *,
     limit: float,
     run: int = 50,
@@ -85,6 +86,7 @@ def failover_gap(
         answers: frames heard during each trial: tell detection and announcement apart.
         routes: route changes during each trial: tell detection.
         noise: what the machine did besides during each trial.
+        calibration: known gaps as the same probe measured them: if it measures badly, nothing is said.
         limit: longest outage, s.
         run: how many probes make a sustained run.
         dead_share: share of the probes that Kubernetes itself may lose after the recovery, below 1.
@@ -116,6 +118,8 @@ def failover_gap(
     if verdict is not Verdict.FAIL and len(voided) > void * len(trials):
         void_text = "; ".join(f"trial {name or 1}: {why}" for name, why in voided.items())
         verdict, reason = Verdict.INCONCLUSIVE, f"{len(voided)} of {len(trials)} trials are void: {void_text}"
+    if calibration is not None and (flaws := _flaws(calibration, stream.values())):
+        verdict, reason = Verdict.INCONCLUSIVE, f"the probe's calibration is not accepted: {listed(flaws)}"
     return Judgement(
         verdict,
         reason,
@@ -159,15 +163,13 @@ def _gap(
         span = seconds(sent[-1] - fault["effective"])
         if span < limit:
             void = void or f"the stream ended {span:.2f} s after the fault, {limit:g} s are needed"
-        got = [
-            time for time, gone in zip(sent[max(0, start - 1) :], lost[max(0, start - 1) :], strict=True) if not gone
-        ]
-        longest = max((later - earlier for earlier, later in pairwise(got)), default=0)
+        good = [row for row in rows[max(0, start - 1) :] if row["received"] is not None]
+        longest = max((_answered(later) - earlier["sent"] for earlier, later in pairwise(good)), default=0)
         return Trial(Interval(0.0, seconds(longest)), None, sum(lost[start:]), _share(lost[start:]), late, void=void)
-    gaps = [_interval(sent, lost, outage, chance) for outage in outages]
+    gaps = [_interval(rows, outage, chance) for outage in outages]
     first, end = outages[0]
     missed = [i for i in range(first, end if end is not None else len(lost)) if lost[i]]
-    recovered = seconds(sent[end] - fault["began"]) if end is not None else math.inf
+    recovered = seconds(_answered(rows[end]) - fault["began"]) if end is not None else math.inf
     return Trial(
         gap=Interval(max(gap.lower for gap in gaps), max(gap.upper for gap in gaps)),
         recovery=Interval(max(0.0, seconds(sent[missed[-1]] - fault["effective"])), recovered),
@@ -202,14 +204,21 @@ def _outages(lost: Sequence[bool], start: int, run: int, chance: int) -> list[tu
     return outages
 
 
-def _interval(sent: Sequence[int], lost: Sequence[bool], outage: tuple[int, int | None], chance: int) -> Interval:
+def _interval(rows: Sequence[Stream], outage: tuple[int, int | None], chance: int) -> Interval:
     """The interval in which the length of an outage lies, s."""
     first, end = outage
-    missed = [i for i in range(first, end if end is not None else len(lost)) if lost[i]]
+    before = rows[max(0, first - 1)]
+    missed = [row for row in rows[first:end] if row["received"] is None]
     # The last ones may have been lost to dead endpoints when forwarding was back already.
     last = missed[max(0, len(missed) - 1 - chance)]
-    lower = seconds(sent[last] - sent[first])
-    return Interval(lower, seconds(sent[end] - sent[max(0, first - 1)]) if end is not None else math.inf)
+    trip = max(_answered(row) - row["sent"] for row in (before, rows[end] if end is not None else before))
+    lower = max(0.0, seconds(last["sent"] - missed[0]["sent"] - trip))
+    return Interval(lower, seconds(_answered(rows[end]) - before["sent"]) if end is not None else math.inf)
+
+
+def _answered(row: Stream) -> int:
+    """When a probe was answered; when it was sent, if it was not."""
+    return row["received"] if row["received"] is not None else row["sent"]
 
 
 def _lateness(probes: Evidence[Stream]) -> float:
@@ -250,6 +259,30 @@ def _noisy(noise: Evidence[Noise] | None, probes: Evidence[Stream], precision: f
     if delay > nanoseconds(precision / 2):
         return f"the probe waited {seconds(delay):.4f} s for a processor, {precision / 2:g} s are tolerable"
     return ""
+
+
+def _flaws(calibration: Evidence[Calibration], streams: Iterable[Evidence[Stream]]) -> list[str]:
+    """Why a calibration is not accepted: a bias of more than one period, a gap missed, or one where none was."""
+    period = min(probes.meta["period"] for probes in streams)
+    sizes: dict[int, list[Calibration]] = {}
+    for row in calibration.rows:
+        sizes.setdefault(row["size"], []).append(row)
+    flaws = [] if any(sizes) else ["no known gap was injected"]
+    for size, rows in sorted(sizes.items()):
+        wrong = sum(bool(row["gaps_seen"]) != bool(size) for row in rows)
+        if wrong and size:
+            flaws.append(f"{wrong} of {len(rows)} gaps of {seconds(size):g} s were missed")
+        elif wrong:
+            flaws.append(f"{wrong} of {len(rows)} controls showed a gap")
+        bias = _median(
+            [
+                (row["measured_lower"] + row["measured_upper"] - row["injected_lower"] - row["injected_upper"]) / 2
+                for row in rows
+            ]
+        )
+        if size and bias is not None and abs(bias) > period:
+            flaws.append(f"gaps of {seconds(size):g} s were measured {seconds(bias):+.4f} s off")
+    return flaws
 
 
 def _signs(

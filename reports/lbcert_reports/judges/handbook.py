@@ -20,6 +20,8 @@ def describe() -> str:
         "```",
         "",
         "- Durations in a bound are seconds. Times in evidence are nanoseconds.",
+        "- Watch a little longer than the bound (`within`, `hold`): a watch that ends before it was reached decides",
+        "  nothing.",
         "- Repeated trials: give the roles numbers (`answers.1`, `cause.1`, `answers.2`, ...); a role without a number",
         "  is shared by all trials. The judgements are combined, and the measurements pooled.",
         "- Every bound may hold `trials`, how many trials there must be, and `derivation`, where the bound comes",
