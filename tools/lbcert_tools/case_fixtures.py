@@ -1,13 +1,10 @@
 """The pytest fixtures that every case may ask for; there only in runs that have cases."""
 
-import hashlib
 import random
-import re
 from collections.abc import Iterator, Sequence
 
 import pytest
 
-from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.deployment import Deployment, NotReadyError
 from lbcert_fixtures.profiles import Profile, ResolvedManifest, resolve
 from lbcert_fixtures.testbeds import Testbed
@@ -85,19 +82,6 @@ def record(request: pytest.FixtureRequest) -> Record:
 
 
 @pytest.fixture
-def cluster(testbed: Testbed, implementation: Deployment, profile: Profile, record: Record) -> Iterator[Cluster]:  # noqa: ARG001
-    """The cluster with the implementation in it, and a namespace of the case's own, empty."""
-    with Cluster(testbed, profile, namespace_of(record.case)) as cluster:
-        yield cluster
-
-
-@pytest.fixture
 def chance(settings: Settings, record: Record) -> random.Random:
     """A source of random choices that the run's seed and the case's name decide."""
     return random.Random(f"{settings.seed} {record.case}")  # noqa: S311 - reproducible, not secret
-
-
-def namespace_of(case: str) -> str:
-    """A Kubernetes namespace for a case: its name where that is short enough, and a digest."""
-    words = re.sub(r"[^a-z0-9]+", "-", case.lower()).strip("-")[:40].rstrip("-")
-    return f"{words}-{hashlib.sha256(case.encode()).hexdigest()[:6]}"

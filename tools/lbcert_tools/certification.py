@@ -153,6 +153,10 @@ class Certification:
         settings, profile = self.settings, self.settings.profile
         implementation = profile.implementation
         inherited = os.environ.get("LBCERT_COMMAND")
+        in_scope = [
+            each for name, each in catalogue().items() if name in self._covered and each.concerns(implementation.mode)
+        ]
+        tested = {name for each in in_scope for name in each.certificates}
         return {
             "run": settings.run.name,
             "suite": environment.suite(),
@@ -165,7 +169,7 @@ class Certification:
                 "version": implementation.version,
                 "mode": implementation.mode,
                 "contact": list(implementation.contact),
-                "conformance": list(profile.claims),
+                "conformance": [claim for claim in profile.claims if claim in tested],
                 "capabilities": sorted(profile.capabilities),
                 "timers": {name: getattr(profile.timers, name) for name in profile.timers.__dataclass_fields__},
                 "images": {name: source.model_dump(mode="json") for name, source in profile.images.items()},
@@ -187,11 +191,7 @@ class Certification:
             "command": inherited or [Path(sys.argv[0]).name, *sys.argv[1:]],
             "options": settings.options(),
             "plan": [case.plain() for case in plan],
-            "requirements": {
-                name: requirement.plain()
-                for name, requirement in catalogue().items()
-                if name in self._covered and requirement.concerns(implementation.mode)
-            },
+            "requirements": {each.id: each.plain() for each in in_scope},
         }
 
     # --- a case ---------------------------------------------------------------------------------------------------

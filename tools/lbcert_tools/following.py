@@ -25,7 +25,7 @@ class Tail:
         self._read: dict[Path, int] = {}
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """The events since the last call; a line that is still being written is left for the next."""
+        """The events since the last call, each with its writer; a line that is still written waits for the next."""
         for path in sorted(self._folder.glob("*.jsonl")):
             with path.open("rb") as file:
                 file.seek(self._read.get(path, 0))
@@ -33,7 +33,7 @@ class Tail:
                     if not line.endswith(b"\n"):
                         break
                     self._read[path] = self._read.get(path, 0) + len(line)
-                    yield json.loads(line)
+                    yield {**json.loads(line), "writer": path.stem}
 
 
 @dataclass
@@ -91,6 +91,8 @@ class Watcher:
         self._plan: list[str] = []
         self._running: list[str] = []
         self._suffix = ""
+        self._began: dict[str, int] = {}
+        self._shared: dict[str, float] = {}
 
     def see(self, event: Mapping[str, Any]) -> None:
         """Take note of one event and show what follows from it."""
@@ -100,28 +102,39 @@ class Watcher:
                 self._suffix = f" x{event['options'].get('trials', 1)}"
                 self.display.say(f"{len(self._plan)} cases, about {_minutes(self.remaining)} and the boot")
             case "phase":
-                self.phase = f"{event['name']}" if event["state"] == "begin" else ""
-                if event["state"] == "end":
-                    self.display.say(f"{event['name']}: done")
+                self._phase(event)
             case "note" if event["case"] is None:
                 self.display.say(event["text"])
             case "case-started":
                 self._running.append(event["case"])
+                self._shared[event["writer"]] = 0.0
             case "case-finished":
                 self._finished(event)
         self.show()
+
+    def _phase(self, event: Mapping[str, Any]) -> None:
+        if event["state"] == "begin":
+            self.phase = event["name"]
+            self._began[event["writer"]] = event["t"]
+            return
+        self.phase = ""
+        took = (event["t"] - self._began.pop(event["writer"], event["t"])) / 1e9
+        # The first case of a worker waits for the boot, the last one for the end: none of it is its own time.
+        self._shared[event["writer"]] = self._shared.get(event["writer"], 0.0) + took
+        self.display.say(f"{event['name']}: {took:.1f} s")
 
     def _finished(self, event: Mapping[str, Any]) -> None:
         case, outcome = event["case"], event["outcome"]
         if case in self._running:
             self._running.remove(case)
         self.verdicts[case] = outcome
+        seconds = max(0.0, event["duration"] - self._shared.get(event["writer"], 0.0))
         if outcome in ("pass", "fail"):
-            self.durations.learn(case + self._suffix, event["duration"])
+            self.durations.learn(case + self._suffix, seconds)
         error = event["error"]
         why = f" ({error['type']}: {error['message'].splitlines()[0][:150]})" if error and error["message"] else ""
         position = f"{len(self.verdicts)}/{len(self._plan)}"
-        self.display.say(f"{position} {outcome:<14} {case}{why}  [{event['duration']:.1f} s]")
+        self.display.say(f"{position} {outcome:<14} {case}{why}  [{seconds:.1f} s]")
 
     @property
     def remaining(self) -> float:

@@ -1,6 +1,7 @@
 """From a run directory to what people read: report.json, report.html, junit.xml, badge.svg."""
 
 import json
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,14 +62,17 @@ def summary(document: dict[str, Any]) -> str:
     if not document["profiles"]:
         lines.append("No conformance profile applies: nothing is certified.")
     for requirement in _worth_saying(document):
-        lines.append(f"  {requirement['shown']:<13} {requirement['id']:<10} {requirement['title']}")
-        lines.append(f"  {'':<13} {'':<10} {requirement['reason']}"[:200])
+        lines.append(f"  {requirement['shown']:<13} {requirement['id']:<11} {requirement['title']}")
+        lines.append(textwrap.shorten(requirement["reason"], 160, initial_indent=" " * 28, placeholder=" ..."))
+    left_out = sum(each["shown"] == "not-run" for each in document["requirements"])
+    if left_out:
+        lines.append(f"  not run: {left_out} requirements")
     return "\n".join([*lines, ""])
 
 
 def _worth_saying(document: dict[str, Any], most: int = 20) -> list[dict[str, Any]]:
     """The requirements that stand in the way of a better certificate, the worst first."""
-    order = ("fail", "error", "inconclusive", "not-run", "deviation")
+    order = ("fail", "error", "inconclusive", "deviation")
     requirements: list[dict[str, Any]] = document["requirements"]
     bad = [each for each in requirements if each["shown"] in order]
     return sorted(bad, key=lambda each: order.index(each["shown"]))[:most]
