@@ -158,7 +158,7 @@ def all_cases() -> list[Case]:
     collected = _Collected()
     arguments = ["--collect-only", "-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={folder}", str(folder)]
     with Path(os.devnull).open("w") as sink, redirect_stdout(sink), redirect_stderr(sink):
-        pytest.main([*arguments, "--import-mode=importlib"], plugins=[collected])
+        pytest.main([*arguments, "--import-mode=importlib", "--assert=plain"], plugins=[collected])
     if collected.problems:
         raise PlanError("the suites cannot be collected:\n" + "\n".join(collected.problems))
     return [case_of(item, folder, catalogue()) for item in collected.items if isinstance(item, pytest.Function)]

@@ -174,7 +174,7 @@ def _pytest(options: Mapping[str, Any], workers: int) -> list[str]:
 
     folder = suites_folder()
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, f"--rootdir={folder}", "--import-mode=importlib"]
-    command += ["-p", "lbcert_tools.plugin", "-p", "no:cacheprovider", "--strict-markers", "-v"]
+    command += ["-p", "lbcert_tools.plugin", "-p", "no:cacheprovider", "--strict-markers", "--assert=plain", "-v"]
     if workers > 1:
         command += ["-p", "xdist.plugin", f"--numprocesses={workers}"]
     for name, value in options.items():

@@ -1,0 +1,52 @@
+"""What a contributor runs. `tools/lbcert test SESSION` sets everything up and runs one of these.
+
+The sessions share the environment that they are started from: `tools/lbcert` has made it.
+"""
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "tests"]
+
+PACKAGES = ["suites", "fixtures", "chaos", "reports", "tools"]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, types, layers: ruff, mypy, import-linter, shellcheck."""
+    session.run("ruff", "check", *PACKAGES, "noxfile.py")
+    session.run("ruff", "format", "--check", *PACKAGES, "noxfile.py")
+    session.run("mypy")
+    session.run("lint-imports")
+    session.run("shellcheck", "tools/lbcert", ".ci/run")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Every test of the project, labs and browser among them; `-- ARGUMENTS` go to pytest."""
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def quick(session: nox.Session) -> None:
+    """The tests that need neither lab nor browser, two at a time: seconds, for while you write."""
+    session.run("pytest", "-m", "not lab and not browser and not slow", "--numprocesses=2", *session.posargs)
+
+
+@nox.session
+def lab(session: nox.Session) -> None:
+    """The tests that stand up labs."""
+    session.run("pytest", "-m", "lab", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The tests that look at reports in Chromium."""
+    session.run("pytest", "-m", "browser", *session.posargs)
+
+
+@nox.session
+def certify(session: nox.Session) -> None:
+    """A quick certificate of MetalLB from the checkout; `-- ARGUMENTS` go to `lbcert certify`."""
+    session.run("lbcert", "certify", *(session.posargs or ["--profile=metallb-native", "--quick"]))
