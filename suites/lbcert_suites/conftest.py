@@ -29,6 +29,8 @@ def cluster(testbed: Testbed, profile: Profile, backends: Backends) -> Iterator[
     """The cluster; what a case makes in it is taken away after the case."""
     with Cluster(testbed, profile, NAMESPACE) as cluster:
         yield cluster
+        testbed.mend()  # a case that broke between a fault and its cure
+    testbed.check()
 
 
 @pytest.fixture(params=["ipv4", "ipv6"])

@@ -23,7 +23,7 @@ MARKERS = (
     "thorough: the case takes long and is left out by --quick",
 )
 
-_OPTIONS: Mapping[str, dict[str, Any]] = {
+OPTIONS: Mapping[str, dict[str, Any]] = {
     "profile": {"metavar": "NAME|FILE", "help": "the implementation under test: a built-in profile or a TOML file"},
     "trials": {"metavar": "N", "type": int, "help": "how often each fault is tried (default: 5)"},
     "quick": {"action": "store_true", "help": "one trial a fault, and no case that is marked thorough"},
@@ -61,7 +61,7 @@ def pytest_load_initial_conftests(parser: pytest.Parser) -> None:
     An option whose name is taken can still be given as ``--lbcert-NAME``.
     """
     group = parser.getgroup("lbcert", "certifying a Kubernetes load balancer (lbcert)")
-    for option, attributes in _OPTIONS.items():
+    for option, attributes in OPTIONS.items():
         attributes = {"dest": destination(option), **attributes}
         try:
             group.addoption(f"--{option}", f"--lbcert-{option}", **attributes)
