@@ -11,30 +11,37 @@ from lbcert_reports.judges import Judgement, run
 from lbcert_reports.verdicts import Verdict
 
 S = 1_000_000_000
+EPOCH = 1_000
+"""Begin of every watch, s: so that nothing works only because time begins at 0."""
 POOL = ["10.0.0.0/30", "fd00::10 - fd00::12"]
 A, B, C = "10.0.0.0", "10.0.0.1", "10.0.0.2"
+
+
+def at(t: float) -> int:
+    """Seconds after the begin, as a time in ns."""
+    return round((EPOCH + t) * S)
 
 
 def watch(*states: tuple[float, str, str] | tuple[float, str, None], ended: float = 60, began: float = 0) -> Any:
     """A watch: (second, Service, addresses separated by blanks; None for deleted)."""
     rows = tuple(
         {
-            "t": round(t * S),
+            "t": at(t),
             "service": service,
             "addresses": (addresses or "").split(),
             "present": addresses is not None,
         }
         for t, service, addresses in states
     )
-    return Evidence("ingress", "c", "ingress", {"began": round(began * S), "ended": round(ended * S)}, rows)
+    return Evidence("ingress", "c", "ingress", {"began": at(began), "ended": at(ended)}, rows)
 
 
 def act(t: float, name: str = "pool-created") -> Evidence[Any]:
     row = {
         "fault": name,
         "target": "x",
-        "began": round(t * S) - 5,
-        "effective": round(t * S),
+        "began": at(t) - 5,
+        "effective": at(t),
         "healed": None,
         "proof": {},
     }
@@ -229,3 +236,54 @@ def test_in_sequence(states: Any, verdict: Verdict, reason: str) -> None:
 def test_reassigned(states: Any, cause: float | None, verdict: Verdict, reason: str) -> None:
     inputs = {"ingress": watch(*states), **({"cause": act(cause)} if cause is not None else {})}
     says(run("reassigned", inputs, {"holder": "h", "waiter": "w"}), verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("judge", "states", "bound"),
+    [
+        ("assigned-from-pool", [(1, "a", ""), (31, "a", A)], {"pools": ["10.0.0.0-10.0.0.0"]}),
+        ("stays-pending", [(50, "a", "")], {"services": ["a"]}),
+        ("assignment-stable", [(1, "a", A)], {"hold": 60}),
+        ("exact-addresses", [(1, "a", ""), (31, "a", A)], {"expected": {"a": [A]}}),
+        ("reassigned", [(1, "h", A), (1, "w", ""), (5, "h", None), (35, "w", A)], {"holder": "h", "waiter": "w"}),
+    ],
+)
+def test_exactly_at_the_bound_is_within_it(judge: str, states: Any, bound: dict[str, Any]) -> None:
+    says(run(judge, {"ingress": watch(*states)}, bound), PASS)
+
+
+@pytest.mark.parametrize(
+    ("judge", "states", "bound"),
+    [
+        ("assigned-from-pool", [(30, "a", "")], {"pools": POOL}),
+        ("exact-addresses", [(30, "a", "")], {"expected": {"a": [A]}}),
+        ("exact-addresses", [(30, "a", B)], {"expected": [A, B], "within": 60}),
+        ("reassigned", [(1, "h", A), (1, "w", ""), (30, "h", None)], {"holder": "h", "waiter": "w"}),
+    ],
+)
+def test_an_address_that_never_came_is_missed_exactly_from_the_bound_on(
+    judge: str, states: Any, bound: dict[str, Any]
+) -> None:
+    says(run(judge, {"ingress": watch(*states, ended=60)}, bound), FAIL)
+    says(run(judge, {"ingress": watch(*states, ended=59.9)}, bound), UNCLEAR)
+
+
+@pytest.mark.parametrize(
+    ("judge", "states", "bound", "value", "limit"),
+    [
+        ("assigned-from-pool", [(1, "a", ""), (3, "a", A), (1, "b", A)], {"pools": POOL}, 2.0, (30.0, "<=")),
+        ("stays-pending", [(1, "a", ""), (5, "b", "")], {"services": ["a", "b"]}, 55.0, (10.0, ">=")),
+        ("assignment-stable", [(1, "a", A), (2, "a", B)], {"hold": 60}, 1, (0, "<=")),
+        ("no-duplicates", [(1, "a", A), (2, "b", A)], {}, 1, (0, "<=")),
+        ("exact-addresses", [(1, "a", ""), (3, "a", A)], {"expected": {"a": [A]}}, 2.0, (30.0, "<=")),
+        ("exact-addresses", [(1, "a", A)], {"expected": [A, B]}, 1, (2, "==")),
+        ("in-sequence", [(1, "a", A), (2, "b", B)], {"expected": [A, C]}, 1, (2, "==")),
+    ],
+)
+def test_each_judge_tells_its_number_and_the_limit(
+    judge: str, states: Any, bound: dict[str, Any], value: float, limit: tuple[float, str]
+) -> None:
+    (measurement,) = run(judge, {"ingress": watch(*states)}, bound).measurements
+    assert measurement.value == value
+    assert measurement.bound is not None
+    assert measurement.bound[:2] == limit

@@ -9,6 +9,8 @@ from lbcert_reports.judges import Judgement, run
 from lbcert_reports.verdicts import Verdict
 
 S = 1_000_000_000
+EPOCH = 1_000
+"""Begin of every watch, s: so that nothing works only because time begins at 0."""
 PASS, FAIL, UNCLEAR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 UP, DOWN = "Established", "Active"
 N1, N2, N3 = "172.18.0.11", "172.18.0.12", "172.18.0.13"
@@ -16,12 +18,17 @@ PREFIX = "10.0.0.9/32"
 ALL = {PREFIX: [N1, N2, N3]}
 
 
+def at(t: float) -> int:
+    """Seconds after the begin, as a time in ns."""
+    return round((EPOCH + t) * S)
+
+
 def act(t: float, name: str = "router-restart") -> Evidence[Any]:
     row = {
         "fault": name,
         "target": "r",
-        "began": round(t * S) - 5,
-        "effective": round(t * S),
+        "began": at(t) - 5,
+        "effective": at(t),
         "healed": None,
         "proof": {},
     }
@@ -32,20 +39,20 @@ def sessions(*states: tuple[float, str, str, int, int], ended: float = 60, **ext
     """Sessions of router r: (second, peer, state, times established, times dropped)."""
     rows = tuple(
         {
-            "t": round(t * S), "router": "r", "peer": peer, "state": state, "uptime_ms": 0,
+            "t": at(t), "router": "r", "peer": peer, "state": state, "uptime_ms": 0,
             "established": established, "dropped": dropped, **extra,
         }
         for t, peer, state, established, dropped in states
     )  # fmt: skip
-    return Evidence("sessions", "c", "sessions", {"began": 0, "ended": round(ended * S)}, rows)
+    return Evidence("sessions", "c", "sessions", {"began": at(0), "ended": at(ended)}, rows)
 
 
 def routes(*changes: tuple[float, list[str]] | tuple[float, list[str], str], ended: float = 60) -> Evidence[Any]:
     rows = tuple(
-        {"t": round(t * S), "prefix": prefix[0] if prefix else PREFIX, "next_hops": next_hops}
+        {"t": at(t), "prefix": prefix[0] if prefix else PREFIX, "next_hops": next_hops}
         for t, next_hops, *prefix in changes
     )
-    return Evidence("routes", "c", "routes", {"began": 0, "ended": round(ended * S)}, rows)
+    return Evidence("routes", "c", "routes", {"began": at(0), "ended": at(ended)}, rows)
 
 
 def says(judgement: Judgement, verdict: Verdict, *words: str) -> None:
@@ -286,3 +293,48 @@ def test_path_attributes(changed: Any, expected: dict[str, Any], verdict: Verdic
     }  # fmt: skip
     evidence = Evidence[Any]("paths", "c", "paths", {}, (path,))
     says(run("path-attributes", {"paths": evidence}, {"prefixes": [PREFIX], "expected": expected}), verdict, reason)
+
+
+HOPS = [N1, N2, N3]
+
+
+@pytest.mark.parametrize(
+    ("judge", "inputs", "bound"),
+    [
+        ("sessions-established", {"sessions": sessions((10, N1, UP, 1, 0))}, {"peers": {"r": [N1]}, "within": 10}),
+        ("session-stays-down", {"sessions": sessions((1, N1, DOWN, 0, 0))}, {"peers": {"r": [N1]}, "hold": 60}),
+        ("sessions-never-reset", {"sessions": sessions((1, N1, UP, 1, 0))}, {"peers": {"r": [N1]}, "hold": 60}),
+        ("route-next-hops", {"routes": routes((5, HOPS))}, {"expected": ALL, "within": 5, "hold": 55}),
+        ("route-next-hops", {"routes": routes((60, HOPS))}, {"expected": ALL, "within": 60}),
+        (
+            "route-withdrawn",
+            {"routes": routes((1, HOPS), (60, [])), "cause": act(10)},
+            {"prefixes": [PREFIX], "within": 50},
+        ),
+        (
+            "prefix-restored",
+            {"routes": routes((1, HOPS), (11, []), (60, HOPS)), "cause": act(10)},
+            {"expected": ALL, "within": 50},
+        ),
+        ("never-routed", {"routes": routes()}, {"prefixes": [PREFIX], "hold": 60}),
+    ],
+)
+def test_exactly_at_the_bound_is_within_it(judge: str, inputs: Any, bound: dict[str, Any]) -> None:
+    says(run(judge, inputs, bound), PASS)
+
+
+def test_what_happened_before_the_fault_or_to_others_takes_no_prefix_away() -> None:
+    inputs = {"routes": routes((1, []), (2, HOPS), (11, [], "10.0.0.8/32")), "cause": act(10)}
+    says(run("prefix-restored", inputs, {"expected": ALL, "within": 50}), UNCLEAR, "took no next hop")
+
+
+def test_the_limit_of_each_judge_of_routes_and_sessions_is_told() -> None:
+    up = {"sessions": sessions((1, N1, UP, 1, 0), hold=9, keepalive=3)}
+    limits = [
+        run("sessions-never-reset", up, {"peers": {"r": [N1]}, "hold": 60}).measurements[0].bound,
+        run("timers-negotiated", up, {"peers": {"r": [N1]}, "hold": 9}).measurements[0].bound,
+        run("timers-negotiated", up, {"peers": {"r": [N1]}, "hold": 9}).measurements[1].bound,
+        run("never-routed", {"routes": routes()}, {"prefixes": [PREFIX], "hold": 5}).measurements[0].bound,
+        run("route-next-hops", {"routes": routes()}, {"expected": ALL, "within": 5}).measurements[0].bound,
+    ]
+    assert [limit[:2] for limit in limits if limit] == [(0, "<="), (9, "=="), (3.0, "<="), (5, ">="), (5, "<=")]

@@ -10,6 +10,8 @@ from lbcert_reports.judges import Judgement, run
 from lbcert_reports.verdicts import Verdict
 
 S = 1_000_000_000
+EPOCH = 1_000
+"""Begin of every watch, s: so that nothing works only because time begins at 0."""
 V4, V6 = "10.0.0.9", "fd00::9"
 ME, ONE, TWO, THREE = "02:00:00:00:00:00", "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"
 NODES = {ONE: "n1", TWO: "n2", THREE: "n3"}
@@ -17,10 +19,15 @@ BROADCAST, ALL_NODES = "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:01"
 PASS, FAIL, UNCLEAR, ERROR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR
 
 
+def at(t: float) -> int:
+    """Seconds after the begin, as a time in ns."""
+    return round((EPOCH + t) * S)
+
+
 def frame(t: float, mac: str, form: str, address: str = V4, dst: str | None = None, **flags: Any) -> dict[str, Any]:
     default = BROADCAST if form.startswith("garp") else ALL_NODES if form == "na-unsolicited" else ME
     return {
-        "t": round(t * S), "address": address, "mac": mac, "form": form, "dst": dst or default, "flags": flags,
+        "t": at(t), "address": address, "mac": mac, "form": form, "dst": dst or default, "flags": flags,
     }  # fmt: skip
 
 
@@ -56,8 +63,8 @@ def act(t: float, name: str = "node-power-off") -> Evidence[Any]:
     row = {
         "fault": name,
         "target": "n1",
-        "began": round(t * S) - 5,
-        "effective": round(t * S),
+        "began": at(t) - 5,
+        "effective": at(t),
         "healed": None,
         "proof": {},
     }
@@ -277,3 +284,47 @@ def test_spread_over_nodes_says_nothing_while_an_address_is_silent() -> None:
     says(run("spread-over-nodes", {"answers": evidence}, {"nodes": NODES}), UNCLEAR, "nobody answered for 10.0.2.1")
     silent = heard(dialogue(0, 1, None))
     says(run("spread-over-nodes", {"answers": silent}, {"nodes": NODES}), UNCLEAR, "no address was answered")
+
+
+@pytest.mark.parametrize(
+    ("judge", "inputs", "bound"),
+    [
+        ("one-announcer", {"answers": heard(dialogue(0, 5, ONE, delay=0.25))}, {"within": 0.25}),
+        ("answers-asked", {"answers": heard(dialogue(0, 5, ONE, delay=0.25))}, {"within": 0.25}),
+        ("never-alternates", {"answers": heard(dialogue(0, 10, ONE))}, {"hold": 9.5}),
+        (
+            "owner-moves",
+            {"answers": heard(dialogue(0, 5, ONE), [frame(9, TWO, "arp-reply")], ended=at(9)), "cause": act(5)},
+            {"within": 4},
+        ),
+        (
+            "gratuitous-announced",
+            {"answers": heard(MOVED, [frame(10.001, TWO, "garp-reply")]), "cause": act(5)},
+            {"within": 1},
+        ),
+    ],
+)
+def test_exactly_at_the_bound_is_within_it(judge: str, inputs: Any, bound: dict[str, Any]) -> None:
+    says(run(judge, inputs, {"nodes": NODES, **bound}), PASS)
+
+
+def test_as_many_questions_as_are_needed_are_enough() -> None:
+    for judge in ("one-announcer", "answers-asked"):
+        says(run(judge, {"answers": heard(dialogue(0, 5, ONE))}, {"nodes": NODES}), PASS)
+    says(run("nobody-answers", {"answers": heard(dialogue(0, 2.5, None))}, {"addresses": [V4]}), PASS)
+    says(run("nobody-answers", {"answers": heard(dialogue(0, 2, None))}, {"addresses": [V4]}), UNCLEAR)
+
+
+def test_an_answer_counts_for_the_question_before_it_only() -> None:
+    frames = [frame(0.1, ONE, "arp-reply")] + [asked(t) for t in range(1, 11)] + [frame(10.1, ONE, "arp-reply")] * 3
+    judgement = run("one-announcer", {"answers": heard(frames)}, {"nodes": NODES})
+    says(judgement, FAIL, "1 of 10 questions for 10.0.0.9")
+    assert value(judgement, "questions answered") == 0.1
+
+
+def test_how_long_a_released_address_was_answered_is_measured() -> None:
+    inputs = {"answers": heard(dialogue(0, 7, ONE), dialogue(7, 14, None)), "cause": act(5)}
+    judgement = run("nobody-answers", inputs, {"addresses": [V4], "within": 5})
+    assert value(judgement, "last answer") == pytest.approx(1.501)
+    assert judgement.measurements[0].bound == (5.0, "<=", "bound 'within' of the requirement")
+    assert run("nobody-answers", {"answers": heard(dialogue(0, 9, None))}, {"addresses": [V4]}).measurements == ()

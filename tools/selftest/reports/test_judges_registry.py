@@ -169,6 +169,7 @@ def test_problems_outrank_short_evidence_and_that_outranks_a_pass() -> None:
 
 def test_long_lists_are_cut_and_counted() -> None:
     assert listed("abcdefg") == "a, b, c, d, e and 2 more"
+    assert listed("abcde") == "a, b, c, d, e"
     assert listed([1, 2], most=1) == "1 and 1 more"
     assert listed([]) == ""
 

@@ -9,8 +9,15 @@ from lbcert_reports.judges import Judgement, run
 from lbcert_reports.verdicts import Verdict
 
 S = 1_000_000_000
+EPOCH = 1_000
+"""Begin of every watch, s: so that nothing works only because time begins at 0."""
 PASS, FAIL, UNCLEAR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 NODES = ["n1", "n2", "n3"]
+
+
+def at(t: float) -> int:
+    """Seconds after the begin, as a time in ns."""
+    return round((EPOCH + t) * S)
 
 
 def connections(*parts: tuple[int, dict[str, Any]]) -> Evidence[Any]:
@@ -19,8 +26,8 @@ def connections(*parts: tuple[int, dict[str, Any]]) -> Evidence[Any]:
     for n, changed in parts:
         for _ in range(n):
             row = {
-                "id": len(rows), "source": f"172.18.0.5:{len(rows)}", "address": "10.0.0.9", "port": 80, "opened": 0,
-                "endpoint": "p1", "node": "n2", "outcome": "alive", "at": 60 * S, "last_reply": 60 * S,
+                "id": len(rows), "source": f"172.18.0.5:{len(rows)}", "address": "10.0.0.9", "port": 80,
+                "opened": at(0), "endpoint": "p1", "node": "n2", "outcome": "alive", "at": at(60), "last_reply": at(60),
                 "rst_from": None, **changed,
             }  # fmt: skip
             rows.append(row)
@@ -31,8 +38,8 @@ def act(t: float, name: str = "node-removed") -> Evidence[Any]:
     row = {
         "fault": name,
         "target": "n1",
-        "began": round(t * S) - 5,
-        "effective": round(t * S),
+        "began": at(t) - 5,
+        "effective": at(t),
         "healed": None,
         "proof": {},
     }
@@ -49,7 +56,7 @@ def value(judgement: Judgement, name: str) -> Any:
     return next(each.value for each in judgement.measurements if each.name == name)
 
 
-RESET = {"outcome": "reset", "at": 30 * S, "rst_from": "p1"}
+RESET = {"outcome": "reset", "at": at(30), "rst_from": "p1"}
 
 
 @pytest.mark.parametrize(
@@ -63,13 +70,13 @@ RESET = {"outcome": "reset", "at": 30 * S, "rst_from": "p1"}
             FAIL,
             "2 of 100 connections broke: 1 reset, 1 stalled",
         ),
-        ([(99, {}), (1, {"last_reply": 57 * S})], {}, FAIL, "1 of 100 connections stalled, for up to 3.00 s"),
-        ([(99, {}), (1, {"last_reply": 57 * S})], {"stall": 5}, PASS, "every connection lived"),
+        ([(99, {}), (1, {"last_reply": at(57)})], {}, FAIL, "1 of 100 connections stalled, for up to 3.00 s"),
+        ([(99, {}), (1, {"last_reply": at(57)})], {"stall": 5}, PASS, "every connection lived"),
         ([(99, {}), (1, {"last_reply": None})], {}, FAIL, "stalled, for up to 60.00 s"),
         ([(100, {}), (9, {**RESET, "endpoint": "p9"})], {"gone": ["p9"]}, PASS, "of 100"),
         ([(99, {})], {}, UNCLEAR, "99 connections, 100 are needed"),
         (
-            [(99, {}), (1, {"at": 9 * S})],
+            [(99, {}), (1, {"at": at(9)})],
             {"hold": 60},
             UNCLEAR,
             "a connection was open for 9.0 s only, 60 s are needed",
@@ -125,7 +132,7 @@ def test_connection_fates_are_put_on_record_beside_the_theory() -> None:
         ),
         ([(90, {}), (9, RESET), (1, {"outcome": "timeout"})], {"unclean": 0.1}, PASS, "within limits"),
         ([(90, {}), (9, {"outcome": "refused"})], {"count": 99, "unclean": 0.0}, PASS, "within limits"),
-        ([(90, {}), (10, {**RESET, "at": 9 * S})], {}, UNCLEAR, "10 connections broke before node-removed"),
+        ([(90, {}), (10, {**RESET, "at": at(9)})], {}, UNCLEAR, "10 connections broke before node-removed"),
         ([(50, {})], {}, UNCLEAR, "50 connections, 100 are needed"),
     ],
 )
@@ -175,7 +182,7 @@ def requests(*failures: tuple[float, float], ended: float = 60, every: float = 0
     """Requests at 10 Hz, refused in the given spans of seconds."""
     rows = tuple(
         {
-            "t": round(index * every * S),
+            "t": at(index * every),
             "source": "172.18.0.5:1",
             "vantage": "client",
             "address": "10.0.0.9",
@@ -214,3 +221,31 @@ def requests(*failures: tuple[float, float], ended: float = 60, every: float = 0
 def test_new_connections_work(evidence: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
     inputs = {"replies": evidence, "cause": act(20)}
     says(run("new-connections-work", inputs, {"within": 2, **bound}), verdict, reason)
+
+
+def test_exactly_at_the_bound_is_within_it() -> None:
+    quiet = connections((99, {}), (1, {"last_reply": at(59)}))
+    says(run("no-resets", {"connections": quiet}, {"hold": 60, "stall": 1}), PASS)
+    mixed = connections((90, {}), (5, RESET), (5, {"outcome": "timeout"}))
+    says(run("connection-fates", {"connections": mixed}, {"unclean": 0.5}), PASS)
+    says(run("connection-fates", {"connections": mixed}, {"unclean": 0.49}), FAIL)
+    inputs = {"replies": requests((20, 22), ended=24), "cause": act(20)}
+    says(run("new-connections-work", inputs, {"within": 2}), PASS)
+
+
+def test_connections_and_requests_are_measured() -> None:
+    judgement = run("no-resets", {"connections": connections((97, {}), (2, RESET), (1, {"last_reply": at(9)}))}, {})
+    assert [(each.name, each.value, each.n) for each in judgement.measurements] == [
+        ("broken connections", 2, 100),
+        ("stalled connections", 1, 100),
+    ]
+    inputs = {"replies": requests((20, 21.5), (40, 40.15)), "cause": act(20)}
+    judgement = run("new-connections-work", inputs, {"within": 2})
+    assert value(judgement, "last failure") == pytest.approx(20.1)
+    assert value(judgement, "failures afterwards") == 0.02
+    judgement = run("flows-moved", {"flows": moved(250)}, {"before": NODES, "after": ["n2", "n3"]})
+    (measurement,) = judgement.measurements
+    assert (measurement.value, measurement.n) == (0.25, 1000)
+    assert measurement.interval == pytest.approx((0.2234, 0.2780), abs=1e-3)
+    assert measurement.bound is not None
+    assert measurement.bound[:2] == (0.3, "<=")

@@ -115,6 +115,14 @@ def test_a_certificate_names_what_failed_deviated_and_is_unknown() -> None:
     assert made.verdicts["R4"] is Verdict.FAIL
 
 
+def test_a_certificate_lists_in_order() -> None:
+    many = [("MUST", FAIL), ("SHOULD", FAIL), ("MUST", [])] * 20
+    made = certificate(*many, ("SHOULD", PASS), expected_failures=["R60"])
+    for names in (made.failed, made.deviations, made.unknown):
+        assert len(names) == 20
+        assert list(names) == sorted(names)
+
+
 @given(st.lists(st.tuples(st.sampled_from(["MUST", "SHOULD", "MAY"]), MANY)))
 def test_an_interrupted_run_is_never_conformant(parts: list[tuple[str, list[Verdict]]]) -> None:
     assert certificate(*parts, finished=False).result in (Result.UNDETERMINED, Result.NOT_CONFORMANT)
