@@ -144,7 +144,7 @@ def sessions_never_reset(sessions: Evidence[Session], *, peers: dict[str, list[s
 
 @judge("timers-negotiated")
 def timers_negotiated(
-    sessions: Evidence[Session], *, peers: dict[str, list[str]], hold: int, keepalive: float | None = None
+    sessions: Evidence[Session], *, peers: dict[str, list[str]], hold: float, keepalive: float | None = None
 ) -> Judgement:
     """A session uses the smaller hold time of both sides, and keepalives at most a third of it apart.
 
@@ -183,7 +183,7 @@ def timers_negotiated(
             "longest",
             bound=Limit(longest, "<=", "keepalive"),
         ),
-        expected=f"hold time {hold} s, keepalives at most {longest:g} s apart",
+        expected=f"hold time {hold:g} s, keepalives at most {longest:g} s apart",
         observed=f"hold times {listed(sorted(set(holds)))} s, keepalive intervals {listed(sorted(set(intervals)))} s",
     )
 

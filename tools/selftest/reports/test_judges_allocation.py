@@ -22,7 +22,7 @@ def at(t: float) -> int:
     return round((EPOCH + t) * S)
 
 
-def watch(*states: tuple[float, str, str] | tuple[float, str, None], ended: float = 60, began: float = 0) -> Any:
+def watch(*states: tuple[float, str, str | None], ended: float = 60, began: float = 0) -> Any:
     """A watch: (second, Service, addresses separated by blanks; None for deleted)."""
     rows = tuple(
         {

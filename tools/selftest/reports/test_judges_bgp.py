@@ -173,6 +173,20 @@ def test_timers_negotiated(timers: dict[str, int], bound: dict[str, Any], verdic
     says(run("timers-negotiated", {"sessions": evidence}, {"peers": {"r": [N1]}, "hold": 9, **bound}), verdict, reason)
 
 
+def test_the_worst_of_several_hold_times_is_measured() -> None:
+    states = [
+        {
+            "t": at(1), "router": "r", "peer": peer, "state": UP, "uptime_ms": 0, "established": 1, "dropped": 0,
+            "hold": hold, "keepalive": 1,
+        }
+        for peer, hold in ((N1, 9), (N2, 30), (N3, 12))
+    ]  # fmt: skip
+    evidence = Evidence[Any]("sessions", "c", "sessions", {}, tuple(states))
+    judgement = run("timers-negotiated", {"sessions": evidence}, {"peers": {"r": [N1, N2, N3]}, "hold": 9.0})
+    says(judgement, FAIL, "hold times 9, 12, 30 s")
+    assert value(judgement, "hold time") == 30
+
+
 def test_the_timers_of_a_session_that_is_down_say_nothing() -> None:
     evidence = sessions((1, N1, DOWN, 0, 0), hold=9, keepalive=3)
     says(run("timers-negotiated", {"sessions": evidence}, {"peers": {"r": [N1]}, "hold": 9}), UNCLEAR)
@@ -216,6 +230,10 @@ def test_each_prefix_is_judged_and_compared_as_a_network() -> None:
     judgement = run("route-next-hops", {"routes": evidence}, {"expected": expected, "within": 5})
     says(judgement, PASS)
     assert judgement.measurements[0].samples == (1.0, 2.0)
+    assert judgement.observed.endswith(", the last after 2.000 s")
+    assert judgement.expected.endswith("10.0.0.8/32: next hops 172.18.0.12 within 5 s")
+    held = run("route-next-hops", {"routes": evidence}, {"expected": expected, "within": 5, "hold": 9})
+    assert held.expected.endswith(" within 5 s, for 9 s")
     wrong = run("route-next-hops", {"routes": evidence}, {"expected": {**expected, PREFIX: [N3]}, "within": 5})
     says(wrong, FAIL, "10.0.0.9/32 had no route after 60.00 s")
 

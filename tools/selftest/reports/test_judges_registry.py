@@ -69,6 +69,7 @@ def test_two_judges_of_one_name_are_refused() -> None:
     [
         ("no-such", {}, {}, "there is no judge 'no-such'; judges are: all-replies-ok, "),
         ("test-counts", {"answers": of("answers")}, {}, "the judge test-counts needs the bound most"),
+        ("path-attributes", {}, {}, "the judge path-attributes needs the bound expected, prefixes"),
         (
             "test-counts", {"answers": of("answers")}, {"most": 1, "mots": 1},
             "the judge test-counts takes no bound mots; it takes: most, slack, trials, derivation",

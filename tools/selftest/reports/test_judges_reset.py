@@ -22,7 +22,7 @@ def at(t: float) -> int:
 
 def connections(*parts: tuple[int, dict[str, Any]]) -> Evidence[Any]:
     """So many connections of each kind; by default alive for 60 s."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for n, changed in parts:
         for _ in range(n):
             row = {
@@ -89,7 +89,12 @@ def test_no_resets(parts: Any, bound: dict[str, Any], verdict: Verdict, reason: 
     says(run("no-resets", {"connections": connections(*parts)}, bound), verdict, reason)
 
 
-FATES = [(45, {"node": "n1", **RESET}), (45, {"node": "n2"}), (12, {"node": "n3", **RESET}), (38, {"node": "n3"})]
+FATES: list[tuple[int, dict[str, Any]]] = [
+    (45, {"node": "n1", **RESET}),
+    (45, {"node": "n2"}),
+    (12, {"node": "n3", **RESET}),
+    (38, {"node": "n3"}),
+]
 
 
 def test_connection_fates_are_put_on_record_beside_the_theory() -> None:
