@@ -16,7 +16,7 @@ import click
 from lbcert_tools import __version__
 from lbcert_tools.refusals import UNDETERMINED, Refusal, refusal_for
 
-_COMMANDS = {
+COMMANDS = {
     "certify": "certifying:certify",
     "list": "catalogue:list_",
     "explain": "catalogue:explain",
@@ -34,13 +34,13 @@ class Commands(click.Group):
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """The names, in order."""
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import a command; click says it if there is none."""
-        if name not in _COMMANDS:
+        if name not in COMMANDS:
             return super().get_command(ctx, name)
-        module, _, function = _COMMANDS[name].partition(":")
+        module, _, function = COMMANDS[name].partition(":")
         command = getattr(importlib.import_module(f"lbcert_tools.commands.{module}"), function)
         assert isinstance(command, click.Command)
         return command

@@ -109,7 +109,8 @@ def choose(cases: Sequence[Case], only: Iterable[str] = (), *, quick: bool = Fal
         return [case for case in cases if not (quick and case.thorough)]
     wanted: set[str] = set()
     for word in words:
-        fitting = {case.case for case in cases if any(fnmatch.fnmatchcase(n, word.lower()) for n in _names(case))}
+        pattern = word.lower().replace("[", "[[]")  # brackets hold the parameters of a case, and mean themselves
+        fitting = {case.case for case in cases if any(fnmatch.fnmatchcase(n, pattern) for n in _names(case))}
         if not fitting:
             raise PlanError(f"--only: no case fits {word!r}{_nearest(word, cases)}")
         wanted |= fitting

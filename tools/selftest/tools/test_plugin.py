@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lbcert_reports import journal
-from lbcert_tools import case_fixtures, plugin  # numpy under case_fixtures: pytester unloads what a run loads
+from lbcert_tools import case_fixtures, plugin  # noqa: F401 - pytester unloads what only a run loads, and numpy cannot be loaded twice
 
 pytest_plugins = ["pytester"]
 
@@ -365,7 +365,7 @@ def test_workers_write_a_journal_each_and_together_they_are_one_run(
     assert {event.writer for event in events.of("case-finished")} == {"gw0", "gw1"}
 
 
-# --- everybody else's runs ---------------------------------------------------------------------------------------------
+# --- everybody else's runs ------------------------------------------------------------------------------------------
 
 
 def test_a_run_without_cases_gets_no_fixture_and_no_file_of_ours(pytester: pytest.Pytester) -> None:

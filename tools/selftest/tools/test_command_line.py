@@ -1,0 +1,337 @@
+"""The command line: what it prints, what it refuses, and with which exit code."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from lbcert_fixtures.profiles import built_in
+from lbcert_reports.judges.registry import REGISTRY
+from lbcert_reports.recorder import Recorder
+from lbcert_tools import doctor, main
+from lbcert_tools.doctor import Finding, Level
+from lbcert_tools.planning import Case, PlanError, choose
+from lbcert_tools.rundir import choose as choose_run
+
+Lbcert = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def lbcert(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lbcert:
+    """Run a command line in an empty folder; returns exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main.run(list(arguments))
+        said = capfd.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.mark.parametrize("command", ["", *main.COMMANDS, "profile new", "profile check", "lab up", "lab shell"])
+def test_every_command_explains_itself(lbcert: Lbcert, command: str) -> None:
+    code, out, _ = lbcert(*command.split(), "--help")
+    assert code == 0
+    assert out.startswith("Usage: lbcert")
+    assert len(out.splitlines()) > 4
+
+
+def test_every_option_of_certify_has_a_help_text(lbcert: Lbcert) -> None:
+    certify = main.cli.get_command(click.Context(main.cli), "certify")
+    assert certify
+    assert [p.name for p in certify.params if isinstance(p, click.Option) and not p.help] == []
+
+
+def test_certify_takes_every_option_of_the_plugin(lbcert: Lbcert) -> None:
+    from lbcert_tools.plugin import OPTIONS
+
+    _, out, _ = lbcert("certify", "--help")
+    offered = set(re.findall(r"--([a-z-]+)", out))
+    assert OPTIONS.keys() - offered == {"run-dir"}
+    assert "output" in offered
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["bogus"], "No such command 'bogus'"),
+        (["certify"], "Missing option '--profile'"),
+        (["certify", "--profile=metallb-native", "--trials=0"], "--trials"),
+        (["certify", "--profile=nobody"], "built in are"),
+        (["certify", "--profile=metallb-native", "--only=L2-999"], "no case fits 'L2-999'"),
+        (["certify", "--profile=metallb-native", "--testbed=moon"], "there is netns"),
+        (["explain", "L2-999"], "there is no requirement L2-999"),
+        (["report"], "there is no run below"),
+        (["report", "nowhere"], "nowhere"),
+        (["lab", "shell", "--name"], "--name"),
+    ],
+)
+def test_a_mistake_in_the_command_has_exit_code_2_and_no_traceback(
+    lbcert: Lbcert, arguments: list[str], said: str
+) -> None:
+    code, _, err = lbcert(*arguments)
+    assert code == 2
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_every_mistake_of_a_profile_is_said_with_its_place_before_anything_starts(
+    lbcert: Lbcert, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.toml").write_text('schema = 2\n\n[implementation]\nname = 3\nurl = "ftp"\n')
+    code, _, err = lbcert("certify", "--profile=bad.toml")
+    assert code == 2
+    for place in ("bad.toml:1: schema", "bad.toml:4: implementation.name", "bad.toml:5: implementation.url"):
+        assert place in err
+    assert not (tmp_path / "lbcert-runs").exists()
+
+
+def test_certify_says_all_that_the_machine_lacks_and_starts_nothing(
+    lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lacking = [
+        Finding("crun", Level.MISSING, "not found", "apt-get install crun"),
+        Finding("disk", Level.MISSING, "full", "x"),
+    ]
+    monkeypatch.setattr(doctor, "blocking", lambda *_: lacking)
+    code, out, err = lbcert("certify", "--profile=metallb-native")
+    assert code == 3
+    assert "crun: not found" in out
+    assert "disk: full" in out
+    assert "cannot carry the lab" in err
+    assert not (tmp_path / "lbcert-runs").exists()
+
+
+def test_certify_does_not_write_into_a_folder_that_holds_something(lbcert: Lbcert, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("x")
+    code, _, err = lbcert("certify", "--profile=metallb-native", f"--output={tmp_path}")
+    assert code == 2
+    assert "is not empty" in err
+
+
+def test_the_doctor_says_with_its_exit_code_whether_a_lab_can_be_had(
+    lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lbcert_tools.commands import doctoring
+
+    monkeypatch.setattr(doctoring, "examine", lambda _: [Finding("crun", Level.DEGRADED, "old")])
+    assert lbcert("doctor")[0] == 0
+    monkeypatch.setattr(doctoring, "examine", lambda _: [Finding("crun", Level.MISSING, "none", "install it")])
+    code, out, _ = lbcert("doctor", "--json")
+    assert code == 3
+    assert json.loads(out) == [{"subject": "crun", "level": "missing", "observed": "none", "fix": "install it"}]
+
+
+def test_lists_are_for_people_and_for_programs(lbcert: Lbcert) -> None:
+    _, out, _ = lbcert("list", "requirements")
+    _, document, _ = lbcert("list", "requirements", "--json")
+    rows = json.loads(document)
+    assert len(rows) == len(out.splitlines()) > 100
+    assert {row["tested"] for row in rows} == {"tested", "-"}
+    assert {row["profile"] for row in json.loads(lbcert("list", "profiles", "--json")[1])} == set(built_in())
+
+
+def test_explain_says_what_is_required_and_which_cases_test_it(lbcert: Lbcert) -> None:
+    code, out, _ = lbcert("explain", "l2-003")
+    assert code == 0
+    for words in ("L2-003  Exactly one node answers", "MUST", "Required", "Source", "layer2/"):
+        assert words in out
+
+
+def test_a_new_profile_is_complete_but_for_what_only_its_vendor_knows(lbcert: Lbcert, tmp_path: Path) -> None:
+    code, _, _ = lbcert("profile", "new", "My LB", "--output=my.toml")
+    assert code == 0
+    code, _, err = lbcert("profile", "check", "my.toml")
+    assert code == 2
+    assert "is still to be filled in" in err
+    assert lbcert("profile", "new", "Other", "--output=my.toml")[0] == 2, "what is there is not overwritten"
+    assert lbcert("profile", "check", "metallb-native", "--no-fetch")[0] == 0
+
+
+def test_the_cache_says_its_size_and_goes_away_part_by_part(lbcert: Lbcert, tmp_path: Path) -> None:
+    for name in ("programs", "images"):
+        part = tmp_path / "cache" / "lbcert" / name
+        part.mkdir(parents=True)
+        (part / "file").write_bytes(b"x" * 3_000_000)
+    assert re.search(r"6 MB +\S+lbcert", lbcert("cache", "size")[1])
+    assert lbcert("cache", "clean", "--yes", "nothing")[0] == 2
+    assert lbcert("cache", "clean", "--yes", "images")[0] == 0
+    assert [part.name for part in (tmp_path / "cache" / "lbcert").iterdir()] == ["programs"]
+
+
+# --- a run directory ------------------------------------------------------------------------------------------------
+
+
+def a_run(folder: Path, verdict: str | None, *, finished: bool = True) -> Path:
+    """A run of one case on one requirement, as the plugin writes it."""
+    recorder = Recorder(folder)
+    recorder.event(
+        "run-started",
+        run=folder.name,
+        suite={"version": "1", "commit": ""},
+        profile={"name": "p", "conformance": ["core-l2"], "capabilities": []},
+        testbed={"name": "netns"},
+        environment={},
+        command=["lbcert"],
+        options={},
+        plan=[{"case": "layer2/one", "title": "One", "text": "", "area": "layer2", "requirements": ["L2-003"]}],
+        requirements={
+            "L2-003": {
+                "id": "L2-003",
+                "title": "One",
+                "level": "MUST",
+                "profile": "core-l2",
+                "statement": "s",
+                "source": "x",
+            }
+        },
+    )
+    with recorder.case("layer2/one") as case:
+        if verdict:
+            seen = case.evidence(
+                "ingress", [{"t": 1, "service": "a/b", "addresses": [], "present": True}], "seen", pools=[]
+            )
+            assert seen.kind == "ingress"
+            case.judge("L2-003", "precondition", {}, {"unmet": "no address"})
+    if finished:
+        recorder.event("run-finished", cases={str(case.outcome): 1}, duration=1.0)
+    recorder.close()
+    return folder
+
+
+def test_a_report_is_written_again_from_the_run_directory_and_its_path_is_the_last_line(
+    lbcert: Lbcert, tmp_path: Path
+) -> None:
+    a_run(tmp_path / "run", "inconclusive")
+    code, out, _ = lbcert("report", "run")
+    assert code == 3
+    assert "core-l2  UNDETERMINED" in out
+    assert "no address" in out
+    assert out.splitlines()[-1] == "run/report.html"
+    for name in ("report.json", "report.html", "junit.xml", "badge.svg"):
+        assert (tmp_path / "run" / name).stat().st_size > 100
+    first = (tmp_path / "run" / "report.json").read_bytes()
+    lbcert("report", "run")
+    assert (tmp_path / "run" / "report.json").read_bytes() == first
+
+
+def test_an_interrupted_run_says_so(lbcert: Lbcert, tmp_path: Path) -> None:
+    a_run(tmp_path / "run", "inconclusive", finished=False)
+    code, out, _ = lbcert("report", "run")
+    assert code == 3
+    assert "interrupted" in out
+
+
+def test_judging_again_agrees_and_finds_what_was_altered(lbcert: Lbcert, tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run", "inconclusive")
+    assert lbcert("judge", "run")[0] == 0
+    journal = run / "journal" / "main.jsonl"
+    journal.write_text(journal.read_text().replace('"verdict":"inconclusive"', '"verdict":"pass"'))
+    code, out, _ = lbcert("judge", "run")
+    assert code == 1
+    assert "the verdict does not follow" in out
+
+
+def test_a_run_without_verdicts_is_undetermined_when_judged_again(lbcert: Lbcert, tmp_path: Path) -> None:
+    a_run(tmp_path / "run", None)
+    assert lbcert("judge", "run")[0] == 3
+
+
+def test_the_newest_run_is_taken_if_none_is_named(lbcert: Lbcert, tmp_path: Path) -> None:
+    a_run(tmp_path / "lbcert-runs" / "first", "inconclusive")
+    assert lbcert("report")[1].splitlines()[-1] == "lbcert-runs/first/report.html"
+
+
+def test_the_judge_of_unmet_preconditions_is_always_inconclusive() -> None:
+    from lbcert_reports.judges import run
+
+    assert "precondition" in REGISTRY
+    assert str(run("precondition", {}, {"unmet": "x"}).verdict) == "inconclusive"
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_fault_of_lbcert_is_called_one_and_its_traceback_goes_to_a_file(
+    lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from lbcert_tools.commands import doctoring
+
+    monkeypatch.setattr(doctoring, "examine", lambda _: [][1])
+    code, _, err = lbcert("--debug", "doctor")
+    assert code == 3
+    assert "lbcert itself failed: IndexError" in err
+    assert "Traceback" not in err
+    (log,) = tmp_path.glob("lbcert-debug-*.log")
+    assert "IndexError" in log.read_text()
+
+
+def test_an_interrupt_ends_without_a_traceback(lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lbcert_tools.commands import doctoring
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctoring, "examine", interrupt)
+    code, _, err = lbcert("doctor")
+    assert (code, err.strip()) == (130, "lbcert: stopped")
+
+
+# --- choosing -------------------------------------------------------------------------------------------------------
+
+
+def a_case(name: str, *requirements: str, thorough: bool = False) -> Case:
+    return Case(name, "t", "", name.partition("/")[0], requirements, (), (), thorough)
+
+
+CASES = [
+    a_case("layer2/one-answers[ipv4]", "L2-003"),
+    a_case("layer2/one-answers[ipv6]", "L2-003"),
+    a_case("bgp/withdraws", "BGP-039", "BGP-025"),
+    a_case("bgp/restarts", "BGP-040", thorough=True),
+]
+
+
+@pytest.mark.parametrize(
+    ("only", "count"),
+    [
+        ("L2-003", 2),
+        ("L2", 2),
+        ("layer2", 2),
+        ("one-answers", 2),
+        ("one-answers[ipv6]", 1),
+        ("layer2/one-answers[ipv4]", 1),
+        ("bgp/*", 2),
+        ("BGP-0?9", 1),
+        ("withdraws,one-answers", 3),
+        ("withdraws one-answers", 3),
+    ],
+)
+def test_cases_are_chosen_by_requirement_area_and_name(only: str, count: int) -> None:
+    assert len(choose(CASES, [only])) == count
+
+
+def test_quick_leaves_out_what_is_thorough_unless_it_is_named() -> None:
+    assert a_case("bgp/restarts", "BGP-040", thorough=True) not in choose(CASES, quick=True)
+    assert len(choose(CASES, ["restarts"], quick=True)) == 1
+
+
+def test_a_requirement_without_a_case_is_told_from_a_typing_mistake() -> None:
+    with pytest.raises(PlanError, match="no case for ALLOC-002 yet"):
+        choose(CASES, ["ALLOC-002"])
+    with pytest.raises(PlanError, match="did you mean withdraws"):
+        choose(CASES, ["withdrawn"])
+
+
+def test_two_runs_never_share_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = choose_run("./my lb.toml")
+    first.mkdir(parents=True)
+    second = choose_run("./my lb.toml")
+    assert first != second
+    assert first.name.startswith("my-lb-")

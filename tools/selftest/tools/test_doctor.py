@@ -1,0 +1,193 @@
+"""The doctor on machines that lack one thing each."""
+
+import json
+import resource
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from lbcert_tools import doctor, kernel_features
+from lbcert_tools.doctor import GIB, Finding, Level, Machine, Wish
+
+FILES = {
+    "etc/subuid": "user:100000:65536\n",
+    "etc/subgid": "user:100000:65536\n",
+    "proc/meminfo": "MemTotal: 9 kB\nMemAvailable: 16777216 kB\n",
+    "proc/self/cgroup": "0::/user.slice\n",
+    "proc/sys/fs/inotify/max_user_instances": "128\n",
+    "proc/sys/kernel/pid_max": "32768\n",
+    "proc/sys/kernel/threads-max": "99999\n",
+    "proc/sys/kernel/unprivileged_userns_clone": "1\n",
+    "proc/sys/kernel/apparmor_restrict_unprivileged_userns": "0\n",
+    "proc/sys/user/max_user_namespaces": "9999\n",
+    "proc/sys/net/ipv4/neigh/default/gc_thresh3": "1024\n",
+    "proc/sys/net/ipv6/neigh/default/gc_thresh3": "1024\n",
+    "sys/devices/system/clocksource/clocksource0/current_clocksource": "tsc\n",
+    "sys/fs/cgroup/cgroup.controllers": "cpu memory\n",
+    "sys/fs/cgroup/user.slice/cgroup.procs": "",
+    **{f"usr/lib/cni/{name}": "" for name in doctor.CNI_PLUGINS},
+}
+
+
+class Faked(Machine):
+    """A machine on which everything is as it should be, but for what a test changes."""
+
+    def __init__(self, root: Path, uid: int = 1000) -> None:
+        super().__init__(root, uid)
+        self.absent: set[str] = set()
+        self.features: Mapping[str, str] = dict.fromkeys(kernel_features.FEATURES, "")
+        self.namespaces = ""
+        self.free = 100 * GIB
+        self.in_use = 0
+        for name, text in FILES.items():
+            self.put(name, text)
+
+    def put(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def user_names(self) -> tuple[str, ...]:
+        return ("user", "1000")
+
+    def program(self, name: str) -> str | None:
+        return None if name in self.absent else f"/usr/bin/{name}"
+
+    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        if command[-1] == "lbcert_tools.kernel_features":
+            return subprocess.CompletedProcess(command, 0, json.dumps(self.features), "")
+        if command[0] == "unshare":
+            return subprocess.CompletedProcess(command, bool(self.namespaces), "", self.namespaces)
+        return subprocess.CompletedProcess(command, 0, "go1.26.1\n", "")
+
+    def limit(self, kind: int) -> int | None:
+        return 1 << 20 if kind == resource.RLIMIT_NOFILE else None
+
+    def inotify_instances(self) -> int:
+        return self.in_use
+
+    def free_bytes(self, folder: Path) -> int:
+        return self.free
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Faked:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return Faked(tmp_path / "root")
+
+
+def bad(machine: Machine, wish: Wish = Wish()) -> list[Finding]:  # noqa: B008 - it is frozen
+    return [finding for finding in doctor.examine(wish, machine) if finding.level is not Level.FINE]
+
+
+def test_a_machine_that_lacks_nothing_gives_nothing_to_mend(machine: Faked) -> None:
+    assert bad(machine) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "subject", "fix"),
+    [
+        ("etc/subuid", "user:100000:1000\n", "/etc/subuid", "usermod --add-subuids 100000-165535 user"),
+        ("etc/subgid", "other:100000:65536\n", "/etc/subgid", "usermod --add-subgids"),
+        ("proc/sys/fs/inotify/max_user_instances", "16\n", "inotify instances", "sysctl -w fs.inotify"),
+        ("proc/meminfo", "MemAvailable: 500000 kB\n", "memory", "free memory"),
+        ("sys/fs/cgroup/memory.max", "500000000\n", "memory", "free memory"),
+        ("sys/fs/cgroup/pids.max", "400\n", "tasks", "raise pids.max"),
+    ],
+)
+def test_what_is_too_small_stops_a_lab_and_says_what_helps(
+    machine: Faked, file: str, text: str, subject: str, fix: str
+) -> None:
+    machine.put(file, text)
+    (finding,) = bad(machine)
+    assert (finding.subject, finding.level) == (subject, Level.MISSING)
+    assert fix in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "subject"),
+    [
+        ("proc/sys/net/ipv6/neigh/default/gc_thresh3", "32\n", "ipv6 neighbour table"),
+        ("proc/meminfo", "MemAvailable: 1300000 kB\n", "memory"),
+        ("sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet\n", "clock source"),
+    ],
+)
+def test_what_is_near_a_limit_degrades_a_lab(machine: Faked, file: str, text: str, subject: str) -> None:
+    machine.put(file, text)
+    assert [(f.subject, f.level) for f in bad(machine)] == [(subject, Level.DEGRADED)]
+
+
+def test_every_missing_package_is_named_once_with_what_is_missing_of_it(machine: Faked) -> None:
+    machine.absent = {"crun", "nft", "newuidmap", "newgidmap"}
+    (machine.root / "usr/lib/cni/ptp").unlink()
+    found = {finding.subject: finding for finding in bad(machine)}
+    assert set(found) == {"crun", "nftables", "uidmap", "containernetworking-plugins"}
+    assert found["uidmap"].observed == "not found: newuidmap, newgidmap"
+    assert found["containernetworking-plugins"].observed == "not found: /usr/lib/cni/ptp"
+    assert all("apt-get install" in finding.fix for finding in found.values())
+
+
+def test_every_switch_that_is_off_is_named_if_user_namespaces_cannot_be_made(machine: Faked) -> None:
+    machine.namespaces = "unshare: Operation not permitted"
+    machine.put("proc/sys/kernel/unprivileged_userns_clone", "0\n")
+    machine.put("proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n")
+    assert [finding.fix.split(" (")[0] for finding in bad(machine)] == [
+        "as root: sysctl -w kernel.unprivileged_userns_clone=1",
+        "as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    ]
+
+
+def test_a_switch_that_is_off_does_not_matter_where_user_namespaces_work(machine: Faked) -> None:
+    machine.put("proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n")
+    assert bad(machine) == []
+
+
+def test_root_needs_neither_user_namespaces_nor_subordinate_ids(machine: Faked) -> None:
+    machine.uid = 0
+    machine.absent = {"newuidmap", "newgidmap"}
+    for name in ("subuid", "subgid"):
+        machine.put(f"etc/{name}", "")
+    assert bad(machine) == []
+
+
+def test_a_kernel_without_a_feature_is_told_from_one_that_is_only_less_precise(machine: Faked) -> None:
+    machine.features = {**machine.features, "nftables": "not supported", "real-time scheduling": "not permitted"}
+    assert {f.subject: f.level for f in bad(machine)} == {
+        "nftables": Level.MISSING,
+        "real-time scheduling": Level.INFORMATION,
+    }
+
+
+def test_more_nodes_and_more_labs_need_more(machine: Faked) -> None:
+    machine.in_use = 3
+    assert bad(machine, Wish(nodes=30)) == [] or all(
+        f.subject in {"ipv4 neighbour table", "ipv6 neighbour table"} for f in bad(machine, Wish(nodes=30))
+    )
+    (finding,) = [f for f in bad(machine, Wish(nodes=31)) if f.level is Level.MISSING]
+    assert finding.subject == "inotify instances"
+    assert "ask for 30 nodes at most" in finding.fix
+    assert not [f for f in bad(machine, Wish(3, labs=7)) if f.level is Level.MISSING]
+    assert [f.subject for f in bad(machine, Wish(3, labs=8)) if f.level is Level.MISSING] == ["inotify instances"]
+
+
+def test_the_first_set_up_needs_more_disk_than_later_runs(machine: Faked, tmp_path: Path) -> None:
+    machine.free = 2 * GIB
+    assert [f.subject for f in bad(machine)] == ["disk"]
+    (tmp_path / "cache" / "lbcert" / "programs").mkdir(parents=True)
+    assert bad(machine) == []
+
+
+def test_everything_that_is_missing_is_said_at_once(machine: Faked) -> None:
+    machine.absent = {"crun"}
+    machine.free = 0
+    machine.put("etc/subuid", "")
+    assert {f.subject for f in doctor.blocking(Wish(), machine)} == {"crun", "disk", "/etc/subuid"}
+
+
+def test_the_machine_it_runs_on_is_read_and_its_features_are_tried() -> None:
+    findings = doctor.examine()
+    assert {"Linux", "Python", "disk", "clock"} <= {finding.subject for finding in findings}
+    assert all(finding.fix for finding in findings if finding.level is Level.MISSING)
+    assert json.loads(doctor.as_json(findings))[0]["level"] == "fine"
