@@ -87,7 +87,7 @@ class Watcher:
         self.durations = durations
         self.workers = workers
         self.verdicts: dict[str, str] = {}
-        self.phase = "pytest"
+        self.phase = "collecting"
         self._plan: list[str] = []
         self._running: list[str] = []
         self._suffix = ""

@@ -6,6 +6,7 @@ Exit codes: 0 conformant (also with deviations), 1 not conformant, 2 a mistake i
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -101,7 +102,8 @@ def _write_traceback() -> Path:
 
 
 def main() -> None:
-    """Entry point of the program ``lbcert``."""
+    """Entry point of the program ``lbcert``; to be asked to end is to be interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -73,13 +73,21 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks; where cases are to run, settle what every process of the run must agree on."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    if hasattr(config, "workerinput"):  # a worker of pytest-xdist: it is handed the options of who started it
+    if hasattr(config, "workerinput"):  # a worker of pytest-xdist
+        vars(config.option).update(config.workerinput.get("lbcert", {}))
         return
     config.pluginmanager.register(_Oversight(config), "lbcert-oversight")
     if config.getoption(destination("profile"), None):
         from lbcert_tools import settings
 
         settings.settle(config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand a worker of pytest-xdist what was settled for the run."""
+    options = vars(node.config.option)
+    node.workerinput["lbcert"] = {name: options[name] for name in map(destination, OPTIONS) if name in options}
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:

@@ -95,16 +95,21 @@ def status() -> None:
     if not names:
         click.echo("no lab is up; start one with: lbcert lab up")
     for name in names:
-        with contextlib.closing(_Attached(name)) as attached:
-            found = attached.lab
-            click.echo(f"{click.style(name, bold=True)}: {len(found.nodes)} nodes")
-            for place in found.places.values():
-                off = " (switched off)" if place.name in found.switched_off else ""
-                click.echo(f"  {place.name:<14} {place.role:<14} {place.ipv4!s:<16} {place.ipv6}{off}")
-            try:
-                found.check()
-            except TestbedError as error:
-                click.echo(click.style(f"  {error}", fg="red"))
+        click.echo(click.style(name, bold=True))
+        try:
+            with contextlib.closing(_Attached(name)) as attached:
+                _describe(attached.lab)
+        except TestbedError as error:  # it boots, ends, or one of its programs fell
+            click.echo(click.style(f"  {error}", fg="red"))
+
+
+def _describe(lab: Any) -> None:
+    """Print the places of a lab, and make sure that all of its programs run."""
+    off = lab.switched_off
+    for place in lab.places.values():
+        remark = " (switched off)" if place.name in off else ""
+        click.echo(f"  {place.name:<14} {place.role:<14} {place.ipv4!s:<16} {place.ipv6}{remark}")
+    lab.check()
 
 
 class _Attached:

@@ -356,10 +356,19 @@ def test_workers_write_a_journal_each_and_together_they_are_one_run(
         lbcert_tools.plugin.suites_folder = lambda: Path(__file__).parent / "suites"
         """
     )
-    result = pytester.runpytest_subprocess("suites", "--profile=metallb-native", "--run-dir=run", "-n2")
+    result = pytester.runpytest_subprocess("suites", "--profile=metallb-native", "--only=l2", "-n2", "--assert=plain")
     result.assert_outcomes(passed=2)
-    events = journal.read(pytester.path / "run")
-    assert len(events.of("run-started")) == 1
+    (run,) = (pytester.path / "lbcert-runs").iterdir()
+    events = journal.read(run)
+    (start,) = events.of("run-started")
+    assert start["options"] | {"seed": 0} == {
+        "trials": 5,
+        "quick": False,
+        "only": "l2",
+        "nodes": 3,
+        "kubernetes": "1.36",
+        "seed": 0,
+    }, "what was left open is decided once, for all workers"
     assert outcomes(events) == {"layer2/first": "pass", "layer2/second": "pass"}
     assert events.of("run-finished")[0]["cases"] == {"pass": 2}
     assert {event.writer for event in events.of("case-finished")} == {"gw0", "gw1"}
