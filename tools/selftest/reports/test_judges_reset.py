@@ -71,6 +71,12 @@ RESET = {"outcome": "reset", "at": at(30), "rst_from": "p1"}
             "2 of 100 connections broke: 1 reset, 1 stalled",
         ),
         ([(99, {}), (1, {"last_reply": at(57)})], {}, FAIL, "1 of 100 connections stalled, for up to 3.00 s"),
+        (
+            [(98, {}), (1, {"last_reply": at(57)}), (1, {"last_reply": at(40)})],
+            {},
+            FAIL,
+            "2 of 100 connections stalled, for up to 20.00 s",
+        ),
         ([(99, {}), (1, {"last_reply": at(57)})], {"stall": 5}, PASS, "every connection lived"),
         ([(99, {}), (1, {"last_reply": None})], {}, FAIL, "stalled, for up to 60.00 s"),
         ([(100, {}), (9, {**RESET, "endpoint": "p9"})], {"gone": ["p9"]}, PASS, "of 100"),
@@ -138,6 +144,8 @@ def test_connection_fates_are_put_on_record_beside_the_theory() -> None:
         ([(90, {}), (9, RESET), (1, {"outcome": "timeout"})], {"unclean": 0.1}, PASS, "within limits"),
         ([(90, {}), (9, {"outcome": "refused"})], {"count": 99, "unclean": 0.0}, PASS, "within limits"),
         ([(90, {}), (10, {**RESET, "at": at(9)})], {}, UNCLEAR, "10 connections broke before node-removed"),
+        ([(90, {}), (10, {**RESET, "at": None})], {}, UNCLEAR, "10 connections broke before node-removed"),
+        ([(90, {"node": "n2"}), (10, {**RESET, "node": "n1"})], {"after": []}, PASS, "0 of 0 on surviving nodes broke"),
         ([(50, {})], {}, UNCLEAR, "50 connections, 100 are needed"),
     ],
 )
@@ -244,10 +252,14 @@ def test_connections_and_requests_are_measured() -> None:
         ("broken connections", 2, 100),
         ("stalled connections", 1, 100),
     ]
+    assert [each.bound[:2] for each in judgement.measurements if each.bound] == [(0, "<="), (0, "<=")]
     inputs = {"replies": requests((20, 21.5), (40, 40.15)), "cause": act(20)}
     judgement = run("new-connections-work", inputs, {"within": 2})
     assert value(judgement, "last failure") == pytest.approx(20.1)
     assert value(judgement, "failures afterwards") == 0.02
+    mixed = tuple({**row, "outcome": "timeout"} if row["t"] > at(23) else row for row in requests((20, 25)).rows[:250])
+    inputs["replies"] = Evidence("replies", "c", "replies", {}, mixed)
+    says(run("new-connections-work", inputs, {"within": 2}), FAIL, "(11 refused, 19 timeout)")
     judgement = run("flows-moved", {"flows": moved(250)}, {"before": NODES, "after": ["n2", "n3"]})
     (measurement,) = judgement.measurements
     assert (measurement.value, measurement.n) == (0.25, 1000)

@@ -105,6 +105,8 @@ def test_a_verdict_that_does_not_follow_is_found(run: Path, field: str, value: s
     ("change", "problem"),
     [
         ({"value": 1.0}, "measurement 'time to address': value is 1.0, the evidence says 2.0"),
+        ({"samples": [2.5]}, "samples is [2.5], the evidence says [2.0]"),
+        ({"value": None}, "value is None, the evidence says 2.0"),
         ({"samples": [2.0, 1.0]}, "samples is [2.0, 1.0], the evidence says [2.0]"),
         ({"bound": {"value": 60.0, "op": "<=", "derivation": "x"}}, "bound is {'value': 60.0"),
         (
