@@ -114,7 +114,7 @@ def _built(journal: Journal, start: Event, evidence: Callable[[str], Evidence[An
         "kind": KIND,
         "metadata": {"name": start["run"]},
         "implementation": _implementation(start["profile"]),
-        "suite": dict(start["suite"]),
+        "suite": {"version": "", "commit": "", "catalogueVersion": "", "modified": False, **start["suite"]},
         "run": _run(journal, start, cases),
         "environment": {**start["environment"], "testbed": dict(start["testbed"])},
         "summary": _summary(journal, start, cases, requirements, certificates, drawings),
@@ -320,7 +320,8 @@ def _silence(cases: Mapping[str, _Case], verdict: Verdict) -> str:
     if not cases:
         return "no case of this run covers it"
     for case in cases.values():
-        if case.outcome == verdict and case.reason:
+        broke = verdict is Verdict.ERROR and case.finished is not None and case.finished["error"]
+        if (broke or case.outcome is verdict) and case.reason:
             return case.reason
     return "no case came to a judgement on it"
 
@@ -365,8 +366,8 @@ def _implementation(profile: Mapping[str, Any]) -> dict[str, Any]:
         "mode": str(profile.get("mode", "")),
         **texts,
         "contact": [contact] if isinstance(contact, str) else list(contact),
-        "images": profile.get("images", {}),
-        "declaredTimers": profile.get("timers", {}),
+        "images": dict(profile.get("images", {})),
+        "declaredTimers": dict(profile.get("timers", {})),
         "profile": {name: str(profile.get(name, "")) for name in ("name", "path", "sha256")},
     }
 

@@ -146,7 +146,7 @@ def _span(evidence: Evidence[Any]) -> tuple[int, int]:
 def _overlaps(evidence: Evidence[Any], window: _Window) -> bool:
     """Whether a piece of evidence has anything to say about a window: each trial has files of its own."""
     first, last = _span(evidence)
-    return first < window.end and last > window.begin
+    return first < max(window.end, window.begin + 1) and last >= window.begin
 
 
 def _times(evidence: Evidence[Any]) -> list[int]:

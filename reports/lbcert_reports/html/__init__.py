@@ -79,12 +79,34 @@ def render(report: Mapping[str, Any]) -> str:
             timelines=timelines,
             ways=_ways(report["panels"]["paths"]),
             tally=_tally(report["summary"]["requirements"]),
+            **_settings(report),
             style=Markup(style),  # noqa: S704 - both are files of this package
             script=Markup(script),  # noqa: S704
             style_digest=_digest(style),
             script_digest=_digest(script),
         )
     )
+
+
+def _settings(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of the environment, and the words under which profile and Kubernetes are known."""
+    implementation, environment = report["implementation"], report["environment"]
+    profile, testbed = implementation["profile"], environment["testbed"]
+    timers, images = implementation["declaredTimers"], implementation["images"]
+    hidden = ("calibration", "capabilities.", "testbed.limits")
+    identity = {name: value for name, value in implementation.items() if name not in ("declaredTimers", "images")}
+    return {
+        "kubernetes": str(environment.get("kubernetes") or testbed.get("kubernetes") or ""),
+        # A profile that comes with lbcert is called by its name, any other by its path.
+        "profile_word": profile["name"] if "(" in profile["path"] else profile["path"] or profile["name"],
+        "here": [row for row in _flat(environment) if not row[0].startswith(hidden)],
+        "product": _flat(identity),
+        "timers": [
+            (name.replace("_", " "), value if isinstance(value, str) else wording.number(value))
+            for name, value in timers.items()
+        ],
+        "images": [(name, _line(value)) for name, value in images.items()],
+    }
 
 
 def _ways(paths: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -125,6 +147,7 @@ def _environment() -> jinja2.Environment:
         number=wording.number,
         share=lambda value: wording.quantity(value, "share"),
         flat=_flat,
+        line=_line,
     )
     environment.globals.update(
         plots=plots, span=wording.span, count=wording.count, words=WORDS, meanings=MEANINGS, certificates=CERTIFICATES
@@ -139,8 +162,19 @@ def _flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:
         return [row for name, each in pairs for row in _flat(each, name)]
     if isinstance(value, list) and any(isinstance(each, Mapping | list) for each in value):
         return [row for number, each in enumerate(value, start=1) for row in _flat(each, f"{prefix} {number}")]
-    return [(prefix, ", ".join(map(str, value)) if isinstance(value, list) else _said(value))]
+    if prefix.endswith("memory") and isinstance(value, int):
+        return [(prefix, wording.size(value))]
+    return [(prefix, ", ".join(map(_said, value)) if isinstance(value, list) else _said(value))]
 
 
 def _said(value: object) -> str:
-    return {True: "yes", False: "no", None: "none"}[value] if value is None or isinstance(value, bool) else str(value)
+    if value is None or isinstance(value, bool):
+        return {True: "yes", False: "no", None: "none"}[value]
+    return wording.number(value) if isinstance(value, float) else str(value)
+
+
+def _line(value: Any) -> str:
+    """A tree of settings on one line, without what is not set."""
+    if not isinstance(value, Mapping):
+        return _said(value)
+    return ", ".join(f"{name} {said}" for name, said in _flat(value) if said not in ("", "none"))

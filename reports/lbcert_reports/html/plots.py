@@ -47,7 +47,7 @@ def _has_limit(panel: Mapping[str, Any]) -> bool:
 
 def failover(panels: Sequence[Mapping[str, Any]]) -> Markup:
     """Every trial of every fault as an interval on one axis, with median, its interval and the bound."""
-    height, top = 62.0, 8.0
+    height, top = 68.0, 8.0
     scale = _scale_of_times(panels, 330.0, WIDTH - 180)
     bottom = top + height * len(panels)
     rows = [_strip(panel, top + height * index, height, scale) for index, panel in enumerate(panels)]
@@ -65,7 +65,8 @@ def failover(panels: Sequence[Mapping[str, Any]]) -> Markup:
 
 def _strip(panel: Mapping[str, Any], top: float, height: float, scale: Scale) -> Markup:
     trials = panel["trials"]
-    middle, inner = top + height / 2, height - 18
+    head = 20.0  # the title lies above the strip
+    middle, inner = top + head + (height - head) / 2, height - head - 10
     step = min(7.0, inner / max(1, len(trials)))
     first = middle - step * (len(trials) - 1) / 2
     shapes = [
@@ -81,18 +82,21 @@ def _strip(panel: Mapping[str, Any], top: float, height: float, scale: Scale) ->
     ]
     if panel["interval"] and None not in panel["interval"]:
         low, high = panel["interval"]
-        shapes.insert(0, rect(scale(low), top + 7, scale(high) - scale(low), height - 14, "band", "95 % of the median"))
+        shapes.insert(
+            0,
+            rect(scale(low), top + head + 2, scale(high) - scale(low), height - head - 6, "band", "95 % of the median"),
+        )
     if panel["median"] is not None:
         median = scale(panel["median"])
-        shapes.append(line(median, top + 6, median, top + height - 6, "median"))
+        shapes.append(line(median, top + head + 2, median, top + height - 4, "median"))
     if _has_limit(panel):
         limit = scale(panel["bound"]["value"])
         shapes += [
-            line(limit, top + 2, limit, top + height - 2, "limit"),
+            line(limit, top + head + 2, limit, top + height - 2, "limit"),
             element(
                 "path",
                 element("title", f"bound {wording.seconds(panel['bound']['value'])}: {panel['bound']['derivation']}"),
-                d=f"M{limit:.1f} {top + 2:.1f}l-4 -6h8z",
+                d=f"M{limit:.1f} {top + head + 3:.1f}l-4 -7h8z",
                 class_="limit-mark",
             ),
         ]
@@ -100,10 +104,10 @@ def _strip(panel: Mapping[str, Any], top: float, height: float, scale: Scale) ->
     what = f"{panel['requirement']} · {panel['name']} after {', '.join(panel['faults'])}"
     return group(
         line(0, top + height, WIDTH, top + height, "rule"),
-        _label(0, middle - 5, panel["title"], 46, "label strong"),
-        _label(0, middle + 11, what, 54, "tick"),
+        _label(0, top + 16, panel["title"], 140, "label strong"),
+        _label(0, middle + 4, what, 54, "tick"),
         *shapes,
-        text(WIDTH - 166, middle - 11, f"median {_known(panel['median'])}", "label strong"),
+        text(WIDTH - 166, middle - 10, f"median {_known(panel['median'])}", "label strong"),
         text(WIDTH - 166, middle + 4, f"longest of {len(trials)}: {_known(claim['value'])}", "tick"),
         text(
             WIDTH - 166,

@@ -79,7 +79,7 @@ theme.hidden = false;
 theme.addEventListener("click", () => { document.documentElement.dataset.theme = dark() ? "light" : "dark"; label(); });
 label();
 
-const links = new Map([...document.querySelectorAll(".bar nav a")].map((link) => [link.hash.slice(1), link]));
+const links = new Map([...document.querySelectorAll(".head nav a")].map((link) => [link.hash.slice(1), link]));
 const watch = new IntersectionObserver((entries) => entries.forEach((entry) =>
   links.get(entry.target.id)?.classList.toggle("here", entry.isIntersecting)), { rootMargin: "-45% 0px -50% 0px" });
 document.querySelectorAll("main > section").forEach((section) => watch.observe(section));

@@ -20,12 +20,12 @@ def seconds(value: float) -> str:
     size = abs(value)
     if size == 0:
         return "0 s"
-    if size < 0.9995e-3:
-        return f"{value * 1e6:.3g} µs"
-    if size < 0.9995:
-        return f"{value * 1e3:.3g} ms"
+    if size < 0.99995e-3:
+        return f"{value * 1e6:.4g} µs"
+    if size < 0.99995:
+        return f"{value * 1e3:.4g} ms"
     if size < 120:
-        return f"{value:.3g} s"
+        return f"{value:.4g} s"
     minutes, rest = divmod(round(size), 60)
     hours, minutes = divmod(minutes, 60)
     words = f"{hours} h {minutes} min" if hours else f"{minutes} min" + (f" {rest} s" if rest else "")
@@ -57,7 +57,7 @@ def span(low: float, high: float, unit: str) -> str:
 
 def size(count: int) -> str:
     """A number of bytes: ``812 B``, ``14 kB``, ``3.1 MB``."""
-    for unit, factor in (("MB", 1_000_000), ("kB", 1_000)):
+    for unit, factor in (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)):
         if count >= factor:
             return f"{count / factor:.2g} {unit}" if count < 10 * factor else f"{count / factor:.0f} {unit}"
     return f"{count} B"

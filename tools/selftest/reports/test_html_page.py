@@ -1,0 +1,144 @@
+"""The page as text: complete, in order, and deaf to what hostile names ask of it."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import made_runs as made
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lbcert_reports import html
+from lbcert_reports.publish import report_of
+
+
+class Page(HTMLParser):
+    """The elements of a page, and the text of each `id`-less leaf in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.said: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.said.append(data)
+
+    def attributes(self, name: str) -> Iterator[str]:
+        return (value for _, attributes in self.elements for key, value in attributes.items() if key == name and value)
+
+    def count(self, tag: str) -> int:
+        return sum(each == tag for each, _ in self.elements)
+
+
+@pytest.fixture(scope="module")
+def page(sample: Path) -> Page:
+    return Page((sample / "report.html").read_text())
+
+
+def test_the_parts_come_in_their_order(page: Page) -> None:
+    sections = [attributes["id"] for tag, attributes in page.elements if tag == "section"]
+    assert sections == [
+        "certificate", "why-not", "profiles", "requirements", "failover", "spread", "connections", "paths", "timelines",
+        "environment", "reproduce",
+    ]  # fmt: skip
+
+
+def test_every_requirement_has_a_row_with_its_fragment(page: Page, sample: Path) -> None:
+    rows = [attributes["id"] for tag, attributes in page.elements if tag == "details" and "data-verdict" in attributes]
+    assert rows == [each["id"] for each in report_of(sample)["requirements"]]
+
+
+def test_every_link_and_every_reuse_leads_to_something_on_the_page(page: Page) -> None:
+    ids = list(page.attributes("id"))
+    assert len(ids) == len(set(ids))
+    targets = {link.removeprefix("#") for link in page.attributes("href") if link != "data:,"}
+    assert targets - set(ids) == set()
+
+
+def test_nothing_on_the_page_is_fetched_and_no_style_is_set_in_an_attribute(page: Page) -> None:
+    assert list(page.attributes("src")) == []
+    assert all(link.startswith("#") or link == "data:," for link in page.attributes("href"))
+    assert list(page.attributes("style")) == []
+
+
+def test_the_page_forbids_itself_all_but_its_own_script_and_style(page: Page) -> None:
+    (policy,) = (each for each in page.attributes("content") if "default-src" in each)
+    assert "default-src 'none'" in policy
+    assert len(re.findall(r"'sha256-[A-Za-z0-9+/]{43}='", policy)) == 2
+    assert "unsafe" not in policy
+
+
+def test_empty_groups_of_reasons_say_none() -> None:
+    text = html.render(made.build(made.case("a", made.verdict("L2-001", "pass"))))
+    assert text.count('<span class="amount">none</span>') == 6
+
+
+def test_every_part_without_data_says_so() -> None:
+    text = html.render(made.build(made.case("a", made.verdict("L2-001", "pass"))))
+    assert text.count('<p class="none">No case of this run') == 5
+
+
+def test_an_interrupted_run_says_so_at_the_top() -> None:
+    text = html.render(made.build(made.case("a", made.verdict("L2-001", "pass"), outcome=None), finished=False))
+    assert text.index("It certifies nothing") < text.index("<h1>")
+
+
+def test_expected_observed_reason_and_digest_of_the_evidence_can_be_read(page: Page, sample: Path) -> None:
+    said = " ".join(page.said)
+    for words in (
+        "the next hop leaves the router within 3 s",
+        "4 of 5 trials within the bound",
+        "0.87 s longer than allowed",
+    ):
+        assert words in said
+    assert report_of(sample)["evidence"][0]["sha256"] in said
+
+
+def test_a_case_beside_all_requirements_is_not_lost() -> None:
+    text = html.render(
+        made.build(made.case("a", outcome="error", error={"type": "E", "message": "lost?", "place": ""}))
+    )
+    assert "Cases beside the requirements" in text
+    assert "lost?" in text
+
+
+PLAIN = Page(html.render(made.build(made.case("a", made.verdict("L2-001", "fail"), outcome="fail"))))
+
+
+HOSTILE = (
+    "<script>",
+    "</script>",
+    "<img src=x onerror=alert(1)>",
+    "'",
+    '"',
+    ">",
+    "&",
+    "-->",
+    "javascript:",
+    "{{1}}",
+    "{%",
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from(HOSTILE), max_size=6).map("".join))
+def test_no_name_and_no_text_adds_an_element_a_handler_or_a_link(text: str) -> None:
+    said = dict.fromkeys(("reason", "expected", "observed", "judge"), text)
+    document = made.build(
+        made.case(
+            "a", made.verdict("L2-001", "fail", **said), outcome="fail", title=text or "t", text=text, catches=[text]
+        ),
+        profile={"name": text, "version": text, "expected_failures": {}},
+        command=[text],
+    )
+    page = Page(html.render(document))
+    assert page.count("script") == PLAIN.count("script") == 1
+    assert page.count("img") == 0
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    assert all(link.startswith("#") or link == "data:," for link in page.attributes("href"))

@@ -1,0 +1,86 @@
+"""JUnit: nothing but a pass reads as a pass."""
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import made_runs as made
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lbcert_reports import junit
+from lbcert_reports.publish import report_of
+
+
+def cases(document: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """For each case the element that qualifies it, and that element's type; passed ones have none."""
+    found = {}
+    for each in ET.fromstring(junit.render(document)).iter("testcase"):
+        said = next((child for child in each if child.tag in ("failure", "error", "skipped")), None)
+        found[each.attrib["name"]] = ("passed", "") if said is None else (said.tag, said.attrib["type"])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("pass", ("passed", "")),
+        ("fail", ("failure", "fail")),
+        ("error", ("error", "error")),
+        ("inconclusive", ("error", "inconclusive")),
+    ],
+)
+def test_a_judged_case_reads_as_what_it_came_to(outcome: str, said: tuple[str, str]) -> None:
+    assert cases(made.build(made.case("a", made.verdict("L2-001", outcome), outcome=outcome)))["a"] == said
+
+
+@pytest.mark.parametrize("outcome", ["not-run", "not-applicable"])
+def test_a_case_without_a_verdict_is_skipped_with_the_reason(outcome: str) -> None:
+    assert cases(made.build(made.case("a", covers=["L2-001"], outcome=outcome)))["a"] == ("skipped", outcome)
+
+
+def test_a_missed_should_is_a_failure_of_its_own_type() -> None:
+    document = made.build(
+        made.case("a", made.verdict("L2-001", "fail"), outcome="fail"),
+        requirements=[made.requirement("L2-001", "SHOULD")],
+    )
+    assert cases(document)["a"] == ("failure", "deviation")
+
+
+def test_a_declared_failure_is_skipped_and_a_pass_declared_to_fail_is_an_error() -> None:
+    declared = {"expected_failures": {"L2-001": "known", "L2-002": "known"}}
+    document = made.build(
+        made.case("a", made.verdict("L2-001", "fail"), outcome="fail"), made.case("b", made.verdict("L2-002", "pass")),
+        profile=declared,
+    )  # fmt: skip
+    assert cases(document) == {"a": ("skipped", "expected-failure"), "b": ("error", "unexpected-pass")}
+
+
+def test_an_interrupted_run_has_one_more_case_that_is_an_error() -> None:
+    document = made.build(made.case("a", made.verdict("L2-001", "pass")), finished=False)
+    assert cases(document)["the run comes to its end"] == ("error", "interrupted")
+
+
+def test_a_run_without_cases_is_an_error() -> None:
+    assert cases(made.build())["the run comes to its end"] == ("error", "interrupted")
+
+
+def test_the_numbers_of_the_suites_are_those_of_their_cases(sample: Path) -> None:
+    root = ET.fromstring((sample / "junit.xml").read_text())
+    assert root.tag == "testsuites"
+    for suite in [root, *root]:
+        each = list(suite.iter("testcase"))
+        assert int(suite.attrib["tests"]) == len(each) > 0
+        for count, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            assert int(suite.attrib[count]) == sum(case.find(tag) is not None for case in each)
+    assert len(list(root.iter("testcase"))) == len(report_of(sample)["results"])
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(codec=None)))
+def test_whatever_a_case_says_the_document_is_well_formed_and_says_it(text: str) -> None:
+    document = made.build(made.case("a", made.verdict("L2-001", "fail", reason=text), outcome="fail", title=text))
+    element = ET.fromstring(junit.render(document).encode()).find(".//failure")
+    assert element is not None
+    assert element.attrib["message"].startswith("fail: ")
