@@ -22,7 +22,7 @@ from pathlib import Path
 from lbcert_fixtures.cache import cache_folder
 from lbcert_fixtures.commands import private
 
-INOTIFY_PER_LAB, INOTIFY_PER_NODE = 5, 4
+INOTIFY_PER_LAB, INOTIFY_PER_NODE = 5, 6  # as counted in a lab with MetalLB in it
 TASKS_PER_LAB, TASKS_PER_NODE = 300, 150
 FILES_PER_PROCESS = 4096
 SUBORDINATE_IDS = 65536

@@ -146,6 +146,7 @@ def shell(name: str | None, place: str, command: tuple[str, ...]) -> NoReturn:
     A pod is named NAMESPACE/POD, or POD in the namespace default.
     """
     found = _attach(name)
+    command = command[1:] if command[:1] == ("--",) else command
     if place in found.places:
         _become(found.shell_command(place, command))
     namespace, _, pod = place.rpartition("/")

@@ -161,15 +161,18 @@ def test_a_kernel_without_a_feature_is_told_from_one_that_is_only_less_precise(m
 
 
 def test_more_nodes_and_more_labs_need_more(machine: Faked) -> None:
+    def stops(wish: Wish) -> list[str]:
+        return [finding.subject for finding in doctor.blocking(wish, machine)]
+
     machine.in_use = 3
-    assert bad(machine, Wish(nodes=30)) == [] or all(
-        f.subject in {"ipv4 neighbour table", "ipv6 neighbour table"} for f in bad(machine, Wish(nodes=30))
-    )
-    (finding,) = [f for f in bad(machine, Wish(nodes=31)) if f.level is Level.MISSING]
-    assert finding.subject == "inotify instances"
-    assert "ask for 30 nodes at most" in finding.fix
-    assert not [f for f in bad(machine, Wish(3, labs=7)) if f.level is Level.MISSING]
-    assert [f.subject for f in bad(machine, Wish(3, labs=8)) if f.level is Level.MISSING] == ["inotify instances"]
+    most = (128 - 3 - doctor.INOTIFY_PER_LAB) // doctor.INOTIFY_PER_NODE
+    assert stops(Wish(most)) == []
+    assert stops(Wish(most + 1)) == ["inotify instances"]
+    (finding,) = doctor.blocking(Wish(most + 1), machine)
+    assert f"ask for {most} nodes at most" in finding.fix
+    labs = (128 - 3) // (doctor.INOTIFY_PER_LAB + 3 * doctor.INOTIFY_PER_NODE)
+    assert stops(Wish(3, labs)) == []
+    assert stops(Wish(3, labs + 1)) == ["inotify instances"]
 
 
 def test_the_first_set_up_needs_more_disk_than_later_runs(machine: Faked, tmp_path: Path) -> None:
