@@ -78,8 +78,11 @@ class Machine:
         self.environment = {"PATH": str(self.bin), "HOME": str(folder / "home"), "FAKE": str(self.fake)}
 
     def program(self, name: str, text: str) -> None:
-        (self.bin / name).write_text(text)
-        (self.bin / name).chmod(0o755)
+        """Put a fake on PATH, in place of the link to the real program if there is one: never through it."""
+        path = self.bin / name
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o755, exist_ok=False)
+        path.write_text(text)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
