@@ -4,6 +4,7 @@ A node is told by hardware addresses: by the one that the message claims, and by
 (``flags["frame_source"]``) where the evidence has it.
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from itertools import groupby, pairwise
@@ -46,9 +47,9 @@ def one_announcer(
         texts.append(f"{address}: {len(_heard(frames))} answers from {listed(owners) or 'nobody'}")
         if len(owners) > 1:
             problems.append(f"{address} was answered by {listed(owners)}")
-        delays = _delays(frames)
+        delays = _delays(frames, nanoseconds(within), watched(answers)[1])
         fewest = min(fewest, len(delays))
-        good = sum(delay is not None and delay <= nanoseconds(within) for delay in delays)
+        good = sum(delay is not None for delay in delays)
         shares.append(good / len(delays) if delays else 0.0)
         if delays and shares[-1] < answered:
             problems.append(f"{good} of {len(delays)} questions for {address} were answered within {within:g} s")
@@ -104,9 +105,9 @@ def answers_asked(
             source = odd[0]["flags"]["frame_source"]
             problems.append(f"{source} answered for {address} with the hardware address {odd[0]['mac']}")
         problems += _wrong_flags(address, replies, flags or {})
-        delays = _delays(frames)
+        delays = _delays(frames, nanoseconds(within), watched(answers)[1])
         fewest = min(fewest, len(delays))
-        in_time = [seconds(delay) for delay in delays if delay is not None and delay <= nanoseconds(within)]
+        in_time = [seconds(delay) for delay in delays if delay is not None]
         slowest += [max(in_time)] if in_time else []
         shares.append(len(in_time) / len(delays) if delays else 0.0)
         if delays and shares[-1] < answered:
@@ -457,17 +458,30 @@ def _tenures(heard: Sequence[Answer], nodes: Mapping[str, str]) -> list[tuple[in
     return [next(group) for _, group in groupby(seen, key=lambda each: each[1])]
 
 
-def _delays(frames: Sequence[Answer]) -> list[int | None]:
-    """For each question how long its first answer took, ns; None if none came before the next question."""
-    delays: list[int | None] = []
-    asked = 0
-    for frame in frames:
+def _delays(frames: Sequence[Answer], within: int, ended: int) -> list[int | None]:
+    """For each question how long its answer took, ns; None if none came within that time.
+
+    An answer is that of the oldest question that still waits, for a busy machine answers after the next question was
+    asked; twice the time counts as lost, not as late. A question without answer that was asked too near to the end
+    of the watch is none of them.
+    """
+    delays: dict[int, int | None] = {}
+    waiting: deque[int] = deque()
+    for number, frame in enumerate(frames):
         if frame["form"] == "asked":
-            asked = frame["t"]
-            delays.append(None)
-        elif delays and delays[-1] is None and frame["form"] in REPLIES:
-            delays[-1] = frame["t"] - asked
-    return delays
+            delays[number] = None
+            waiting.append(number)
+        elif frame["form"] in REPLIES:
+            while waiting and frame["t"] - frames[waiting[0]]["t"] > 2 * within:
+                waiting.popleft()
+            if waiting:
+                asked = waiting.popleft()
+                delay = frame["t"] - frames[asked]["t"]
+                delays[asked] = delay if delay <= within else None
+    for number in waiting:
+        if ended - frames[number]["t"] < within:
+            del delays[number]
+    return list(delays.values())
 
 
 def _spacing(answers: Evidence[Answer]) -> float | None:

@@ -105,11 +105,12 @@ STEADY = dialogue(0, 10, ONE)
     ],
 )
 def test_one_announcer(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
-    says(run("one-announcer", {"answers": heard(frames)}, {"nodes": NODES, **bound}), verdict, reason)
+    says(run("one-announcer", {"answers": heard(frames, ended=at(12))}, {"nodes": NODES, **bound}), verdict, reason)
 
 
 def test_one_announcer_measures_the_share_that_was_answered() -> None:
-    judgement = run("one-announcer", {"answers": heard(dialogue(0, 9, ONE), dialogue(9, 10, None))}, {"nodes": NODES})
+    answers = heard(dialogue(0, 9, ONE), dialogue(9, 10, None), ended=at(11))
+    judgement = run("one-announcer", {"answers": answers}, {"nodes": NODES})
     (measurement,) = judgement.measurements
     assert (measurement.value, measurement.unit, measurement.bound) == (
         0.9, "share", (0.99, ">=", "bound 'answered' of the requirement"),
@@ -140,7 +141,7 @@ NDP = {"flags": {"hop_limit": 255}}
     ],
 )
 def test_answers_asked(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
-    says(run("answers-asked", {"answers": heard(frames)}, {"nodes": NODES, **bound}), verdict, reason)
+    says(run("answers-asked", {"answers": heard(frames, ended=at(22))}, {"nodes": NODES, **bound}), verdict, reason)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +316,23 @@ def test_as_many_questions_as_are_needed_are_enough() -> None:
     says(run("nobody-answers", {"answers": heard(dialogue(0, 2, None))}, {"addresses": [V4]}), UNCLEAR)
 
 
-def test_an_answer_counts_for_the_question_before_it_only() -> None:
+def test_questions_just_before_the_end_of_the_watch_may_be_unanswered() -> None:
+    frames = dialogue(0, 9, ONE) + dialogue(9, 10, None)
+    judgement = run("one-announcer", {"answers": heard(frames, ended=at(9.9))}, {"nodes": NODES})
+    says(judgement, PASS)
+    assert value(judgement, "questions answered") == 1
+    says(run("one-announcer", {"answers": heard(frames, ended=at(10))}, {"nodes": NODES}), FAIL, "18 of 19 questions")
+    says(run("answers-asked", {"answers": heard(frames, ended=at(9.9))}, {"nodes": NODES}), PASS)
+
+
+def test_an_answer_may_come_after_the_next_question() -> None:
+    frames = dialogue(0, 10, ONE, every=0.1, delay=0.85)
+    judgement = run("answers-asked", {"answers": heard(frames, ended=at(12))}, {"nodes": NODES})
+    says(judgement, PASS, "100.0% answered in time, the slowest after 850.0 ms")
+    says(run("answers-asked", {"answers": heard(frames)}, {"nodes": NODES, "within": 0.8}), FAIL, "0 of")
+
+
+def test_an_answer_counts_for_one_question_only() -> None:
     frames = [frame(0.1, ONE, "arp-reply")] + [asked(t) for t in range(1, 11)] + [frame(10.1, ONE, "arp-reply")] * 3
     judgement = run("one-announcer", {"answers": heard(frames)}, {"nodes": NODES})
     says(judgement, FAIL, "1 of 10 questions for 10.0.0.9")
