@@ -41,6 +41,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "not-applicable": "the implementation does not claim the capability",
 }
 
+LIMITS: Final[Mapping[str, str]] = {"<=": "at most", ">=": "at least", "==": "exactly"}
+"""How a bound is read."""
+
 CERTIFICATES: Final[Mapping[str, str]] = {
     "conformant": "pass",
     "conformant with deviations": "deviation",
@@ -150,7 +153,13 @@ def _environment() -> jinja2.Environment:
         line=_line,
     )
     environment.globals.update(
-        plots=plots, span=wording.span, count=wording.count, words=WORDS, meanings=MEANINGS, certificates=CERTIFICATES
+        plots=plots,
+        span=wording.span,
+        count=wording.count,
+        words=WORDS,
+        meanings=MEANINGS,
+        certificates=CERTIFICATES,
+        limits=LIMITS,
     )
     return environment
 

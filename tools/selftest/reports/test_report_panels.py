@@ -204,6 +204,16 @@ def test_a_gap_runs_from_the_first_lost_probe_to_the_next_delivered_one() -> Non
     assert window["outage"] == pytest.approx(2.5, abs=0.011)
 
 
+def test_a_gap_ends_when_the_next_delivered_probe_was_really_sent() -> None:
+    sent = {0: True, 1: True, 2: False, 3: False, 9: True, 10: True}
+    rows = [
+        {"seq": t, "due": t, "sent": t * SECOND, "received": t if got else None, "endpoint": None}
+        for t, got in sent.items()
+    ]
+    (window,) = timelines([evidence("stream", rows, period=SECOND)], [], {})
+    assert window["lanes"][0]["gaps"] == [{"from": 2.0, "to": 9.0, "lost": 2}]
+
+
 def test_time_counts_from_the_fault_and_its_window_is_shaded_until_it_is_healed() -> None:
     (window,) = timelines([stream(10)], [fault(3, 7)], {})
     (shade,) = window["faults"]
@@ -229,7 +239,7 @@ def test_two_announcers_at_once_have_a_lane_each_at_the_same_time() -> None:
 
 
 def test_our_own_questions_are_no_answers() -> None:
-    (window,) = timelines([answers((0, "02:01")), answers((1, "02:99"), form="asked")], [], {})
+    (window,) = timelines([answers((0, "02:01"), (2, "02:01")), answers((1, "02:99"), form="asked")], [], {})
     assert [lane["label"] for lane in window["lanes"]] == ["02:01 answers for 192.0.2.1"]
 
 
