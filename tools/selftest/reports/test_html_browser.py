@@ -159,6 +159,7 @@ def test_the_page_is_complete_without_scripts(chromium: "Browser", sample: Path)
     context.close()
 
 
+@pytest.mark.slow
 def test_a_page_of_500_cases_keeps_within_its_size_and_is_there_at_once(chromium: "Browser") -> None:
     from lbcert_tools import bench_report
 
