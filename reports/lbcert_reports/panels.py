@@ -192,12 +192,17 @@ def spread(flows: Sequence[Evidence[Any]], shares: Mapping[str, float] | None = 
         shares: expected share by node; None or empty: equal shares of all nodes that a phase reaches. It holds for
             phases that reach no other node and none less.
 
+    The phases of a file whose header says ``control`` are told apart from those of the same name: they are of flows
+    over hand-installed next hops.
+
     The band holds 99 % of the counts that a perfect spread of as many flows would give (all nodes at once).
     """
     phases = []
     members: dict[str, dict[str, str]] = {}
-    for row in (row for each in flows for row in each.rows):
-        members.setdefault(row["phase"], {})[row["source"]] = row["node"]
+    for each in flows:
+        beside = "control " if each.meta.get("control") else ""
+        for row in each.rows:
+            members.setdefault(beside + row["phase"], {})[row["source"]] = row["node"]
     for phase, entered in members.items():
         counts = Counter(entered.values())
         expected = shares if shares and shares.keys() == counts.keys() else {node: 1 / len(counts) for node in counts}
@@ -217,9 +222,10 @@ def spread(flows: Sequence[Evidence[Any]], shares: Mapping[str, float] | None = 
                 ],
             }
         )
+    own, control = ([p for p in members if p.startswith("control") is is_control] for is_control in (False, True))
     moves = [
         _moves(first, second, members[first], members[second])
-        for first, second in pairwise(phase for phase in members if phase != "control")
+        for first, second in (*pairwise(own), *pairwise(control))
     ]
     name = ", ".join(dict.fromkeys(each.name for each in flows))
     return {"name": name, "phases": phases, "moves": [each for each in moves if each["flows"]]}

@@ -9,6 +9,8 @@ from lbcert_fixtures.deployment import Deployment
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
+from lbcert_suites.patience import Patience
+from lbcert_suites.ways import Way
 
 NAMESPACE = "lbcert"
 
@@ -55,8 +57,16 @@ def layer2(cluster: Cluster) -> tuple[str, ...]:
     return LAYER2_POOL
 
 
+@pytest.fixture(scope="session")
+def patience_with_sessions() -> Patience:
+    """For BGP sessions: one for all cases, so that only the first of them waits in vain for as long as is declared."""
+    return Patience()
+
+
 @pytest.fixture
-def bgp(testbed: Testbed, cluster: Cluster, profile: Profile) -> tuple[str, ...]:
+def bgp(
+    testbed: Testbed, cluster: Cluster, profile: Profile, patience_with_sessions: Patience
+) -> tuple[str, ...]:
     """Sessions from every node to the router, and a pool that is announced over them; gives the pool's ranges.
 
     Raises:
@@ -70,8 +80,37 @@ def bgp(testbed: Testbed, cluster: Cluster, profile: Profile) -> tuple[str, ...]
         for version in families:
             cluster.peer("router", version)
         peers = [getattr(node, version) for node in testbed.nodes for version in families]
-        if not sessions.until_established(peers, profile.timers.bgp_session):
+        if not patience_with_sessions.wait(
+            lambda budget: sessions.until_established(peers, budget), profile.timers.bgp_session
+        ):
             raise PreconditionUnmetError(
                 f"no BGP sessions with all nodes within {profile.timers.bgp_session:g} s of the BGPPeer"
             )
     return pool
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(("layer2", "ipv4"), id="layer2-ipv4", marks=pytest.mark.needs("layer2")),
+        pytest.param(("layer2", "ipv6"), id="layer2-ipv6", marks=pytest.mark.needs("layer2")),
+        pytest.param(("bgp", "ipv4"), id="bgp-ipv4", marks=pytest.mark.needs("bgp")),
+        pytest.param(("bgp", "ipv6"), id="bgp-ipv6", marks=pytest.mark.needs("bgp", "bgp-ipv6")),
+    ],
+)
+def way(request: pytest.FixtureRequest) -> Way:
+    """Each mode with each family, one after the other, with a pool that is announced that way."""
+    arranged, family = request.param
+    request.getfixturevalue(arranged)
+    return Way("l2" if arranged == "layer2" else "bgp", (family,))
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("layer2", marks=pytest.mark.needs("layer2")),
+        pytest.param("bgp", marks=pytest.mark.needs("bgp")),
+    ],
+)
+def mode(request: pytest.FixtureRequest) -> Way:
+    """Each mode with all its families at once, one after the other, with a pool that is announced that way."""
+    ranges = request.getfixturevalue(request.param)
+    return Way("l2" if request.param == "layer2" else "bgp", ("ipv4", "ipv6")[: len(ranges)])

@@ -28,12 +28,13 @@ def no_resets(
         connections: the fates of long-lived connections.
         count: how many it takes for a verdict.
         hold: how long each must have been open, s.
-        stall: longest time without a reply, s.
+        stall: longest time without a reply, s; where the probe itself was late, so much longer.
         gone: endpoints that were taken away on purpose; their connections do not count.
     """
     watched = [each for each in rows(connections, "connections") if each["endpoint"] not in (gone or ())]
     broken = [each for each in watched if each["outcome"] != "alive"]
-    stalled = [each for each in watched if each not in broken and _silence(each) > stall]
+    late = seconds(connections.meta.get("absence", 0))
+    stalled = [each for each in watched if each["outcome"] == "alive" and _silence(each) > stall + late]
     open_for = min((seconds((each["at"] or each["opened"]) - each["opened"]) for each in watched), default=0.0)
     problems = [f"{len(broken)} of {len(watched)} connections broke: {_fates(broken)}"] if broken else []
     if stalled:
@@ -57,6 +58,7 @@ def no_resets(
 def connection_fates(
     connections: Evidence[Connection],
     cause: Evidence[Fault] | None = None,
+    flows: Evidence[Flow] | None = None,
     *,
     before: list[str] | None = None,
     after: list[str] | None = None,
@@ -69,6 +71,7 @@ def connection_fates(
     Args:
         connections: the fates of long-lived connections.
         cause: what changed; connections that broke before it count against the suite.
+        flows: which node each connection entered before; by default the one of its endpoint, as under Local.
         before: nodes among the next hops before, in the router's order, for the share that theory moves (RFC 2992).
         after: likewise afterwards; connections that entered a node that is gone are counted apart.
         count: how many connections it takes for a verdict.
@@ -79,7 +82,8 @@ def connection_fates(
     if cause and (early := [e for e in every if e["outcome"] != "alive" and (e["at"] or 0) < effect(cause)["began"]]):
         raise Unclear(f"{len(early)} connections broke before {effect(cause)['fault']}")
     gone = set(before or ()) - set(after or ())
-    stayed = [each for each in every if each["node"] not in gone]
+    entered = {flow["source"]: flow["node"] for flow in flows.rows if flow["phase"] == "before"} if flows else {}
+    stayed = [each for each in every if entered.get(each["source"], each["node"]) not in gone]
     broken = [each for each in every if each["outcome"] != "alive"]
     lost = sum(each["outcome"] != "alive" for each in stayed)
     dirty = [each for each in broken if each["outcome"] not in CLEAN]
@@ -232,7 +236,9 @@ def new_connections_work(
 
 
 def _silence(connection: Connection) -> float:
-    """For how long a connection had no reply when it was last looked at, s."""
+    """For how long a heartbeat was without answer at worst; if that is not told, how old the last reply is, s."""
+    if "silence" in connection:
+        return seconds(connection["silence"])
     at, last = connection["at"], connection["last_reply"]
     return seconds(at - (last if last is not None else connection["opened"])) if at is not None else 0.0
 

@@ -1,0 +1,71 @@
+"""The ways by which traffic gets in: who announces the address, and over which family it is asked for."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import Literal
+
+from lbcert_fixtures.cluster import HTTP, Cluster
+from lbcert_fixtures.probes.flows import Entering
+from lbcert_fixtures.probes.replies import request
+from lbcert_fixtures.testbeds import Testbed
+from lbcert_reports.recorder import CaseRecorder, EvidenceRef
+
+VANTAGE = "far-client"
+"""Behind the router: for it both modes look alike, and over BGP its flows are spread by the router's hash."""
+
+REQUESTS = 3_000
+"""So many requests tell a share within 5 points, of three, on all but a few of a thousand runs."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way into the cluster.
+
+    Attributes:
+        mode: ``l2`` or ``bgp``.
+        families: the address families that it is used with, ``ipv4`` and ``ipv6``.
+    """
+
+    mode: Literal["l2", "bgp"]
+    families: tuple[str, ...]
+
+    @property
+    def family(self) -> str:
+        """Its family, where it is used with one."""
+        (family,) = self.families
+        return family
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The way that many requests took.
+
+    Attributes:
+        replies: which endpoint answered each, from which node, and whom it took for the client.
+        flows: which node each entered.
+    """
+
+    replies: EvidenceRef
+    flows: EvidenceRef
+
+
+def take(testbed: Testbed, record: CaseRecorder, way: Way, policy: str, address: object, name: str = "way") -> Taken:
+    """Make `REQUESTS` requests from behind the router, and see at the nodes where each gets in.
+
+    Both files of evidence say mode, policy and family in their headers: the report draws its picture from that.
+    """
+    about = {"mode": way.mode, "policy": policy, "family": way.family}
+    with Entering(testbed, str(address), HTTP) as entering:
+        rows = request(testbed, VANTAGE, str(address), HTTP, REQUESTS, concurrency=100, timeout=1)
+    flows = record.evidence("flows", entering.flows("entered"), f"{name}-in", **entering.meta(), **about)
+    return Taken(record.evidence("replies", rows, f"{name}-out", **about), flows)
+
+
+def serve_both_policies(cluster: Cluster, way: Way) -> dict[str, IPv4Address | IPv6Address]:
+    """A Service of each external traffic policy in each family; gives their addresses by ``Cluster-ipv4``, ..."""
+    addresses = {}
+    for policy in ("Cluster", "Local"):
+        for family in way.families:
+            name = f"{policy}-{family}"
+            addresses[name] = cluster.serve(name.lower(), policy=policy, families=family).address(family)
+    return addresses
