@@ -152,6 +152,8 @@ class Connection(TypedDict):
     """when it broke, or was last seen alive"""
     last_reply: int | None
     rst_from: str | None
+    silence: NotRequired[int]
+    """longest time that a heartbeat was or is without answer, ns"""
 
 
 class Flow(TypedDict):

@@ -159,9 +159,7 @@ def test_a_malformed_requirement_is_named_with_file_and_id(
     assert expected in str(error.value)
 
 
-def test_all_malformed_requirements_are_named_at_once(
-    folder: Path, spoil: Callable[[str, str, str], None]
-) -> None:
+def test_all_malformed_requirements_are_named_at_once(folder: Path, spoil: Callable[[str, str, str], None]) -> None:
     spoil("l2.toml", 'level = "MUST"', 'level = "SHALL"')
     spoil("bgp.toml", 'evidence = ["code"', 'evidence = ["hearsay"')
     (folder / "obs.toml").unlink()
