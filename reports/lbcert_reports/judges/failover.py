@@ -106,14 +106,15 @@ def failover_gap(
     for name, probes in stream.items():
         precision = resolution or max(limit / 20, 2 * seconds(probes.meta["period"]))
         fault = effect(cause[name])
-        trial = _gap(probes, fault, run=run, dead_share=dead_share, limit=limit, precision=precision)
         detect, announce = _signs((answers or {}).get(name), (routes or {}).get(name), fault)
+        trial = _gap(probes, fault, detect, run=run, dead_share=dead_share, limit=limit, precision=precision)
         reason = trial.void or _noisy((noise or {}).get(name), probes, precision, foreign_cpu)
         trials[name] = Trial(**{**vars(trial), "detect": detect, "announce": announce, "void": reason})
     counted = {name: trial for name, trial in trials.items() if not trial.void}
     voided = {name: trial.void for name, trial in trials.items() if trial.void}
     allowed = lost_after if lost_after is not None else (1.0 if dead_share else 0.01)
     claim, bound = _bound([trial.gap for trial in counted.values()], quantile, confidence)
+    claim += _seen_from(stream.values())
     verdict, reason = _verdict(counted, bound, limit, allowed, claim)
     if verdict is not Verdict.FAIL and len(voided) > void * len(trials):
         void_text = "; ".join(f"trial {name or 1}: {why}" for name, why in voided.items())
@@ -143,7 +144,14 @@ def failover_gap(
 
 
 def _gap(
-    probes: Evidence[Stream], fault: Fault, *, run: int, dead_share: float, limit: float, precision: float
+    probes: Evidence[Stream],
+    fault: Fault,
+    detect: float | None,
+    *,
+    run: int,
+    dead_share: float,
+    limit: float,
+    precision: float,
 ) -> Trial:
     """Measure one trial."""
     period = probes.meta["period"]
@@ -161,7 +169,8 @@ def _gap(
     outages = _outages(lost, start, run, chance)
     if not outages:
         span = seconds(sent[-1] - fault["effective"])
-        if span < limit:
+        # When another node was seen to take over, and forwarding went on, there is nothing more to wait for.
+        if span < min(limit, math.inf if detect is None else detect + seconds(run * period)):
             void = void or f"the stream ended {span:.2f} s after the fault, {limit:g} s are needed"
         good = [row for row in rows[max(0, start - 1) :] if row["received"] is not None]
         longest = max((_answered(later) - earlier["sent"] for earlier, later in pairwise(good)), default=0)
@@ -312,6 +321,13 @@ def _bound(gaps: Sequence[Interval], quantile: float | None, confidence: float) 
     lower = statistics.quantile_lower_bound([gap.lower for gap in gaps], quantile, confidence)
     claim = f"p{100 * quantile:g} from {n} trials at {confidence:.0%} confidence"
     return claim, Interval(lower if lower is not None else 0.0, upper if upper is not None else math.inf)
+
+
+def _seen_from(streams: Iterable[Evidence[Stream]]) -> str:
+    """What was probed and from where, in words, as far as it was the same in all trials."""
+    metas = [probes.meta for probes in streams]
+    common = [metas[0].get(key, "") for key in ("family", "vantage") if len({meta.get(key) for meta in metas}) == 1]
+    return "".join(f", {word}" for word in common if word)
 
 
 def _verdict(

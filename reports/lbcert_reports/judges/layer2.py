@@ -4,6 +4,7 @@ A node is told by hardware addresses: by the one that the message claims, and by
 (``flags["frame_source"]``) where the evidence has it.
 """
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
@@ -225,7 +226,8 @@ def owner_moves(
 
     Args:
         answers: questions and everything that was heard, from before the cause on.
-        cause: the fault or change that makes the address move, or that must not.
+        cause: the fault or change that makes the address move, or that must not; what was heard after it was healed
+            does not count.
         nodes: node of each hardware address.
         within: how long it may take until the new owner answers or announces, s.
         least: how many moves there must be; 0 if the address may stay.
@@ -234,11 +236,13 @@ def owner_moves(
         addresses: the addresses that are judged; by default all that were asked for.
     """
     fault = effect(cause)
-    span = seconds(watched(answers)[1] - fault["effective"])
+    healed = fault["healed"]
+    ended = min(watched(answers)[1], healed or math.inf)
+    span = seconds(ended - fault["effective"])
     problems, delays, moved, texts = [], [], [], []
     for address, frames in _by_address(answers, addresses).items():
         problems += _strangers(address, frames, nodes)
-        heard = _heard(frames)
+        heard = [frame for frame in _heard(frames) if healed is None or frame["t"] < healed]
         before = [frame for frame in heard if frame["t"] < fault["began"] and _owners(frame, nodes)]
         after = [frame for frame in heard if frame["t"] >= fault["effective"]]
         if not before:
@@ -280,8 +284,64 @@ def owner_moves(
         expected=_moves_text(least, most, within, to),
         observed=listed(texts),
         short=f"answers were heard for {span:.1f} s after the cause only, {within:g} s are needed"
-        if span < within
+        if span < within and (not least or min(moved) < least)
         else "",
+    )
+
+
+@judge("settles-on-one")
+def settles_on_one(
+    answers: Evidence[Answer],
+    cause: Evidence[Fault],
+    *,
+    nodes: dict[str, str],
+    within: float,
+    hold: float = 1.0,
+    addresses: list[str] | None = None,
+) -> Judgement:
+    """After a cause an address may be answered by several nodes for a while, and then by one alone.
+
+    Args:
+        answers: questions and everything that was heard.
+        cause: what made several nodes answer, or ended it.
+        nodes: node of each hardware address.
+        within: how long it may take until one node answers alone, s.
+        hold: how long it must have been seen to, s.
+        addresses: the addresses that are judged; by default all that were asked for.
+    """
+    fault = effect(cause)
+    ended = watched(answers)[1]
+    span = seconds(ended - fault["effective"])
+    problems, delays, texts, open_ends = [], [], [], []
+    for address, frames in _by_address(answers, addresses).items():
+        problems += _strangers(address, frames, nodes)
+        tenures = _tenures([f for f in _heard(frames) if f["t"] >= fault["effective"]], nodes)
+        texts.append(f"{address}: {len(tenures)} tenures, at last {tenures[-1][1] if tenures else 'nobody'}")
+        alone = seconds(ended - tenures[-1][0]) if tenures else 0.0
+        if alone < hold:
+            open_ends.append(f"{address} is answered by {listed(sorted({n for _, n in tenures[-4:]})) or 'nobody'}")
+            continue
+        delays.append(seconds(tenures[-1][0] - fault["effective"]) if len(tenures) > 1 else 0.0)
+        if delays[-1] > within:
+            problems.append(f"one node alone answered for {address} only {delays[-1]:.2f} s after the cause")
+    if span >= within + hold:
+        problems += [f"{each} {span:.1f} s after the cause" for each in open_ends]
+    return ruling(
+        problems,
+        "one node came to answer alone",
+        Measurement(
+            "time to one owner",
+            max(delays, default=None),
+            "s",
+            len(delays),
+            "slowest address, from the cause to the last change of the answering node",
+            resolution=_spacing(answers),
+            bound=Limit(within, "<=", "within"),
+            samples=tuple(delays),
+        ),
+        expected=f"one node answers alone within {within:g} s",
+        observed=listed(texts),
+        short=listed(open_ends),
     )
 
 
@@ -332,6 +392,8 @@ def gratuitous_announced(
             problems.append(f"{owner} announced {address} {delays[-1]:.2f} s after it first answered")
         if missing := sorted(set(forms or ()) - {frame["form"] for frame in announced}):
             problems.append(f"{owner} announced {address} without {listed(missing)}")
+        if bare := [f for f in announced if f["flags"].get("link_layer", f["mac"]) is None]:
+            problems.append(f"{len(bare)} announcements of {address} had no link-layer address option")
         if private := [frame["dst"] for frame in announced if not int(frame["dst"][:2], 16) & 1]:
             problems.append(f"{owner} announced {address} to {private[0]} instead of everybody")
         if other := [f for f in announced if f["flags"].get("target", address) != address]:

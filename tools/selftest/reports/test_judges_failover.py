@@ -284,6 +284,27 @@ def test_detection_and_announcement_are_split_off() -> None:
     assert measured(run("failover-gap", {**inputs, "routes": routes}, {"limit": 5}), "detection").value == 2.25
 
 
+def test_a_takeover_without_outage_needs_no_longer_stream() -> None:
+    def frame(t: float, mac: str) -> dict[str, Any]:
+        return {"t": round(t * S), "address": "a", "mac": mac, "form": "garp-request", "dst": "x", "flags": {}}
+
+    taken = Evidence[Any]("answers", "c", "a", {}, (frame(1, "old"), frame(FAULT + 1.5, "new")))
+    kept = Evidence[Any]("answers", "c", "a", {}, (frame(1, "old"), frame(FAULT + 1.5, "old")))
+    for seconds, answers, verdict in ((5, taken, PASS), (4.54, taken, UNCLEAR), (5, kept, UNCLEAR), (8.01, kept, PASS)):
+        inputs = {"stream": stream(seconds=seconds), "cause": act(), "answers": answers}
+        assert run("failover-gap", inputs, {"limit": 5}).verdict is verdict
+
+
+def test_the_claim_says_what_was_seen_from_where() -> None:
+    def method(*vantages: str) -> str:
+        streams = [stream((FAULT, FAULT + 1), family="ipv6", vantage=each) for each in vantages]
+        found: str = measured(judged(*streams), "failover gap").method
+        return found
+
+    assert method("client", "client").endswith("95% confidence, ipv6, client")
+    assert method("client", "far-client").endswith("95% confidence, ipv6")
+
+
 def test_a_trial_without_its_fault_is_inconclusive() -> None:
     judgement = run("failover-gap", {"stream.1": stream(), "stream.2": stream(), "cause.1": act()}, {"limit": 5})
     assert (judgement.verdict, judgement.reason) == (UNCLEAR, "there is no fault for trial 2")

@@ -59,13 +59,13 @@ def heard(*parts: Iterable[dict[str, Any]], **meta: Any) -> Evidence[Any]:
     return Evidence("answers", "c", "answers", meta, tuple(row for part in parts for row in part))
 
 
-def act(t: float, name: str = "node-power-off") -> Evidence[Any]:
+def act(t: float, name: str = "node-power-off", healed: float | None = None) -> Evidence[Any]:
     row = {
         "fault": name,
         "target": "n1",
         "began": at(t) - 5,
         "effective": at(t),
-        "healed": None,
+        "healed": None if healed is None else at(healed),
         "proof": {},
     }
     return Evidence("faults", "c", "cause", {}, (row,))
@@ -212,6 +212,43 @@ def test_owner_moves(frames: Any, bound: dict[str, Any], verdict: Verdict, reaso
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, **bound}), verdict, reason)
 
 
+def test_what_is_heard_after_the_fault_was_healed_is_no_move() -> None:
+    frames = dialogue(0, 5, ONE) + dialogue(9, 12, TWO) + dialogue(12, 15, ONE)
+    inputs = {"answers": heard(frames), "cause": act(5, healed=12)}
+    says(run("owner-moves", inputs, {"nodes": NODES, "within": 10}), PASS, "n1 → n2")
+    says(run("owner-moves", inputs, {"nodes": NODES, "within": 3}), FAIL, "moved after 4.00 s")
+    says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "least": 0, "most": 2}), UNCLEAR, "7.0 s after")
+    says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "least": 2, "most": 2}), UNCLEAR, "7.0 s after")
+
+
+TWO_FOR_A_WHILE = dialogue(0, 5, ONE) + dialogue(5, 8, ONE, every=0.2) + dialogue(5.1, 8, TWO, every=0.2)
+
+
+@pytest.mark.parametrize(
+    ("frames", "bound", "verdict", "reason"),
+    [
+        (TWO_FOR_A_WHILE + dialogue(8, 12, TWO), {}, PASS, "one node came to answer alone"),
+        (TWO_FOR_A_WHILE + dialogue(8, 12, TWO), {"within": 2}, FAIL, "10.0.0.9 only 2.90 s after the cause"),
+        (dialogue(0, 12, ONE), {}, PASS, "1 tenures, at last n1"),
+        (TWO_FOR_A_WHILE, {}, UNCLEAR, "10.0.0.9 is answered by n1, n2"),
+        (TWO_FOR_A_WHILE, {"within": 1}, FAIL, "10.0.0.9 is answered by n1, n2 2.9 s after the cause"),
+        (TWO_FOR_A_WHILE + dialogue(8, 12, TWO), {"hold": 5}, UNCLEAR, "answered by"),
+        (dialogue(0, 5, ONE) + dialogue(5, 12, None), {}, UNCLEAR, "answered by nobody"),
+        (dialogue(0, 5, ONE) + dialogue(5, 12, None), {"within": 5}, FAIL, "answered by nobody"),
+        (dialogue(0, 12, "0a:0b"), {}, FAIL, "which no node has"),
+    ],
+)
+def test_settles_on_one(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    inputs = {"answers": heard(frames), "cause": act(5)}
+    says(run("settles-on-one", inputs, {"nodes": NODES, "within": 10, **bound}), verdict, reason)
+
+
+def test_settles_on_one_measures_how_long_it_took() -> None:
+    inputs = {"answers": heard(TWO_FOR_A_WHILE, dialogue(8, 12, TWO)), "cause": act(5)}
+    judgement = run("settles-on-one", inputs, {"nodes": NODES, "within": 10})
+    assert value(judgement, "time to one owner") == pytest.approx(2.902, abs=0.002)
+
+
 def test_owner_moves_measures_moves_and_the_time_to_the_new_owner() -> None:
     judgement = run("owner-moves", {"answers": heard(MOVED), "cause": act(5)}, {"nodes": NODES, "within": 10})
     assert value(judgement, "moves") == 1
@@ -250,6 +287,15 @@ SCHEDULE = {"bursts": [0, 1.1, 2.2, 3.3, 4.4]}
 def test_gratuitous_announced(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
     inputs = {"answers": heard(frames), "cause": act(5)}
     says(run("gratuitous-announced", inputs, {"nodes": NODES, **bound}), verdict, reason)
+
+
+def test_an_announcement_without_link_layer_option_fails() -> None:
+    def taken_over(link_layer: str | None) -> Judgement:
+        frames = dialogue(0, 5, ONE, V6) + [frame(9, TWO, "na-unsolicited", V6, link_layer=link_layer)]
+        return run("gratuitous-announced", {"answers": heard(frames), "cause": act(5)}, {"nodes": NODES})
+
+    says(taken_over(TWO), PASS)
+    says(taken_over(None), FAIL, "1 announcements of fd00::9 had no link-layer address option")
 
 
 def test_gratuitous_announced_measures_delay_and_schedule() -> None:
