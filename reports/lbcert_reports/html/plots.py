@@ -179,7 +179,7 @@ def spread(panel: Mapping[str, Any]) -> Markup:
     for phase in panel["phases"]:
         begin = x
         for node in phase["nodes"]:
-            control = "bar control" if phase["phase"] == "control" else "bar"
+            control = "bar control" if phase["phase"].startswith("control") else "bar"
             low, high = node["band"]
             inside = low <= node["share"] <= high
             share = f"{node['share']:.1%}" + ("" if inside else " !")
