@@ -50,3 +50,15 @@ def browser(session: nox.Session) -> None:
 def certify(session: nox.Session) -> None:
     """A quick certificate of MetalLB from the checkout; `-- ARGUMENTS` go to `lbcert certify`."""
     session.run("lbcert", "certify", *(session.posargs or ["--profile=metallb-native", "--quick"]))
+
+
+@nox.session(name="kubernetes-e2e")
+def kubernetes_e2e(session: nox.Session) -> None:
+    """Kubernetes' own network conformance tests in the lab; `-- --focus REGEX`, `--kubernetes VERSION`."""
+    session.run("python", "-m", "lbcert_tools.kubernetes_e2e", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """What lbcert promises of itself, measured here: `-- build boot implementation gap report` or some of them."""
+    session.run("python", "-m", "lbcert_tools.bench", *session.posargs)

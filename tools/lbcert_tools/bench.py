@@ -1,0 +1,158 @@
+"""Measure what lbcert promises of itself: `nox -s bench`, or `python -m lbcert_tools.bench [PART ...]`.
+
+Every figure is printed as it comes, with its unit: a distribution or a single observation of this machine, never a
+verdict. Other work on the machine shows in all of them.
+"""
+
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from lbcert_fixtures.cache import cache_folder
+from lbcert_fixtures.deployment import Deployment
+from lbcert_fixtures.probes.calibration import calibrate, holds, link_cutter
+from lbcert_fixtures.profiles import load, resolve
+from lbcert_fixtures.testbeds import netns
+from lbcert_fixtures.testbeds.netns import Lab, LabOptions, wire
+from lbcert_tools import bench_report
+
+Row = tuple[str, float, str]
+"""Name, value, unit."""
+
+SIZES_OF_LABS = (3, 10, 30)
+REST_SECONDS = 10.0
+GAPS = ((0.005, 70), (0.02, 70), (0.1, 60))
+
+
+def build() -> Iterator[Row]:
+    """How long each program took when it was built; less where Go's own cache had parts of it."""
+    for record in sorted((cache_folder() / "programs").glob("*/build.json")):
+        for program, said in json.loads(record.read_text())["programs"].items():
+            yield f"build {program} {said['version']}", said["seconds"], "s"
+
+
+def boot() -> Iterator[Row]:
+    """Boot by phase, memory and CPU at rest, for labs of several sizes."""
+    for nodes in SIZES_OF_LABS:
+        phases: dict[str, float] = {}
+
+        def progress(step: str, detail: str = "", _fraction: float | None = None) -> None:
+            if step == "lab":
+                name, _, after = detail.rpartition(" after ")
+                phases[name] = float(after.split()[0])  # noqa: B023 - called within this turn only
+
+        specification = netns.prepare(f"bench-{nodes}", LabOptions(nodes=nodes))
+        began = time.monotonic()
+        with Lab.start(specification, lambda phase, seconds: progress("lab", f"{phase} after {seconds} s")) as lab:
+            whole = time.monotonic() - began
+            yield from ((f"{nodes} nodes: {name}", seconds, "s") for name, seconds in phases.items())
+            yield f"{nodes} nodes: up, from the call", whole, "s"
+            yield from _at_rest(lab, nodes)
+
+
+def _at_rest(lab: Lab, nodes: int) -> Iterator[Row]:
+    pids = _descendants(wire.supervisor_pid(lab.name) or 0)
+    before = _cpu_seconds(pids)
+    time.sleep(REST_SECONDS)
+    used = _cpu_seconds(pids) - before
+    yield f"{nodes} nodes: processes", len(pids), ""
+    yield f"{nodes} nodes: memory (proportional set size)", _memory(pids) / 2**30, "GiB"
+    yield f"{nodes} nodes: CPU at rest", 100 * used / REST_SECONDS, "% of one core"
+
+
+def implementation() -> Iterator[Row]:
+    """From applying an implementation's manifests until every workload is ready."""
+    for name in ("metallb-native", "metallb-frr", "metallb-frr-k8s"):
+        profile = load(name)
+        with netns.start(f"bench-{name}", LabOptions(images=profile.images)) as lab:
+            deployment = Deployment(lab, profile, resolve(profile))
+            began = time.monotonic()
+            deployment.apply()
+            yield f"{name}: applied", time.monotonic() - began, "s"
+            deployment.await_ready()
+            yield f"{name}: ready, from the begin of applying", time.monotonic() - began, "s"
+
+
+def gap() -> Iterator[Row]:
+    """The probe against known gaps: how often the truth lies in the interval, and how wide that is."""
+    with netns.start("bench-gap", LabOptions(nodes=1)) as lab:
+        cut = link_cutter(lab, "n1")
+        rows = [
+            row for size, repeats in GAPS for row in calibrate(lab, "client", "n1", cut, sizes=[size], repeats=repeats)
+        ]
+    widths = [(row["measured_upper"] - row["measured_lower"]) / 1e6 for row in rows]
+    yield "gaps injected", len(rows), ""
+    yield "truth inside the interval", 100 * sum(map(holds, rows)) / len(rows), "%"
+    yield "width, median", statistics.median(widths), "ms"
+    yield "width, 99th percentile", statistics.quantiles(widths, n=100)[98], "ms"
+    yield "width, longest", max(widths), "ms"
+
+
+def report() -> Iterator[Row]:
+    """Size of a large report, and how soon it is usable."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield from bench_report.measure(browser)
+
+
+PARTS: dict[str, Callable[[], Iterator[Row]]] = {
+    "build": build,
+    "boot": boot,
+    "implementation": implementation,
+    "gap": gap,
+    "report": report,
+}
+
+
+def _descendants(pid: int) -> list[int]:
+    found = [pid]
+    for parent in found:
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            found += map(int, task.read_text().split())
+    return found
+
+
+def _cpu_seconds(pids: Sequence[int]) -> float:
+    ticks = 0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        except OSError:
+            continue
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _memory(pids: Sequence[int]) -> int:
+    total = 0
+    for pid in pids:
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def main() -> None:
+    """Run the parts that are named, or all."""
+    chosen = sys.argv[1:] or list(PARTS)
+    unknown = [name for name in chosen if name not in PARTS]
+    if unknown:
+        sys.exit(f"no part {', '.join(unknown)}: there are {', '.join(PARTS)}")
+    for name in chosen:
+        print(f"# {name}: {(PARTS[name].__doc__ or '').splitlines()[0]}", flush=True)
+        for what, value, unit in PARTS[name]():
+            print(f"{what:<58} {value:10.3f} {unit}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
