@@ -158,7 +158,8 @@ def _gap(
     healed = fault["healed"]
     rows = [row for row in sorted(probes.rows, key=lambda row: row["sent"]) if healed is None or row["due"] < healed]
     # A probe on its way when the fault begins may already be hit by it.
-    start = next((i for i, row in enumerate(rows) if row["sent"] >= fault["began"] - 2 * period), len(rows))
+    hit = fault["began"] - max(2 * period, _trip(rows, fault, run))
+    start = next((i for i, row in enumerate(rows) if row["sent"] >= hit), len(rows))
     before, lost = rows[max(0, start - run) : start], [row["received"] is None for row in rows]
     late = _lateness(probes)
     void = _unusable(probes, before, run, late, precision)
@@ -228,6 +229,12 @@ def _interval(rows: Sequence[Stream], outage: tuple[int, int | None], chance: in
 def _answered(row: Stream) -> int:
     """When a probe was answered; when it was sent, if it was not."""
     return row["received"] if row["received"] is not None else row["sent"]
+
+
+def _trip(rows: Sequence[Stream], fault: Fault, run: int) -> int:
+    """The longest that the last answers before a fault took, ns."""
+    answered = [row for row in rows if row["received"] is not None and row["received"] < fault["began"]]
+    return max((_answered(row) - row["sent"] for row in answered[-run:]), default=0)
 
 
 def _lateness(probes: Evidence[Stream]) -> float:

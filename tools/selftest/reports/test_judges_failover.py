@@ -219,6 +219,14 @@ def test_a_void_trial_never_excuses_a_failed_one() -> None:
     assert judgement.verdict is FAIL
 
 
+@pytest.mark.parametrize(("trip", "verdict"), [(0.040, PASS), (0.001, UNCLEAR)])
+def test_probes_on_their_way_when_the_fault_begins_are_hit_by_it(trip: float, verdict: Verdict) -> None:
+    probes = stream((FAULT - 0.0205, FAULT + 2))
+    for row in probes.rows:
+        row["received"] = row["received"] and row["sent"] + round(trip * S)
+    assert judged(probes).verdict is verdict
+
+
 def test_a_packet_that_waited_for_the_neighbour_does_not_make_the_sender_late() -> None:
     rows = tuple(
         {**row, "sent": row["due"] + 2 * S} if row["received"] is None else row
