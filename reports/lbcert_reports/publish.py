@@ -39,15 +39,19 @@ def report_of(run: Path) -> Report:
     return report
 
 
-def write_all(run: Path) -> Paths:
+def write_all(run: Path, report: Report | None = None) -> Paths:
     """Write all reports of a run into its directory; each file is replaced as a whole.
+
+    Args:
+        run: the run directory.
+        report: what `report_of` made of it, if the caller has it already.
 
     Raises:
         JournalError: if there is no journal, or it is malformed.
         EvidenceError: if evidence that the journal names cannot be read.
         ReportError: if the journal's events do not make a run, or a file cannot be written.
     """
-    report = report_of(run)
+    report = report or report_of(run)
     paths = Paths(run / "report.json", run / "report.html", run / "junit.xml", run / "badge.svg")
     _replace(paths.json, json.dumps(report, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
     _replace(paths.html, html.render(report))

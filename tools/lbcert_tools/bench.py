@@ -23,7 +23,7 @@ from lbcert_tools import bench_report
 Row = tuple[str, float, str]
 """Name, value, unit."""
 
-SIZES_OF_LABS = (3, 10, 30)
+SIZES_OF_LABS = (1, 3, 10, 30)
 REST_SECONDS = 10.0
 GAPS = ((0.005, 70), (0.02, 70), (0.1, 60))
 

@@ -1,12 +1,11 @@
 """From a run directory to what people read: report.json, report.html, junit.xml, badge.svg."""
 
-import json
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lbcert_reports import badge, evidence, html, journal, junit, report
+from lbcert_reports.publish import report_of, write_all
 from lbcert_reports.verdicts import Certificate, Result, exit_code
 
 
@@ -35,19 +34,8 @@ def publish(run: Path) -> Published:
     Raises:
         JournalError, ReportError, EvidenceError: the run directory holds no run, or was altered.
     """
-    document = report.build(journal.read(run), lambda path: evidence.read(run / path))
-    report.validate(document)
-    files = {
-        "report.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n",
-        "report.html": html.render(document),
-        "junit.xml": junit.render(document),
-        "badge.svg": badge.render(document),
-    }
-    for name, text in files.items():
-        unfinished = run / f".{name}.unfinished"
-        unfinished.write_text(text, "utf-8")
-        unfinished.replace(run / name)
-    return Published(document, run / "report.html")
+    document = report_of(run)
+    return Published(document, write_all(run, document).html)
 
 
 def summary(document: dict[str, Any]) -> str:
