@@ -34,6 +34,8 @@ class Ingress(TypedDict):
     addresses: list[str]
     present: bool
     """False when the Service was deleted"""
+    modes: NotRequired[list[str]]
+    """the ``ipMode`` of each entry that has one: ``VIP`` or ``Proxy``"""
 
 
 class Answer(TypedDict):

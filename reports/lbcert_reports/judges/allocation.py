@@ -49,6 +49,8 @@ def assigned_from_pool(
         outside = sorted({each for state in states for each in state["addresses"] if not _inside(each, ranges)})
         if outside:
             problems.append(f"{service} was given {listed(outside)}, outside every pool")
+        if modes := {mode for state in states for mode in state.get("modes", ())} - {"VIP"}:
+            problems.append(f"{service} was published with ipMode {listed(sorted(modes))}, not VIP")
         first = next((state for state in states if _complete(state, families)), None)
         if first is None:
             if ended - start < nanoseconds(within):
@@ -117,13 +119,8 @@ def stays_pending(
             )
         last = next((state["t"] for state in states if not state["present"]), ended)
         spans.append(seconds(last - states[0]["t"]))
-        if reason is not None:
-            if events is None:
-                raise Unclear(f"no events were recorded, so none can show the reason {reason}")
-            about = [each for each in events.rows if each["name"] == service and each["type"] == "Warning"]
-            if not any(each["reason"] == reason for each in about):
-                others = listed(sorted({each["reason"] for each in about})) or "none"
-                problems.append(f"{service} has no Warning event {reason} (Warning events: {others})")
+    if min(spans) >= hold:
+        problems += _unwarned(events, reason, histories)
     expected = f"no address for {hold:g} s" + (f" and a Warning event {reason}" if reason else "")
     observed = f"{len(spans)} Services watched for at least {min(spans):.1f} s"
     measurement = Measurement(
@@ -136,18 +133,22 @@ def stays_pending(
 @judge("assignment-stable")
 def assignment_stable(
     ingress: Evidence[Ingress],
+    events: Evidence[KubernetesEvent] | None = None,
     *,
     hold: float,
     may_change: list[str] | None = None,
     services: list[str] | None = None,
+    reason: str | None = None,
 ) -> Judgement:
     """An address that a Service has once been given never changes and never goes while the Service is there.
 
     Args:
         ingress: the watch of the Services, over everything that was done to disturb them.
+        events: Events about them; needed if a reason is expected.
         hold: how long they must have been watched, s.
         may_change: Services to which the rule does not apply.
         services: the Services that are judged; by default all that were watched.
+        reason: the expected reason of a Warning event about each of them, where what was done to it is refused.
     """
     histories = _histories(ingress, services)
     began, ended = watched(ingress)
@@ -165,7 +166,8 @@ def assignment_stable(
             held += bool(now and not present)
             present = now
     span = seconds(ended - began)
-    expected = f"0 changes over {hold:g} s"
+    problems = changes + (_unwarned(events, reason, histories) if held and span >= hold else [])
+    expected = f"0 changes over {hold:g} s" + (f" and a Warning event {reason}" if reason else "")
     observed = f"{len(changes)} changes of {held} assignments over {span:.1f} s"
     measurement = Measurement(
         "changes", len(changes), "count", held, "watch of the API", bound=Limit(0, "<=", "the requirement")
@@ -173,11 +175,11 @@ def assignment_stable(
     short = f"watched for {span:.1f} s only, {hold:g} s are needed" if span < hold else ""
     if not held:
         short = "no Service had an address"
-    return ruling(changes, "no assignment changed", measurement, expected=expected, observed=observed, short=short)
+    return ruling(problems, "no assignment changed", measurement, expected=expected, observed=observed, short=short)
 
 
 @judge("no-duplicates")
-def no_duplicates(ingress: Evidence[Ingress], *, sharing: list[list[str]] | None = None) -> Judgement:
+def no_duplicates(ingress: Evidence[Ingress], *, sharing: list[list[str]] | None = None, least: int = 1) -> Judgement:
     """At no instant two Services hold the same address, unless they share it by agreement.
 
     The watch is replayed in its order, which is the order in which the API server saw the changes.
@@ -185,6 +187,7 @@ def no_duplicates(ingress: Evidence[Ingress], *, sharing: list[list[str]] | None
     Args:
         ingress: the watch of the Services.
         sharing: groups of Services that may hold one address together.
+        least: how many assignments it takes for a verdict.
     """
     began, _ = watched(ingress)
     agreed = {frozenset(pair) for group in sharing or () for pair in combinations(group, 2)}
@@ -216,6 +219,7 @@ def no_duplicates(ingress: Evidence[Ingress], *, sharing: list[list[str]] | None
         measurement,
         expected="0 duplicates",
         observed=f"{len(problems)} duplicates in {assignments} assignments",
+        short=f"{assignments} assignments only, {least} are needed" if assignments < least else "",
     )
 
 
@@ -435,6 +439,23 @@ def _canonical(addresses: Iterable[str]) -> set[str]:
 
 def _holds(state: Ingress, addresses: set[str]) -> bool:
     return state["present"] and addresses <= _canonical(state["addresses"])
+
+
+def _unwarned(events: Evidence[KubernetesEvent] | None, reason: str | None, services: Iterable[str]) -> list[str]:
+    """Which of the Services no Warning event is about that has this reason, if any reason is expected."""
+    if reason is None:
+        return []
+    if events is None:
+        raise Unclear(f"no events were recorded, so none can show the reason {reason}")
+    reasons = {
+        service: {each["reason"] for each in events.rows if each["name"] == service and each["type"] == "Warning"}
+        for service in services
+    }
+    return [
+        f"{service} has no Warning event {reason} (Warning events: {listed(sorted(given)) or 'none'})"
+        for service, given in reasons.items()
+        if reason not in given
+    ]
 
 
 def _histories(ingress: Evidence[Ingress], services: Sequence[str] | None) -> dict[str, list[Ingress]]:

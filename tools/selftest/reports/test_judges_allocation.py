@@ -96,6 +96,14 @@ def test_assigned_from_pool_counts_from_the_cause_if_there_is_one() -> None:
     says(run("assigned-from-pool", {**inputs, "cause": act(37)}, {"pools": POOL, "within": 2}), FAIL, "after 3.00 s")
 
 
+@pytest.mark.parametrize(("modes", "verdict"), [(["VIP"], PASS), ([], PASS), (["VIP", "Proxy"], FAIL)])
+def test_an_address_is_published_in_mode_vip_if_in_any(modes: list[str], verdict: Verdict) -> None:
+    ingress = watch((1, "a", ""), (2, "a", A))
+    ingress.rows[1]["modes"] = modes
+    judgement = run("assigned-from-pool", {"ingress": ingress}, {"pools": POOL})
+    says(judgement, verdict, *(["a was published with ipMode Proxy, not VIP"] if verdict is FAIL else []))
+
+
 def test_a_pool_that_is_none_is_our_error() -> None:
     judgement = run("assigned-from-pool", {"ingress": watch((1, "a", A))}, {"pools": ["10.0.0.0/33"]})
     says(judgement, Verdict.ERROR, "pool entry '10.0.0.0/33' is neither CIDR nor first-last")
@@ -121,6 +129,7 @@ def test_an_address_is_inside_a_range_exactly_between_its_ends(first: Any, size:
         ([(1, "a", "")], warned("b", "X"), {"reason": "X"}, FAIL, "a has no Warning event X"),
         ([(1, "a", "")], None, {"reason": "X"}, UNCLEAR, "no events were recorded"),
         ([(55, "a", "")], None, {}, UNCLEAR, "watched for 5.0 s only, 10 s are needed"),
+        ([(55, "a", "")], warned("a", "Other"), {"reason": "X"}, UNCLEAR, "watched for 5.0 s only"),
         ([(1, "a", ""), (6, "a", None)], None, {}, UNCLEAR, "watched for 5.0 s only"),
         ([(1, "b", "")], None, {}, UNCLEAR, "the watch never showed a"),
     ],
@@ -151,6 +160,24 @@ def test_assignment_stable(states: Any, bound: dict[str, Any], verdict: Verdict,
 
 
 @pytest.mark.parametrize(
+    ("states", "events", "hold", "verdict", "reason"),
+    [
+        ([(1, "a", A)], warned("a", "Refused"), 60, PASS, "no assignment changed"),
+        ([(1, "a", A), (2, "a", B)], warned("a", "Refused"), 60, FAIL, "a went from 10.0.0.0 to 10.0.0.1"),
+        ([(1, "a", A)], warned("a", "Other"), 60, FAIL, "a has no Warning event Refused (Warning events: Other)"),
+        ([(1, "a", A)], warned("a", "Other"), 61, UNCLEAR, "watched for 60.0 s only"),
+        ([(1, "a", "")], warned("a", "Other"), 60, UNCLEAR, "no Service had an address"),
+        ([(1, "a", A)], None, 60, UNCLEAR, "no events were recorded"),
+    ],
+)
+def test_what_is_refused_to_a_service_with_an_address_is_said(
+    states: Any, events: Any, hold: float, verdict: Verdict, reason: str
+) -> None:
+    inputs = {"ingress": watch(*states), **({"events": events} if events else {})}
+    says(run("assignment-stable", inputs, {"hold": hold, "reason": "Refused"}), verdict, reason)
+
+
+@pytest.mark.parametrize(
     ("states", "sharing", "verdict", "reason"),
     [
         ([(1, "a", A), (2, "b", B)], [], PASS, "0 duplicates in 2 assignments"),
@@ -166,6 +193,13 @@ def test_assignment_stable(states: Any, bound: dict[str, Any], verdict: Verdict,
 )
 def test_no_duplicates(states: Any, sharing: Any, verdict: Verdict, reason: str) -> None:
     says(run("no-duplicates", {"ingress": watch(*states)}, {"sharing": sharing}), verdict, reason)
+
+
+def test_few_assignments_do_not_show_that_there_are_no_duplicates() -> None:
+    ingress = {"ingress": watch((1, "a", A), (2, "b", B))}
+    says(run("no-duplicates", ingress, {"least": 2}), PASS)
+    says(run("no-duplicates", ingress, {"least": 3}), UNCLEAR, "2 assignments only, 3 are needed")
+    says(run("no-duplicates", {"ingress": watch((1, "a", A), (2, "b", A))}, {"least": 3}), FAIL)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["", A, B, None])), min_size=1))
