@@ -1,33 +1,58 @@
-"""A Service gets an address, from where the configuration says."""
+"""A Service gets an address, from where the configuration says, and not before it says so."""
 
 import pytest
 
 from lbcert_fixtures.cluster import Cluster
-from lbcert_fixtures.profiles.profile import Profile
+from lbcert_fixtures.profiles import Profile
 from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.allocation.conditions import HOLD_SECONDS, MARGIN_SECONDS, assigned
 
 
 @pytest.mark.covers("ALLOC-001")
-@pytest.mark.catches("address-outside-pool", "address-not-published")
+@pytest.mark.catches("address-outside-pool", "address-not-published", "proxy-mode-published")
 def test_address_is_assigned_from_the_pool(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
     """A Service that a pool can satisfy gets an address of that pool, and none from outside.
 
     Given a pool with IPv4 and IPv6 addresses
     When Services of one family, the other, and both are created
-    Then each gets its addresses in the declared time, all of them inside the pool
+    Then each gets its addresses in the declared time, all of them inside the pool, and in no other mode than VIP
     """
-    ranges = ["172.30.0.200-172.30.0.203", "fd00:30::200-fd00:30::203"]
+    ranges = ["10.98.0.200-10.98.0.203", "fd00:98::200-fd00:98::203"]
     cluster.pool(*ranges)
     with cluster.watch_services() as watch:
         services = [cluster.serve(family, families=family, wait=False) for family in ("ipv4", "ipv6", "dual")]
-        watch.until(
-            lambda rows: {row["service"] for row in rows if row["addresses"]} >= {s.key for s in services},
-            profile.timers.assignment,
-        )
-    ingress = record.evidence("ingress", watch.rows(), name="services", **watch.meta())
-    record.judge(
-        "ALLOC-001",
-        "assigned-from-pool",
-        {"ingress": ingress},
-        {"pools": ranges, "within": profile.timers.assignment, "services": [s.key for s in services]},
-    )
+        watch.until(assigned(*services), profile.timers.assignment)
+    ingress = record.observed("ingress", watch)
+    bound = {"pools": ranges, "within": profile.timers.assignment, "services": [each.key for each in services]}
+    record.judge("ALLOC-001", "assigned-from-pool", {"ingress": ingress}, bound)
+
+
+@pytest.mark.covers("ALLOC-002", "ALLOC-003")
+@pytest.mark.catches("address-without-pool", "pending-not-retried")
+@pytest.mark.usefixtures("assigning")
+def test_no_address_before_there_is_a_pool(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
+    """Without a pool no Service gets an address or loses one of somebody else's; with one, it gets its address.
+
+    The catalogue watches the foreign address for 60 s. A controller acts on the write itself or not at all, so ten
+    seconds, in which Services have to wait anyway, must do here.
+
+    Given no pool, and a Service to whose status another implementation has written an address
+    When Services of each family are created, and ten seconds later a pool
+    Then they have no address until then, and the foreign one stays; with the pool they get theirs, untouched
+    """
+    ranges, within = ["10.98.0.200/30", "fd00:98::200/126"], profile.timers.assignment
+    with cluster.watch_services() as before:
+        foreign = cluster.serve("foreign", families="ipv4", wait=False)
+        cluster.publish(foreign.name, "192.0.2.1")
+        services = [cluster.serve(family, families=family, wait=False) for family in ("ipv4", "ipv6")]
+        before.until(assigned(*services), HOLD_SECONDS + MARGIN_SECONDS)
+    with cluster.watch_services() as after:
+        with record.act("create-pool", "pool") as created:
+            cluster.pool(*ranges)
+        after.until(assigned(*services), within)
+    without = {"ingress": record.observed("ingress", before, "without-pool")}
+    with_pool = {"ingress": record.observed("ingress", after, "with-pool"), "cause": created.evidence}
+    names = [service.key for service in services]
+    record.judge("ALLOC-002", "stays-pending", without, {"services": names, "hold": HOLD_SECONDS})
+    record.judge("ALLOC-003", "assignment-stable", without, {"services": [foreign.key], "hold": HOLD_SECONDS})
+    record.judge("ALLOC-002", "assigned-from-pool", with_pool, {"pools": ranges, "services": names, "within": within})

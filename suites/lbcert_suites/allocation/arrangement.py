@@ -1,0 +1,209 @@
+"""One arrangement in which many Services have to wait, watched for ten seconds at once.
+
+A requirement that says "stays pending" takes ten seconds of nothing to observe. So all of them stand in one
+arrangement and wait together: a `Group` of Services for each requirement, none of which can disturb another, as
+each asks for addresses of its own.
+
+- ``open`` gives IPv4 addresses to whoever asks: what a request that is wrongly ignored would get.
+- ``reserved`` has both families and gives them only to those who ask for them.
+- ``full`` has one address of each family, and both are taken.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
+from typing import Any
+
+from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.kubernetes.watching import Event, Ingress
+from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.testbeds import PreconditionUnmetError
+from lbcert_reports.recorder import CaseRecorder, EvidenceRef
+from lbcert_suites.allocation.conditions import HOLD_SECONDS, MARGIN_SECONDS, assigned, holdings
+from lbcert_suites.allocation.wishes import Wish
+
+RESERVED = ("10.98.2.0/24", "fd00:98:2::/120")
+POOLS: Mapping[str, Mapping[str, Any]] = {
+    "open": {"addresses": ["10.98.1.0/24"]},
+    "reserved": {"addresses": list(RESERVED), "autoAssign": False},
+    "full": {"addresses": ["10.98.3.1/32", "fd00:98:3::1/128"], "autoAssign": False},
+}
+
+FAMILIES = ("ipv4", "ipv6")
+
+
+@dataclass(frozen=True)
+class Group:
+    """What one requirement is about, by the Services' names.
+
+    Attributes:
+        holders: those that must have their addresses before the others come.
+        joiners: those that then get an address nevertheless.
+        waiters: those that then have to wait.
+        edits: what is then asked of holders that it should not be.
+    """
+
+    holders: Mapping[str, Wish] = field(default_factory=dict)
+    joiners: Mapping[str, Wish] = field(default_factory=dict)
+    waiters: Mapping[str, Wish] = field(default_factory=dict)
+    edits: Mapping[str, Wish] = field(default_factory=dict)
+
+    def names(self) -> Iterable[str]:
+        """The names of all its Services."""
+        return chain(self.holders, self.joiners, self.waiters)
+
+
+_numbers = count(1)
+
+
+def _pairs(*pairs: tuple[str, bool, Wish, Wish]) -> Group:
+    """Two Services that ask for the same address, in each family: the second may have it too, or may not."""
+    holders: dict[str, Wish] = {}
+    joiners: dict[str, Wish] = {}
+    waiters: dict[str, Wish] = {}
+    for name, shares, first, second in pairs:
+        for family, prefix in zip(FAMILIES, ("10.98.2.", "fd00:98:2::"), strict=True):
+            number = next(_numbers)
+            address = f"{prefix}{number:{'x' if family == 'ipv6' else 'd'}}"
+            holders[f"{name}-{family}"] = replace(first, family=family, address=address)
+            (joiners if shares else waiters)[f"{name}-{family}-too"] = replace(second, family=family, address=address)
+    return Group(holders, joiners, waiters)
+
+
+_A, _B = ("TCP/80",), ("TCP/81",)
+
+KEYS = _pairs(
+    ("key-none", False, Wish(ports=_A), Wish(ports=_B)),
+    ("key-first", False, Wish(ports=_A, key="k"), Wish(ports=_B)),
+    ("key-second", False, Wish(ports=_A), Wish(ports=_B, key="k")),
+    ("key-other", False, Wish(ports=_A, key="k"), Wish(ports=_B, key="l")),
+    ("key-same", True, Wish(ports=_A, key="k"), Wish(ports=_B, key="k")),
+)
+PORTS = _pairs(
+    ("port-same", False, Wish(ports=["TCP/80"], key="k"), Wish(ports=["TCP/80"], key="k")),
+    ("port-among", False, Wish(ports=["TCP/80", "UDP/80"], key="k"), Wish(ports=["TCP/81", "UDP/80"], key="k")),
+    ("port-udp", True, Wish(ports=["TCP/53"], key="k"), Wish(ports=["UDP/53"], key="k")),
+    ("port-next", True, Wish(ports=["TCP/80"], key="k"), Wish(ports=["TCP/81"], key="k")),
+)
+POLICIES = _pairs(
+    *(
+        (
+            f"policy-{first}-{second}-{app}".lower(),
+            shares,
+            Wish(ports=_A, key="k", policy=first, app="echo"),
+            Wish(ports=_B, key="k", policy=second, app=app),
+        )
+        for first, second, app, shares in (
+            ("Cluster", "Cluster", "echo", True),
+            ("Cluster", "Cluster", "other", True),
+            ("Local", "Local", "echo", True),
+            ("Local", "Local", "other", False),
+            ("Cluster", "Local", "echo", False),
+            ("Local", "Cluster", "echo", False),
+        )
+    )
+)
+AUTOMATIC = Group(
+    joiners={
+        "asks-for-pool": Wish("ipv6", pool="reserved"),
+        "asks-for-address": Wish("ipv6", address="fd00:98:2::e0"),
+    },
+    waiters={"asks-for-nothing": Wish("ipv6")},
+)
+_MALFORMED = {
+    "word": Wish(address="nonsense"),
+    "word-annotated": Wish(addresses="nonsense"),
+    "no-octet": Wish(addresses="10.98.1.300"),
+    "prefix": Wish(addresses="10.98.1.200/32"),
+    "comma": Wish(addresses="10.98.1.200,"),
+    "one-family": Wish(addresses="10.98.1.200,10.98.1.201"),
+    "three": Wish(addresses="10.98.1.200,fd00:98:2::c8,10.98.1.201"),
+}
+MALFORMED = Group(
+    holders={f"edit-{name}": Wish() for name in _MALFORMED},
+    waiters={f"new-{name}": wish for name, wish in _MALFORMED.items()},
+    edits={f"edit-{name}": wish for name, wish in _MALFORMED.items()},
+)
+OUTSIDE = Group(
+    waiters={
+        "outside-ipv4": Wish("ipv4", address="10.98.9.9"),
+        "outside-ipv6": Wish("ipv6", address="fd00:98:9::9"),
+    }
+)
+_TAKEN = {"ipv4": "10.98.2.240", "ipv6": "fd00:98:2::f0"}
+IN_USE = Group(
+    holders={f"taken-{family}": Wish(family, address=address) for family, address in _TAKEN.items()},
+    waiters={f"taken-{family}-too": Wish(family, address=address) for family, address in _TAKEN.items()},
+)
+BY_NAME = Group(
+    holders={f"pool-full-{family}": Wish(family, pool="full") for family in FAMILIES},
+    joiners={f"pool-right-{family}": Wish(family, pool="reserved") for family in FAMILIES},
+    waiters={
+        "pool-unknown": Wish(pool="no-such-pool"),
+        "pool-elsewhere": Wish(pool="reserved", address="10.98.1.210"),
+        **{f"pool-full-{family}-too": Wish(family, pool="full") for family in FAMILIES},
+    },
+)
+GROUPS = (KEYS, PORTS, POLICIES, AUTOMATIC, MALFORMED, OUTSIDE, IN_USE, BY_NAME)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What ten seconds of the arrangement showed.
+
+    Attributes:
+        namespace: where the Services were.
+        ingress: rows of the watch of the Services.
+        events: rows of the watch of the Events about them.
+        meta: header fields of both.
+    """
+
+    namespace: str
+    ingress: Sequence[Ingress]
+    events: Sequence[Event]
+    meta: Mapping[str, Any]
+
+    def keys(self, names: Iterable[str]) -> list[str]:
+        """These Services as evidence names them."""
+        return [f"{self.namespace}/{name}" for name in names]
+
+    def addresses(self, wishes: Mapping[str, Wish]) -> dict[str, list[str]]:
+        """The addresses for which Services asked by spec.loadBalancerIP, for `exact-addresses`."""
+        return {f"{self.namespace}/{name}": [wish.address] for name, wish in wishes.items() if wish.address}
+
+    def record(self, record: CaseRecorder, group: Group) -> dict[str, EvidenceRef]:
+        """Write down what concerns one group, as evidence by role.
+
+        Raises:
+            PreconditionUnmetError: one of its holders got no address, so nobody could be refused it.
+        """
+        held, keys = holdings(self.ingress), set(self.keys(group.names()))
+        if without := [key for key in self.keys(group.holders) if key not in held]:
+            raise PreconditionUnmetError(f"{', '.join(without)} got no address")
+        ingress = [row for row in self.ingress if row["service"] in keys]
+        events = [row for row in self.events if row["name"] in keys]
+        return {
+            "ingress": record.evidence("ingress", ingress, **self.meta),
+            "events": record.evidence("events", events, **self.meta),
+        }
+
+
+def watch_arrangement(cluster: Cluster, profile: Profile) -> Seen:
+    """Arrange everything, watch for ten seconds, and take it away."""
+    with cluster, cluster.watch_services() as watch, cluster.watch_events() as events:
+        for name, spec in POOLS.items():
+            cluster.configure("IPAddressPool", name, **spec)
+        first = [wish.serve(cluster, name) for group in GROUPS for name, wish in group.holders.items()]
+        watch.until(assigned(*first), profile.timers.assignment)
+        then = [
+            wish.serve(cluster, name)
+            for group in GROUPS
+            for name, wish in chain(group.joiners.items(), group.waiters.items())
+        ]
+        for group in GROUPS:
+            for name, wish in group.edits.items():
+                cluster.patch_service(name, wish.patch())
+        watch.until(assigned(*then), HOLD_SECONDS + MARGIN_SECONDS)  # by when those have addresses who must not
+        watch.stop()
+        events.stop()
+    return Seen(cluster.namespace, watch.rows(), events.rows(), watch.meta())

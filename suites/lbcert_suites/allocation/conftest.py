@@ -1,0 +1,38 @@
+"""What the cases of allocation share."""
+
+import pytest
+
+from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.deployment import Deployment
+from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.testbeds import Testbed
+from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.allocation.arrangement import Seen, watch_arrangement
+from lbcert_suites.allocation.controller import Controller
+
+NAMESPACE = "lbcert-allocation"
+
+
+@pytest.fixture(scope="session")
+def assigning(testbed: Testbed, profile: Profile, implementation: Deployment) -> None:  # noqa: ARG001 - order
+    """An implementation that gives out addresses at all, so that it makes sense to look at which and when.
+
+    Raises:
+        PreconditionUnmetError: it gives none; each case that asks for this ends at once.
+    """
+    with Cluster(testbed, profile, NAMESPACE) as cluster:
+        cluster.create_namespace()
+        cluster.pool("10.98.0.1/32")
+        cluster.serve("first", families="ipv4")
+
+
+@pytest.fixture(scope="session")
+def arrangement(testbed: Testbed, profile: Profile, assigning: None) -> Seen:  # noqa: ARG001 - without it all is in vain
+    """What ten seconds of the common arrangement showed; it is taken away before the first case looks."""
+    return watch_arrangement(Cluster(testbed, profile, NAMESPACE), profile)
+
+
+@pytest.fixture
+def controller(implementation: Deployment, cluster: Cluster, record: CaseRecorder) -> Controller:
+    """The allocation controller, to be ended."""
+    return Controller(implementation, cluster, record)

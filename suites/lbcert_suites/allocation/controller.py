@@ -1,0 +1,56 @@
+"""The allocation controller as cases treat it: they end it, and see what it does when it is back."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.deployment import Deployment
+from lbcert_reports.recorder import CaseRecorder
+
+
+@dataclass(frozen=True)
+class Controller:
+    """The implementation's allocation controller.
+
+    Attributes:
+        implementation: whose.
+        cluster: where.
+        record: what is done to it is recorded here.
+    """
+
+    implementation: Deployment
+    cluster: Cluster
+    record: CaseRecorder
+
+    def pod(self) -> str:
+        """The name of a pod of it that runs."""
+        return self.implementation.running_pod(self.implementation.profile.components.controller)
+
+    def delete(self) -> None:
+        """Delete its pod and wait until it is gone; its workload makes a new one."""
+        pod, namespace = self.pod(), self.implementation.namespace
+        with self.record.act("controller-delete", f"{namespace}/{pod}"):
+            self.cluster.delete_pod(pod, namespace)
+            self.cluster.await_pod_gone(pod, namespace)
+
+    def kill(self) -> None:
+        """SIGKILL it; the kubelet starts it again in the same pod."""
+        container = self.implementation.profile.components.controller.container
+        self.record.fault(self.cluster.testbed.kill_pod(self.implementation.namespace, self.pod(), container))
+
+    def ends(self, times: int) -> Iterator[Callable[[], None]]:
+        """So many ways to end it: deleted and killed in turn.
+
+        Never killed twice in one pod: before the second start the kubelet waits ten seconds and more.
+        """
+        return islice(cycle([self.delete, self.kill]), times)
+
+    def roll_out(self) -> None:
+        """Have its workload replace it as for an upgrade, and wait until it has."""
+        component = self.implementation.profile.components.controller
+        workload = f"{component.kind.lower()}/{component.name}"
+        namespace = f"--namespace={self.implementation.namespace}"
+        with self.record.act("controller-rollout", workload):
+            self.cluster.testbed.kubectl("rollout", "restart", workload, namespace)
+            self.cluster.testbed.kubectl("rollout", "status", workload, namespace, timeout=120)

@@ -1,0 +1,131 @@
+"""From which pools addresses come, which of them, and in which order."""
+
+import contextlib
+
+import pytest
+
+from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.testbeds import PreconditionUnmetError
+from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.allocation.arrangement import AUTOMATIC, BY_NAME, RESERVED, Seen
+from lbcert_suites.allocation.conditions import HOLD_SECONDS, MARGIN_SECONDS, assigned, warned
+
+pytestmark = pytest.mark.usefixtures("assigning")
+
+
+@pytest.mark.covers("ALLOC-012", "ALLOC-037")
+@pytest.mark.catches("range-off-by-one", "notation-refused", "exhaustion-disturbs", "refusal-without-event")
+def test_pool_is_given_out_to_the_last_address(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
+    """A pool in mixed notations gives exactly its addresses, and who comes when it is empty waits.
+
+    Given a pool of CIDRs and ranges, with blanks around the dash and without, of both families: 7 addresses of each
+    When 7 Services of each family are created, and then one more of each
+    Then the first have exactly the pool's addresses and keep them; the last have none for ten seconds, and an event
+    """
+    ranges = ["10.98.0.4/30", "10.98.0.10-10.98.0.12", "fd00:98::10 - fd00:98::12", "fd00:98::20/126"]
+    addresses = [f"10.98.0.{last}" for last in (4, 5, 6, 7, 10, 11, 12)]
+    addresses += [f"fd00:98::{last}" for last in (10, 11, 12, 20, 21, 22, 23)]
+    with contextlib.suppress(PreconditionUnmetError):  # a pool that is refused gives no address, and so fails here
+        cluster.pool(*ranges)
+    with cluster.watch_services() as watch, cluster.watch_events() as events:
+        first = [
+            cluster.serve(f"{family}-{number}", families=family, wait=False)
+            for family in ("ipv4", "ipv6")
+            for number in range(7)
+        ]
+        watch.until(assigned(*first), profile.timers.assignment)
+        last = [cluster.serve(f"{family}-last", families=family, wait=False) for family in ("ipv4", "ipv6")]
+        watch.until(assigned(*last), HOLD_SECONDS + MARGIN_SECONDS)
+    seen = {"ingress": record.observed("ingress", watch), "events": record.observed("events", events)}
+    pool = {"expected": addresses, "within": HOLD_SECONDS}
+    waiting = {"services": [each.key for each in last], "hold": HOLD_SECONDS, "reason": "AllocationFailed"}
+    others = {"services": [each.key for each in first], "hold": HOLD_SECONDS}
+    record.judge("ALLOC-012", "exact-addresses", {"ingress": seen["ingress"]}, pool)
+    record.judge("ALLOC-037", "stays-pending", seen, waiting)
+    record.judge("ALLOC-037", "assignment-stable", {"ingress": seen["ingress"]}, others)
+
+
+@pytest.mark.covers("ALLOC-016")
+@pytest.mark.needs("first-fit")
+@pytest.mark.catches("highest-address-first", "freed-address-last")
+def test_lowest_free_address_is_given_first(cluster: Cluster, record: CaseRecorder) -> None:
+    """Addresses are given in the order in which the pool lists them, and a freed one is the first to be given again.
+
+    Given a pool that lists a higher range before a lower one, for each family
+    When Services are created one after another until it is empty, the second and the last are deleted, and one more
+        is created
+    Then they got the addresses in the order of the list, ascending in each range; the last got what the second had
+    """
+    first = ["10.98.0.20", "10.98.0.21", "10.98.0.10", "10.98.0.11"]
+    second = ["fd00:98::20", "fd00:98::21", "fd00:98::10", "fd00:98::11"]
+    cluster.pool("10.98.0.20-10.98.0.21", "10.98.0.10/31", "fd00:98::20-fd00:98::21", "fd00:98::10/127")
+    with cluster.watch_services() as watch:
+        for family in ("ipv4", "ipv6"):
+            services = [cluster.serve(f"{family}-{number}", families=family) for number in range(4)]
+            cluster.delete_service(services[1].name)
+            cluster.delete_service(services[3].name)
+            watch.until(assigned(cluster.serve(f"{family}-again", families=family)), MARGIN_SECONDS)
+    ingress = record.observed("ingress", watch)
+    expected = [*first, first[1], *second, second[1]]
+    record.judge("ALLOC-016", "in-sequence", {"ingress": ingress}, {"expected": expected})
+
+
+@pytest.mark.covers("ALLOC-017")
+@pytest.mark.catches("auto-assign-ignored", "reserved-pool-closed")
+def test_reserved_pool_is_for_those_who_ask(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
+    """A pool with autoAssign false serves only Services that ask for it, or for an address of it.
+
+    Given no other pool with addresses of the family
+    When Services ask for the pool by name, for one of its addresses, and for nothing in particular
+    Then the former two get an address of it; the last has none for ten seconds
+    """
+    seen = {"ingress": arrangement.record(record, AUTOMATIC)["ingress"]}
+    served = {"services": arrangement.keys(AUTOMATIC.joiners), "pools": RESERVED, "within": profile.timers.assignment}
+    alone = {"services": arrangement.keys(AUTOMATIC.waiters), "hold": HOLD_SECONDS}
+    record.judge("ALLOC-017", "assigned-from-pool", seen, served)
+    record.judge("ALLOC-017", "stays-pending", seen, alone)
+
+
+@pytest.mark.covers("ALLOC-026")
+@pytest.mark.catches("pool-annotation-ignored", "full-pool-falls-through", "refusal-without-event")
+def test_pool_is_chosen_by_annotation(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
+    """A Service that names a pool gets its address there or nowhere.
+
+    Given a pool with free addresses that is open to all, others that are chosen by name, and one that is full
+    When Services name a pool with free addresses, the full one, one that does not exist, and one that does not
+        contain the address for which they ask as well
+    Then the first get an address of it; the others have none for ten seconds, and an event AllocationFailed
+    """
+    seen = arrangement.record(record, BY_NAME)
+    served = {"services": arrangement.keys(BY_NAME.joiners), "pools": RESERVED, "within": profile.timers.assignment}
+    alone = {"services": arrangement.keys(BY_NAME.waiters), "hold": HOLD_SECONDS, "reason": "AllocationFailed"}
+    record.judge("ALLOC-026", "assigned-from-pool", {"ingress": seen["ingress"]}, served)
+    record.judge("ALLOC-026", "stays-pending", seen, alone)
+
+
+@pytest.mark.covers("ALLOC-038")
+@pytest.mark.catches("pending-not-retried", "pool-growth-ignored")
+def test_more_addresses_serve_who_waits(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
+    """A Service that waits gets an address when its pool grows, and when a pool is added.
+
+    Given a pool with one address of each family, which are taken, and a Service of each family that waits
+    When the pool grows by an IPv4 address, and then a pool with an IPv6 address is added
+    Then the IPv4 Service gets the one, and the IPv6 Service the other, in the declared time
+    """
+    small, within = ["10.98.0.1/32", "fd00:98::1/128"], profile.timers.assignment
+    cluster.pool(*small)
+    cluster.serve("holder")
+    with cluster.watch_services() as watch, cluster.watch_events() as events:
+        waiters = [cluster.serve(f"waiter-{family}", families=family, wait=False) for family in ("ipv4", "ipv6")]
+        events.until(warned(*waiters), within)
+        with record.act("grow-pool", "pool") as grown:
+            cluster.reconfigure("IPAddressPool", "pool", addresses=[*small, "10.98.0.2/32"])
+        watch.until(assigned(waiters[0]), within)
+        with record.act("create-pool", "more") as added:
+            cluster.pool("fd00:98::2/128", name="more")
+        watch.until(assigned(waiters[1]), within)
+    ingress = record.observed("ingress", watch)
+    for waiter, address, act in zip(waiters, ("10.98.0.2", "fd00:98::2"), (grown, added), strict=True):
+        inputs = {"ingress": ingress, "cause": act.evidence}
+        record.judge("ALLOC-038", "exact-addresses", inputs, {"expected": {waiter.key: [address]}, "within": within})

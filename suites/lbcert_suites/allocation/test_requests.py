@@ -1,0 +1,149 @@
+"""Services that ask for an address of their choice."""
+
+import pytest
+
+from lbcert_fixtures import annotations
+from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.profiles import Profile
+from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.allocation.arrangement import IN_USE, MALFORMED, OUTSIDE, Seen
+from lbcert_suites.allocation.conditions import HOLD_SECONDS, assigned, warned
+
+pytestmark = pytest.mark.usefixtures("assigning")
+
+
+@pytest.mark.covers("ALLOC-018", "ALLOC-019")
+@pytest.mark.catches("requested-address-ignored", "address-annotation-ignored")
+def test_requested_address_is_given(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
+    """A Service gets exactly the address that it asks for, in its spec or in its annotation.
+
+    Given a pool with IPv4 and IPv6 addresses
+    When Services ask for addresses in its middle: in spec.loadBalancerIP, and in the annotation, for one family or
+        for both, in either order, with blanks around the comma and without
+    Then each gets exactly its addresses, in the declared time
+    """
+    cluster.pool("10.98.0.0/24", "fd00:98::/120")
+    field = {"ipv4": "10.98.0.70", "ipv6": "fd00:98::70"}
+    annotation = {
+        "one-ipv4": ("ipv4", "10.98.0.80"),
+        "one-ipv6": ("ipv6", "fd00:98::80"),
+        "two": ("dual", "10.98.0.81,fd00:98::81"),
+        "two-blanks": ("dual", "10.98.0.82 , fd00:98::82"),
+        "two-turned": ("dual", "fd00:98::83, 10.98.0.83"),
+    }
+    with cluster.watch_services() as watch:
+        by_field = {
+            cluster.serve(f"field-{family}", families=family, wait=False, loadBalancerIP=address): [address]
+            for family, address in field.items()
+        }
+        by_annotation = {
+            cluster.serve(name, families=families, wait=False, annotations={annotations.ADDRESSES: text}): [
+                each.strip() for each in text.split(",")
+            ]
+            for name, (families, text) in annotation.items()
+        }
+        watch.until(assigned(*by_field, *by_annotation), profile.timers.assignment)
+    ingress = record.observed("ingress", watch)
+    for requirement, wanted in (("ALLOC-018", by_field), ("ALLOC-019", by_annotation)):
+        expected = {service.key: addresses for service, addresses in wanted.items()}
+        bound = {"expected": expected, "within": profile.timers.assignment}
+        record.judge(requirement, "exact-addresses", {"ingress": ingress}, bound)
+
+
+@pytest.mark.covers("ALLOC-021")
+@pytest.mark.catches("malformed-request-ignored", "malformed-edit-drops-address", "refusal-without-event")
+def test_malformed_request_is_refused(arrangement: Seen, record: CaseRecorder) -> None:
+    """A request that cannot be read gives no address, takes none away, and an event says why.
+
+    Given a pool with free addresses, and Services that have one
+    When requests that are no address, too many addresses, or two of one family, stand on new Services, and are
+        written on those that have an address
+    Then the new ones have no address for ten seconds and an event AllocationFailed; the others keep theirs and have
+        an event LoadBalancerFailed
+    """
+    seen = arrangement.record(record, MALFORMED)
+    new = {"services": arrangement.keys(MALFORMED.waiters), "hold": HOLD_SECONDS, "reason": "AllocationFailed"}
+    old = {"services": arrangement.keys(MALFORMED.holders), "hold": HOLD_SECONDS, "reason": "LoadBalancerFailed"}
+    record.judge("ALLOC-021", "stays-pending", seen, new)
+    record.judge("ALLOC-021", "assignment-stable", seen, old)
+
+
+@pytest.mark.covers("ALLOC-022")
+@pytest.mark.catches("foreign-request-granted", "foreign-request-ignored", "refusal-without-event")
+def test_address_outside_every_pool_is_refused(arrangement: Seen, record: CaseRecorder) -> None:
+    """An address that is in no pool is given to nobody, and an event says why.
+
+    Given pools with free addresses
+    When Services ask for an IPv4 and an IPv6 address that are in none of them
+    Then they have no address for ten seconds, and a Warning event
+    """
+    seen = arrangement.record(record, OUTSIDE)
+    bound = {"services": arrangement.keys(OUTSIDE.waiters), "hold": HOLD_SECONDS, "reason": "AllocationFailed"}
+    record.judge("ALLOC-022", "stays-pending", seen, bound)
+
+
+@pytest.mark.covers("ALLOC-022")
+@pytest.mark.catches("pending-not-retried")
+def test_requested_address_is_given_once_a_pool_has_it(
+    cluster: Cluster, profile: Profile, record: CaseRecorder
+) -> None:
+    """A Service that asks for an address in no pool gets it as soon as a pool contains it.
+
+    Given a pool, and Services that were refused an IPv4 and an IPv6 address outside it
+    When a pool with these addresses is created
+    Then they get them in the declared time, without being touched
+    """
+    wanted = {"ipv4": "10.98.0.70", "ipv6": "fd00:98::70"}
+    cluster.pool("10.98.1.0/24", "fd00:98:1::/120")
+    with cluster.watch_services() as watch, cluster.watch_events() as events:
+        services = {
+            cluster.serve(f"early-{family}", families=family, wait=False, loadBalancerIP=address): [address]
+            for family, address in wanted.items()
+        }
+        events.until(warned(*services), profile.timers.assignment)
+        with record.act("create-pool", "late") as created:
+            cluster.pool("10.98.0.64/27", "fd00:98::60/123", name="late")
+        watch.until(assigned(*services), profile.timers.assignment)
+    inputs = {"ingress": record.observed("ingress", watch), "cause": created.evidence}
+    expected = {service.key: addresses for service, addresses in services.items()}
+    record.judge("ALLOC-022", "exact-addresses", inputs, {"expected": expected, "within": profile.timers.assignment})
+
+
+@pytest.mark.covers("ALLOC-023")
+@pytest.mark.catches("address-in-use-granted", "address-in-use-replaced")
+def test_address_in_use_is_refused(arrangement: Seen, record: CaseRecorder) -> None:
+    """An address that another Service holds is not given to a second one that asks for it.
+
+    Given Services that hold an IPv4 and an IPv6 address, and do not share
+    When others ask for the same addresses
+    Then these have no address for ten seconds, and nobody holds one twice
+    """
+    seen = arrangement.record(record, IN_USE)
+    bound = {"services": arrangement.keys(IN_USE.waiters), "hold": HOLD_SECONDS}
+    record.judge("ALLOC-023", "stays-pending", {"ingress": seen["ingress"]}, bound)
+    record.judge("ALLOC-023", "assignment-stable", {"ingress": seen["ingress"]}, {"hold": HOLD_SECONDS})
+
+
+@pytest.mark.covers("ALLOC-023")
+@pytest.mark.catches("address-not-freed", "pending-not-retried")
+def test_requested_address_is_given_once_it_is_free(
+    cluster: Cluster, profile: Profile, record: CaseRecorder, family: str
+) -> None:
+    """A Service that asks for an address in use gets it when the holder goes away.
+
+    Given a Service that holds an address, and one that was refused it
+    When the holder is deleted
+    Then the other gets that very address in the declared time, though others are free
+    """
+    wanted = {"ipv4": "10.98.0.70", "ipv6": "fd00:98::70"}[family]
+    cluster.pool("10.98.0.0/24", "fd00:98::/120")
+    holder = cluster.serve("holder", families=family, loadBalancerIP=wanted)
+    with cluster.watch_services() as watch, cluster.watch_events() as events:
+        waiter = cluster.serve("waiter", families=family, wait=False, loadBalancerIP=wanted)
+        events.until(warned(waiter), profile.timers.assignment)
+        with record.act("delete-service", holder.key) as deleted:
+            cluster.delete_service(holder.name)
+        watch.until(assigned(waiter), profile.timers.assignment)
+    inputs = {"ingress": record.observed("ingress", watch), "cause": deleted.evidence}
+    bound = {"holder": holder.key, "waiter": waiter.key, "address": wanted, "within": profile.timers.assignment}
+    record.judge("ALLOC-023", "reassigned", inputs, bound)

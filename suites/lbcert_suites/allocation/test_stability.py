@@ -1,0 +1,88 @@
+"""An address, once given, stays."""
+
+import pytest
+
+from lbcert_fixtures import annotations
+from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.testbeds import Testbed
+from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.allocation.conditions import HOLD_SECONDS, assigned, changed, warned
+from lbcert_suites.allocation.controller import Controller
+
+pytestmark = pytest.mark.usefixtures("assigning")
+
+ROUNDS = 3
+
+
+@pytest.mark.covers("ALLOC-006")
+@pytest.mark.catches("address-changes-on-churn", "address-moves-to-new-pool")
+def test_address_stays_while_everything_around_changes(
+    testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder
+) -> None:
+    """An address never changes while nothing changes that matters for it.
+
+    The catalogue wishes for 5 min of this. What a controller does it does on a change, so here the changes count
+    and not the minutes: three rounds of each kind, and then ten seconds of quiet.
+
+    Given Services of each family and of both, with addresses
+    When again and again their endpoints come and go, their labels and annotations are edited, other Services and
+        pools come, and their own pool grows
+    Then none of them loses or changes its address
+    """
+    pods = cluster.backends(*[node.name for node in testbed.nodes[:2]], app="stay").pods
+    cluster.pool("10.98.0.0/28", "fd00:98::/124", name="middle")
+    services = [cluster.serve(family, families=family, app="stay") for family in ("ipv4", "ipv6", "dual")]
+    with cluster.watch_services() as watch:
+        for number in range(ROUNDS):
+            for pod, app in [(pod, app) for app in ("gone", "stay") for pod in pods]:
+                cluster.patch_pod(pod, {"metadata": {"labels": {"app": app}}})
+            noise = {"labels": {"round": str(number)}, "annotations": {"example.org/round": str(number)}}
+            for service in services:
+                cluster.patch_service(service.name, {"metadata": noise})
+            for network, name in ((96, "before"), (99, "other")):  # in the alphabet before "middle", and behind it
+                cluster.pool(f"10.{network}.{number}.0/28", f"fd00:{network}::{number}/128", name=f"{name}-{number}")
+            grown = [f"10.98.0.0/{27 - number}", f"fd00:98::/{123 - number}"]
+            cluster.reconfigure("IPAddressPool", "middle", addresses=grown)
+            watch.until(assigned(cluster.serve(f"other-{number}", wait=False)), profile.timers.assignment)
+        watch.until(changed(*services), HOLD_SECONDS)
+    ingress = record.observed("ingress", watch)
+    bound = {"services": [service.key for service in services], "hold": HOLD_SECONDS}
+    record.judge("ALLOC-006", "assignment-stable", {"ingress": ingress}, bound)
+
+
+@pytest.mark.covers("ALLOC-007")
+@pytest.mark.catches("restart-drops-addresses", "restart-reassigns", "pending-first-after-restart")
+def test_address_survives_a_restart_of_the_controller(
+    cluster: Cluster, profile: Profile, controller: Controller, record: CaseRecorder, trials: int
+) -> None:
+    """No Service changes or loses its address when the controller starts again, though others wait for one.
+
+    Given a pool that is all given out: to Services with policy Cluster and Local, to one that asked for its
+        address, and to two that share; and Services that wait for an address, before and behind them by name
+    When the controller is ended again and again, deleted and killed in turn, and gives out addresses again
+    Then every Service that had an address has kept it all the while
+    """
+    cluster.pool("10.98.0.0/30", "fd00:98::/126", name="taken")
+    cluster.pool("10.98.1.0/28", name="spare", autoAssign=False)
+    asked, shared = "10.98.0.3,fd00:98::3", {annotations.ADDRESSES: "10.98.0.2,fd00:98::2", annotations.SHARING: "k"}
+    holders = [
+        cluster.serve("asked", annotations={annotations.ADDRESSES: asked}),
+        cluster.serve("shared", annotations=shared, ports=[{"port": 80}]),
+        cluster.serve("sharing", annotations=shared, ports=[{"port": 81}]),
+        cluster.serve("local", policy="Local"),
+        cluster.serve("plain"),
+    ]
+    with cluster.watch_services() as watch, cluster.watch_events() as events:
+        waiters = [
+            cluster.serve("a-waiter", wait=False),
+            cluster.serve("b-waiter", families="ipv4", wait=False, annotations={annotations.ADDRESSES: "10.98.0.3"}),
+            cluster.serve("z-waiter", families="ipv6", wait=False),
+        ]
+        events.until(warned(*waiters), profile.timers.assignment)
+        for number, end in enumerate(controller.ends(trials)):
+            end()
+            cluster.serve(f"witness-{number}", families="ipv4", annotations={annotations.ADDRESS_POOL: "spare"})
+    ingress = record.observed("ingress", watch)
+    bound = {"services": [service.key for service in holders], "hold": 0, "derivation": {"hold": "each restart"}}
+    record.judge("ALLOC-007", "assignment-stable", {"ingress": ingress}, bound)

@@ -1,0 +1,78 @@
+"""No address is handed to two Services that did not agree to share it."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from random import Random
+
+import pytest
+
+from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.profiles import Profile
+from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.allocation.conditions import some_assigned
+from lbcert_suites.allocation.controller import Controller
+from lbcert_suites.allocation.crowd import LARGE, SMALL, Crowd
+
+pytestmark = pytest.mark.usefixtures("assigning")
+
+WORKERS = 20
+LEAST = 8
+"""When so many Services of a wave have an address the controller is certainly back."""
+
+
+@pytest.mark.covers("ALLOC-008")
+@pytest.mark.catches("duplicate-under-load", "duplicate-after-restart")
+def test_no_address_is_held_twice_under_load(
+    cluster: Cluster, profile: Profile, controller: Controller, record: CaseRecorder, chance: Random, trials: int
+) -> None:
+    """At no instant two Services without a common sharing key carry the same address.
+
+    Given a pool with fewer addresses than there are Services
+    When from many threads Services are created, some with a sharing key, some with a request, and those of the wave
+        before are deleted, while the pool shrinks and grows and the controller is deleted and killed in turn
+    Then a replay of all that the Services' status ever said shows no address with two holders that do not share
+    """
+    cluster.pool(*LARGE)
+    disturbances: list[Callable[[], None]] = [
+        partial(cluster.reconfigure, "IPAddressPool", "pool", addresses=SMALL),
+        partial(cluster.reconfigure, "IPAddressPool", "pool", addresses=LARGE),
+        *controller.ends(trials),
+    ]
+    with cluster.watch_services() as watch, ThreadPoolExecutor(WORKERS) as workers:
+        crowd = Crowd(cluster, chance, workers)
+        for disturb in disturbances:
+            crowd.next_wave()
+            disturb()
+            crowd.settle()
+            watch.until(some_assigned(crowd.present, LEAST), profile.timers.assignment)
+    ingress = record.observed("ingress", watch)
+    bound = {"sharing": crowd.sharing(), "least": len(disturbances) * LEAST}
+    record.judge("ALLOC-008", "no-duplicates", {"ingress": ingress}, bound)
+
+
+@pytest.mark.covers("ALLOC-008")
+@pytest.mark.thorough
+@pytest.mark.catches("duplicate-during-rollout")
+def test_no_address_is_held_twice_during_a_rollout(
+    cluster: Cluster, profile: Profile, controller: Controller, record: CaseRecorder, chance: Random
+) -> None:
+    """At no instant two Services carry the same address while one controller takes over from another.
+
+    A rollout starts the new pod before it ends the old one, unless the implementation's workload says otherwise.
+
+    Given a pool with fewer addresses than there are Services
+    When the controller is rolled out anew, as by an upgrade, and all the while Services are created and deleted
+    Then a replay of all that the Services' status ever said shows no address with two holders that do not share
+    """
+    cluster.pool(*LARGE)
+    with cluster.watch_services() as watch, ThreadPoolExecutor(WORKERS) as workers:
+        crowd = Crowd(cluster, chance, workers)
+        rollout = workers.submit(controller.roll_out)
+        while not rollout.done():
+            crowd.next_wave()
+            crowd.settle()
+            watch.until(some_assigned(crowd.present, LEAST), profile.timers.assignment)
+        rollout.result()
+    ingress = record.observed("ingress", watch)
+    record.judge("ALLOC-008", "no-duplicates", {"ingress": ingress}, {"sharing": crowd.sharing(), "least": LEAST})

@@ -1,0 +1,62 @@
+"""What a Service may ask of its load balancer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lbcert_fixtures import annotations
+from lbcert_fixtures.cluster import Cluster, Service
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A Service, by what it asks for.
+
+    Attributes:
+        family: ``ipv4``, ``ipv6`` or ``dual``.
+        address: spec.loadBalancerIP.
+        addresses: the annotation for addresses.
+        pool: the annotation for a pool.
+        key: the annotation that allows sharing.
+        policy: externalTrafficPolicy.
+        app: whom it selects.
+        ports: its ports, as in ``TCP/80``.
+    """
+
+    family: str = "ipv4"
+    address: str = ""
+    addresses: str = ""
+    pool: str = ""
+    key: str = ""
+    policy: str = "Cluster"
+    app: str = "echo"
+    ports: Sequence[str] = ("TCP/80",)
+
+    def patch(self) -> dict[str, Any]:
+        """Its requests, as a patch for a Service that made none."""
+        wanted = {
+            annotations.ADDRESSES: self.addresses,
+            annotations.ADDRESS_POOL: self.pool,
+            annotations.SHARING: self.key,
+        }
+        return {
+            "metadata": {"annotations": {name: value for name, value in wanted.items() if value}},
+            "spec": {"loadBalancerIP": self.address} if self.address else {},
+        }
+
+    def serve(self, cluster: Cluster, name: str) -> Service:
+        """Make the Service, without waiting for its address."""
+        ports = [port.partition("/") for port in self.ports]
+        return cluster.serve(
+            name,
+            policy=self.policy,
+            families=self.family,
+            app=self.app,
+            wait=False,
+            annotations=self.patch()["metadata"]["annotations"],
+            ports=[
+                {"name": f"p{number}-{protocol.lower()}", "port": int(number), "protocol": protocol}
+                for protocol, _, number in ports
+            ],
+            **self.patch()["spec"],
+        )
