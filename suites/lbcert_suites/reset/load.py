@@ -1,0 +1,115 @@
+"""Connections that are kept busy while something happens, and new ones all the while."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address
+from types import TracebackType
+from typing import Final, Literal, Self
+
+from lbcert_fixtures.cluster import HTTP, LINES
+from lbcert_fixtures.probes.connections import Connections
+from lbcert_fixtures.probes.stream import Stream
+from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
+from lbcert_reports.recorder import CaseRecorder, EvidenceRef
+from lbcert_suites.ways import VANTAGE
+
+HEARTBEAT: Final = 0.5
+"""Time between two lines over a connection, s: two of them fit into the second in which a stall begins to count."""
+
+NEW_CONNECTIONS: Final = 0.01
+"""Time between two new connections, s: one a 5-tuple, none of which comes again within five minutes."""
+
+Kind = Literal["connections", "flows", "stream", "replies"]
+Inputs = dict[str, EvidenceRef]
+
+_OPENING_BUDGET: Final = 15.0
+_STEADY: Final = 60
+"""New connections before anything happens: more than the fifty by which a gap's beginning is told."""
+
+
+@dataclass
+class Load:
+    """Connections to several addresses from behind the router, while in its context.
+
+    Attributes:
+        testbed: where.
+        addresses: by the name that the evidence gets.
+        count: how many connections to each.
+        kept: those connections.
+        new: the new connections to each address, made a hundred times a second.
+    """
+
+    testbed: Testbed
+    addresses: Mapping[str, IPv4Address | IPv6Address]
+    count: int = 100
+    kept: dict[str, Connections] = field(default_factory=dict)
+    new: dict[str, Stream] = field(default_factory=dict)
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        nodes = [node.name for node in self.testbed.nodes]
+        with ExitStack() as stack:
+            for name, address in self.addresses.items():
+                self.kept[name] = stack.enter_context(
+                    Connections(self.testbed, VANTAGE, address, LINES, self.count, every=HEARTBEAT, nodes=nodes)
+                )
+                self.new[name] = stack.enter_context(
+                    Stream(self.testbed, VANTAGE, address, HTTP, "tcp", every=NEW_CONNECTIONS)
+                )
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def open(self) -> None:
+        """Wait until every connection is open and new ones are answered, so that something may happen.
+
+        Raises:
+            PreconditionUnmetError: they are not.
+        """
+        for name, connections in self.kept.items():
+            if not connections.until_open(_OPENING_BUDGET):
+                raise PreconditionUnmetError(f"{self.count} connections to {self.addresses[name]} cannot be opened")
+        for stream in self.new.values():
+            stream.until_sent(_STEADY, _OPENING_BUDGET)
+
+    def hold(self, seconds: float) -> None:
+        """Go on for so long, or until a connection breaks."""
+        next(iter(self.kept.values())).until_broken(1, seconds)
+
+    def hold_new(self, seconds: float) -> None:
+        """Go on until as many new connections to each address were made as so many seconds bring."""
+        for stream in self.new.values():
+            stream.until_sent(round(seconds / NEW_CONNECTIONS), 2 * seconds)
+
+    def settle(self, since: int, budget: float) -> None:
+        """Go on until every connection broke or was answered again after a time (ns), as long as the budget lasts."""
+        for connections in self.kept.values():
+            connections.until_settled(since, budget)
+
+    def seen(self, record: CaseRecorder, kind: Kind, suffix: str = "", until: int | None = None) -> Inputs:
+        """Evidence of one kind for each address, by role and name, as judges take it.
+
+        Args:
+            record: the case's.
+            kind: ``connections``; ``flows``, the node that each of them entered; the new ones: ``stream``, ``replies``.
+            suffix: what is added to the addresses' names, such as the number of a trial.
+            until: flows count until this time, ns; by default to the end.
+        """
+        found = {}
+        for name in self.addresses:
+            kept, new = self.kept[name], self.new[name]
+            rows: Mapping[Kind, Callable[[], Sequence[object]]] = {
+                "connections": kept.rows,
+                "flows": partial(kept.flows, "before", until=until),
+                "stream": new.rows,
+                "replies": new.replies,
+            }
+            meta = kept.meta() if kind in ("connections", "flows") else new.meta()
+            found[f"{kind}.{name}{suffix}"] = record.evidence(kind, rows[kind](), f"{kind}-{name}{suffix}", **meta)
+        return found

@@ -1,0 +1,139 @@
+"""Trials of a change of next hops: what becomes of connections, and when new ones work again."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final
+
+from lbcert_fixtures.probes.routes import Route, RouteWatch
+from lbcert_fixtures.testbeds import Fault, Testbed
+from lbcert_reports.recorder import CaseRecorder, EvidenceRef
+from lbcert_suites.reset.load import Inputs, Load
+
+ROUTER: Final = "router"
+
+AFTERWARDS: Final = 1.0
+"""How long new connections are watched when the change is over, s: twice what a sustained recovery takes."""
+
+SETTLING: Final = 4.0
+"""By when after that every connection was answered or reset, s: one that was lost for as long as a hold time lasts is
+sent again 3.2 s after the last time, and the next time after twice that."""
+
+
+@dataclass
+class Upheaval:
+    """Repeats a change under load, and keeps what was seen, to be judged.
+
+    Attributes:
+        testbed: where.
+        record: the case's.
+        addresses: of Services of policy Cluster and of policy Local, by ``Cluster-ipv4`` and so on.
+        within: when new connections have to work again, s from the change.
+        name: what the evidence's names begin with.
+        trials: so many attempts so far.
+    """
+
+    testbed: Testbed
+    record: CaseRecorder
+    addresses: Mapping[str, IPv4Address | IPv6Address]
+    within: float
+    name: str
+    trials: int = 0
+    _seen: Inputs = field(default_factory=dict)
+
+    def attempt(self, change: Callable[[], Fault], after: Sequence[str], budget: float | None = None) -> Fault:
+        """Make the change once, under load.
+
+        Args:
+            change: makes it.
+            after: the nodes that are to be the next hops when the change is over.
+            budget: how long that may take, s; by default as long as new connections may take to work again.
+
+        Raises:
+            PreconditionUnmetError: there is no load before the change.
+        """
+        self.trials += 1
+        hops = self._routes(after)
+        with Load(self.testbed, self.addresses) as load, RouteWatch(self.testbed, ROUTER, list(hops)) as routes:
+            load.open()
+            fault = change()
+            routes.until(lambda rows: _reached(rows, hops, fault.began), budget or self.within)
+            changed = time.time_ns()
+            load.hold_new(AFTERWARDS)
+            load.settle(changed, SETTLING)
+        self._keep(load, routes, fault)
+        return fault
+
+    def await_return(self, cure: Callable[[], object], nodes: Sequence[str], budget: float) -> None:
+        """Undo a fault, and wait until these nodes are the next hops again."""
+        hops = self._routes(nodes)
+        with RouteWatch(self.testbed, ROUTER, list(hops)) as routes:
+            cure()
+            routes.until(lambda rows: _reached(rows, hops, 0), budget)
+
+    def _routes(self, nodes: Sequence[str]) -> dict[str, list[str]]:
+        """The next hops of every address, if these nodes are."""
+        places = [self.testbed.places[node] for node in nodes]
+        return {
+            f"{address}/{address.max_prefixlen}": sorted(
+                str(getattr(place, f"ipv{address.version}")) for place in places
+            )
+            for address in self.addresses.values()
+        }
+
+    def _keep(self, load: Load, routes: RouteWatch, fault: Fault) -> None:
+        """Write down one trial."""
+        suffix = f"-{self.name}-{self.trials}"
+        self._seen |= load.seen(self.record, "connections", suffix)
+        self._seen |= load.seen(self.record, "flows", suffix, until=fault.began)
+        self._seen |= load.seen(self.record, "stream", suffix)
+        shared = {
+            "cause": self.record.fault(fault, name=f"cause{suffix}"),
+            "routes": self.record.observed("routes", routes, f"routes{suffix}"),
+        }
+        self._seen |= {f"{role}.{name}{suffix}": ref for role, ref in shared.items() for name in self.addresses}
+
+    def inputs(self, *roles: str, policy: str = "") -> Mapping[str, EvidenceRef]:
+        """What was seen in all trials, for the roles of a judge and the Services of one policy, or of both."""
+        wanted = tuple(f"{role}.{policy}" for role in roles)
+        return {key: ref for key, ref in self._seen.items() if key.startswith(wanted)}
+
+    def judge_fates(
+        self, requirement: str, before: Sequence[str], after: Sequence[str], *, policy: str = "", **limits: float
+    ) -> None:
+        """Hold what became of the connections against limits of the judge ``connection-fates``.
+
+        Args:
+            requirement: on which this is the verdict.
+            before: nodes among the next hops before the change, in the router's order.
+            after: likewise afterwards.
+            policy: judge the Services of this policy only.
+            limits: ``excess``, ``unclean``; without any the fates are put on record.
+        """
+        seen = self.inputs("connections", "cause", "flows", policy=policy)
+        bound = {"before": before, "after": after, "trials": self.trials, **limits}
+        self.record.judge(requirement, "connection-fates", seen, bound)
+
+    def judge_gap(self, requirement: str, *, policy: str = "") -> None:
+        """New connections work again in time, and go on working."""
+        seen = self.inputs("stream", "cause", "routes", policy=policy)
+        self.record.judge(requirement, "failover-gap", seen, {"limit": self.within, "trials": self.trials})
+
+    def judge_return(self, requirement: str, nodes: Sequence[str], within: float) -> None:
+        """The routes that the change took away come back in time with all their next hops."""
+        bound = {"expected": self._routes(nodes), "within": within, "trials": self.trials}
+        self.record.judge(requirement, "prefix-restored", self.inputs("routes", "cause"), bound)
+
+
+def _reached(rows: Sequence[Route], hops: Mapping[str, Sequence[str]], since: int) -> bool:
+    """Whether each prefix changed to its next hops after a time, be it that they changed again."""
+    reached = {row["prefix"] for row in rows if row["t"] >= since and row["next_hops"] == hops.get(row["prefix"])}
+    return reached == set(hops)
+
+
+def act(name: str, target: str, do: Callable[[], object]) -> Fault:
+    """Do something and time it, as a fault."""
+    began = time.time_ns()
+    do()
+    return Fault(name, target, began, time.time_ns())
