@@ -307,11 +307,14 @@ def _signs(
     """When the implementation was first seen to act, and to announce, from the fault's effect on, s."""
     frames = [frame for frame in answers.rows if frame["form"] != "asked"] if answers else []
     old = {frame["mac"] for frame in frames if frame["t"] < fault["began"]}
-    new = [frame for frame in frames if frame["t"] >= fault["effective"] and frame["mac"] not in old]
+    # A write to the API may show its effect before it is answered.
+    new = [frame for frame in frames if frame["t"] >= fault["began"] and frame["mac"] not in old]
     acted = [frame["t"] for frame in new]
     acted += [route["t"] for route in (routes.rows if routes else ()) if route["t"] >= fault["effective"]]
     announced = [frame["t"] for frame in new if frame["form"] in ANNOUNCEMENTS]
-    detect, announce = (seconds(min(times) - fault["effective"]) if times else None for times in (acted, announced))
+    detect, announce = (
+        max(0.0, seconds(min(times) - fault["effective"])) if times else None for times in (acted, announced)
+    )
     return detect, announce
 
 

@@ -220,6 +220,7 @@ def owner_moves(
     least: int = 1,
     most: int = 1,
     to: list[str] | None = None,
+    overlap: float = 0.0,
     addresses: list[str] | None = None,
 ) -> Judgement:
     """After a cause an address moves to another node in time, no more often than it must, and to the right one.
@@ -233,6 +234,7 @@ def owner_moves(
         least: how many moves there must be; 0 if the address may stay.
         most: how many moves there may be.
         to: nodes that may own it afterwards; by default any.
+        overlap: for how long the old owner may go on answering beside the new one, s.
         addresses: the addresses that are judged; by default all that were asked for.
     """
     fault = effect(cause)
@@ -244,9 +246,10 @@ def owner_moves(
         problems += _strangers(address, frames, nodes)
         heard = [frame for frame in _heard(frames) if healed is None or frame["t"] < healed]
         before = [frame for frame in heard if frame["t"] < fault["began"] and _owners(frame, nodes)]
-        after = [frame for frame in heard if frame["t"] >= fault["effective"]]
+        after = [frame for frame in heard if frame["t"] >= fault["began"]]
         if not before:
             raise Unclear(f"nobody answered for {address} before {fault['fault']}")
+        after = _without_overlap(after, _owners(before[-1], nodes), nanoseconds(overlap), nodes)
         tenures = _tenures([before[-1], *after], nodes)
         owners = [owner for _, owner in tenures]
         texts.append(f"{address}: {' → '.join(owners)}")
@@ -254,7 +257,8 @@ def owner_moves(
         if moved[-1] > most:
             problems.append(f"{address} moved {moved[-1]} times: {' → '.join(owners)}")
         if moved[-1] and least:
-            delays.append(seconds(tenures[1][0] - fault["effective"]))
+            # A write to the API may show its effect before it is answered.
+            delays.append(max(0.0, seconds(tenures[1][0] - fault["effective"])))
             if delays[-1] > within:
                 problems.append(f"{address} moved after {delays[-1]:.2f} s")
         elif span >= within and not after:
@@ -263,7 +267,7 @@ def owner_moves(
             problems.append(f"{address} is still answered by {owners[-1]}")
         settled = [f for f in after if f["t"] >= fault["effective"] + nanoseconds(within)]
         present = sorted({owner for frame in settled for owner in _owners(frame, nodes)})
-        if to is not None and (wrong := sorted(set(present) - set(to))):
+        if to is not None and (wrong := sorted({*present, *owners[1:][-1:]} - set(to))):
             problems.append(f"{address} was answered by {listed(wrong)}, not by {listed(to)}")
         if least == most and len(present) > 1:
             problems.append(f"{address} was answered by {listed(present)} after the move")
@@ -376,7 +380,7 @@ def gratuitous_announced(
     for address, frames in _by_address(answers, addresses).items():
         heard = _heard(frames)
         old = {owner for f in heard if f["t"] < fault["began"] for owner in _owners(f, nodes)}
-        new = [f for f in heard if f["t"] >= fault["effective"] and not old.issuperset(_owners(f, nodes))]
+        new = [f for f in heard if f["t"] >= fault["began"] and not old.issuperset(_owners(f, nodes))]
         if not new:
             raise Unclear(f"no other node took over {address} after {fault['fault']}")
         owner = min(_owners(new[0], nodes) - old)
@@ -518,6 +522,16 @@ def _tenures(heard: Sequence[Answer], nodes: Mapping[str, str]) -> list[tuple[in
     """Since when (ns) which node answers: an entry for each change."""
     seen = [(frame["t"], owner) for frame in heard for owner in sorted(_owners(frame, nodes))]
     return [next(group) for _, group in groupby(seen, key=lambda each: each[1])]
+
+
+def _without_overlap(frames: Sequence[Answer], old: set[str], overlap: int, nodes: Mapping[str, str]) -> list[Answer]:
+    """Leave out what the old owner says after the new one spoke first, for as long as it may."""
+    first = next((frame["t"] for frame in frames if not old.issuperset(_owners(frame, nodes))), None)
+    return [
+        frame
+        for frame in frames
+        if first is None or not first <= frame["t"] <= first + overlap or not old & _owners(frame, nodes)
+    ]
 
 
 def _delays(frames: Sequence[Answer], within: int, ended: int) -> list[int | None]:

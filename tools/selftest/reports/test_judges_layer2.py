@@ -212,11 +212,33 @@ def test_owner_moves(frames: Any, bound: dict[str, Any], verdict: Verdict, reaso
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, **bound}), verdict, reason)
 
 
+def test_the_old_owner_may_answer_beside_the_new_one_for_as_long_as_is_allowed() -> None:
+    frames = [*dialogue(0, 7, ONE, every=0.25), frame(5.6, TWO, "garp-request"), *dialogue(5.7, 17, TWO)]
+    inputs = {"answers": heard(frames), "cause": act(5)}
+    says(run("owner-moves", inputs, {"nodes": NODES, "within": 10}), FAIL, "moved")
+    says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "overlap": 1}), FAIL, "moved 3 times")
+    says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "overlap": 1.5}), PASS, "n1 → n2")
+    third = {"answers": heard(frames, [frame(6, THREE, "arp-reply")]), "cause": act(5)}
+    says(run("owner-moves", third, {"nodes": NODES, "within": 10, "overlap": 1.5}), FAIL, "n1 → n2 → n3 → n2")
+
+
+def test_what_is_heard_while_the_api_is_still_being_written_to_counts() -> None:
+    deletion = Evidence[Any]("faults", "c", "cause", {}, ({**act(5).rows[0], "effective": at(5.2)},))
+    frames = [*dialogue(0, 5, ONE), frame(5.1, TWO, "garp-request"), *dialogue(5.5, 16, TWO)]
+    inputs = {"answers": heard(frames), "cause": deletion}
+    judgement = run("owner-moves", inputs, {"nodes": NODES, "within": 10})
+    says(judgement, PASS)
+    assert value(judgement, "time to new owner") == 0
+    says(run("gratuitous-announced", inputs, {"nodes": NODES}), PASS)
+
+
 def test_what_is_heard_after_the_fault_was_healed_is_no_move() -> None:
     frames = dialogue(0, 5, ONE) + dialogue(9, 12, TWO) + dialogue(12, 15, ONE)
     inputs = {"answers": heard(frames), "cause": act(5, healed=12)}
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10}), PASS, "n1 → n2")
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 3}), FAIL, "moved after 4.00 s")
+    says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "to": ["n3"]}), FAIL, "by n2, not by n3")
+    says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "to": ["n2"]}), PASS)
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "least": 0, "most": 2}), UNCLEAR, "7.0 s after")
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "least": 2, "most": 2}), UNCLEAR, "7.0 s after")
 
@@ -291,7 +313,7 @@ def test_gratuitous_announced(frames: Any, bound: dict[str, Any], verdict: Verdi
 
 def test_an_announcement_without_link_layer_option_fails() -> None:
     def taken_over(link_layer: str | None) -> Judgement:
-        frames = dialogue(0, 5, ONE, V6) + [frame(9, TWO, "na-unsolicited", V6, link_layer=link_layer)]
+        frames = [*dialogue(0, 5, ONE, V6), frame(9, TWO, "na-unsolicited", V6, link_layer=link_layer)]
         return run("gratuitous-announced", {"answers": heard(frames), "cause": act(5)}, {"nodes": NODES})
 
     says(taken_over(TWO), PASS)
