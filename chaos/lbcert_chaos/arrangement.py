@@ -1,0 +1,155 @@
+"""The Services and backends that an experiment disturbs.
+
+One Service is announced in layer 2 and one over BGP, as far as the implementation can do both. Behind them stands a
+Deployment of one echo pod for each node, bound to it: so a pod that is evicted waits for its node, the label of each
+says on which nodes it is *not*, and a rolling restart is a real one.
+"""
+
+import json
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any, Final
+
+from lbcert_chaos.bench import NAMESPACE, Bench
+from lbcert_fixtures.annotations import ADDRESS_POOL
+from lbcert_fixtures.cluster import ECHO_IMAGE
+from lbcert_fixtures.probes.sessions import SessionWatch
+from lbcert_fixtures.testbeds import PreconditionUnmetError
+
+LAYER2_POOL: Final = ("172.30.0.220-172.30.0.223", "fd00:30::220-fd00:30::223")
+BGP_POOL: Final = ("10.98.0.0/29", "fd00:98::/125")
+
+VANTAGE: Final = {"layer2": "client", "bgp": "far-client"}
+"""From where each Service is used: on the nodes' segment, and behind the router that learns its routes."""
+
+_ROLLOUT_BUDGET_SECONDS: Final = 60
+_LAST_REQUESTS_SECONDS: Final = 3
+"""How long a pod goes on serving after it was told to end: until every node has taken it out of its rules."""
+
+
+def arrange(bench: Bench) -> None:
+    """Make what the experiment disturbs, and wait until it is announced.
+
+    Raises:
+        PreconditionUnmetError: the implementation gives no address, or opens no sessions.
+        TestbedError: the backends do not become ready.
+    """
+    bench.lab.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait")  # of a run that was killed
+    bench.cluster.create_namespace()
+    bench.lab.kubectl("apply", "--filename=-", stdin=json.dumps(_backends(bench)))
+    able = bench.profile.capabilities
+    families = "dual" if "dual-stack" in able else "ipv4"
+    if "layer2" in able:
+        bench.cluster.pool(*LAYER2_POOL[: 1 + (families == "dual")], name="chaos-layer2")
+        bench.cluster.announce_layer2("chaos-layer2", ipAddressPools=["chaos-layer2"])
+    if "bgp" in able:
+        _announce_bgp(bench)
+    await_backends(bench)
+    for mode, family in (("layer2", families), ("bgp", families if "bgp-ipv6" in able else "ipv4")):
+        if mode in able:
+            bench.services[mode] = bench.cluster.serve(
+                mode, policy=bench.choice.policy, families=family, annotations={ADDRESS_POOL: f"chaos-{mode}"}
+            )
+    for mode, service in bench.services.items():
+        for address in service.addresses:
+            bench.cluster.await_served(address, VANTAGE[mode])
+
+
+def _announce_bgp(bench: Bench) -> None:
+    families = ("ipv4", "ipv6") if "bgp-ipv6" in bench.profile.capabilities else ("ipv4",)
+    bench.cluster.pool(*BGP_POOL[: len(families)], name="chaos-bgp")
+    bench.cluster.announce_bgp("chaos-bgp", ipAddressPools=["chaos-bgp"])
+    peers = [getattr(node, family) for node in bench.lab.nodes for family in families]
+    with SessionWatch(bench.lab, "router") as sessions:
+        for family in families:
+            bench.cluster.peer("router", family, name=f"chaos-router-{family}")
+        if not sessions.until_established(peers, bench.profile.timers.bgp_session):
+            raise PreconditionUnmetError(
+                f"no BGP sessions with all nodes within {bench.profile.timers.bgp_session:g} s of the BGPPeer"
+            )
+
+
+def await_backends(bench: Bench) -> None:
+    """Wait until a pod serves on every node.
+
+    Raises:
+        TestbedError: it does not within a minute.
+    """
+    for node in bench.lab.nodes:
+        bench.lab.kubectl(
+            *("rollout", "status", f"deployment/echo-{node.name}", f"--namespace={NAMESPACE}"),
+            f"--timeout={_ROLLOUT_BUDGET_SECONDS}s",
+            timeout=_ROLLOUT_BUDGET_SECONDS + 5,
+        )
+
+
+def clear_away(bench: Bench) -> None:
+    """Take away what was arranged: Services first, while their configuration still stands."""
+    with bench.cluster:
+        pass
+    everything = ("--all", f"--namespace={NAMESPACE}", "--wait=false")
+    bench.lab.kubectl("delete", "deployments,replicasets", "--cascade=orphan", *everything)
+    bench.lab.kubectl("delete", "pods", "--grace-period=1", *everything)
+    bench.lab.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+def backend_address(bench: Bench) -> IPv4Address | IPv6Address:
+    """The address of a backend's own, which clients of the lab can reach without the load balancer."""
+    listed = bench.lab.kubectl("get", "pods", f"--namespace={NAMESPACE}", "--output=json")
+    return ip_address(json.loads(listed)["items"][0]["status"]["podIP"])
+
+
+def backends(bench: Bench) -> dict[str, str]:
+    """The backends that run and are not told to end: pod name to node name."""
+    running = "--field-selector=status.phase=Running"
+    listed = bench.lab.kubectl("get", "pods", f"--namespace={NAMESPACE}", running, "--output=json")
+    return {
+        pod["metadata"]["name"]: pod["spec"]["nodeName"]
+        for pod in json.loads(listed)["items"]
+        if "deletionTimestamp" not in pod["metadata"]
+    }
+
+
+def spare(bench: Bench, node: str) -> None:
+    """Take the backends on one node out of every Service: what dies with the node is then not Kubernetes' to lose."""
+    for service in bench.services.values():
+        bench.cluster.spare(service, node)
+
+
+def _backends(bench: Bench) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "List",
+        "items": [_backend(node.name, [each.name for each in bench.lab.nodes]) for node in bench.lab.nodes],
+    }
+
+
+def _backend(node: str, nodes: list[str]) -> dict[str, Any]:
+    labels = {"app": "echo", "node": node} | {f"not-on-{each}": "yes" for each in nodes if each != node}
+    container = {
+        "name": "echo",
+        "image": ECHO_IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "env": [{"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
+        "ports": [{"containerPort": 8080}, {"containerPort": 8081}],
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},
+        "lifecycle": {"preStop": {"sleep": {"seconds": _LAST_REQUESTS_SECONDS}}},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": f"echo-{node}", "namespace": NAMESPACE, "labels": {"app": "echo"}},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"app": "echo", "node": node}},
+            # the old pod ends before the new one starts, so that its node has none for a while
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "nodeSelector": {"kubernetes.io/hostname": node},
+                    "terminationGracePeriodSeconds": _LAST_REQUESTS_SECONDS + 5,
+                    "containers": [container],
+                },
+            },
+        },
+    }
