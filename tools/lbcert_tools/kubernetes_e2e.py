@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 
 from lbcert_fixtures.cache import Progress
-from lbcert_fixtures.images.sources import AddedFile, DebianPackages, ImageSource, LocalPrograms
+from lbcert_fixtures.images.sources import AddedFile, DebianPackages, ImageSource, LocalPrograms, OwnImage
 from lbcert_fixtures.images.store import ImageError
 from lbcert_fixtures.kubernetes.programs import (
     DEFAULT_KUBERNETES,
@@ -33,7 +33,6 @@ from lbcert_tools.progress import Display, display
 from lbcert_tools.rundir import RUNS
 
 CONFORMANCE = r"\[sig-network\].*\[Conformance\]"
-IMAGES = "registry.k8s.io/e2e-test-images/"
 
 _TIME_LIMIT = "2h"
 
@@ -131,11 +130,15 @@ def images(programs: Programs, kubernetes: str) -> dict[str, ImageSource]:
         "glibc-dns-testing": _TOOLS,
         "jessie-dnsutils": _TOOLS,
         "nginx": _NGINX,
+        "pause": OwnImage(image="pause"),
     }
     listing = subprocess.run([programs["e2e.test"], "--list-images"], capture_output=True, text=True, check=True)
-    named = re.findall(rf"^{re.escape(IMAGES)}(\S+)$", listing.stdout, re.MULTILINE)
-    found = {name: stand_ins.get(name) or stand_ins.get(name.partition(":")[0]) for name in named}
-    return {IMAGES + name: source for name, source in found.items() if source}
+    found: dict[str, ImageSource] = {}
+    for reference in listing.stdout.split():
+        name = reference.rpartition("/")[2]
+        if source := stand_ins.get(name) or stand_ins.get(name.partition(":")[0]):
+            found[reference] = source
+    return found
 
 
 def run(programs: Programs, lab: netns.Lab, focus: str, results: Path, progress: Progress) -> Outcome:
@@ -159,6 +162,7 @@ def run(programs: Programs, lab: netns.Lab, focus: str, results: Path, progress:
         f"--kubectl-path={kubectl}",
         "--provider=skeleton",
         f"--ginkgo.focus={focus}",
+        "--ginkgo.v",
         "--ginkgo.silence-skips",
         "--ginkgo.no-color",
         f"--ginkgo.timeout={_TIME_LIMIT}",
