@@ -21,6 +21,7 @@ from pathlib import Path
 
 from lbcert_fixtures.cache import cache_folder
 from lbcert_fixtures.commands import private
+from lbcert_fixtures.testbeds.netns import cgroups
 
 INOTIFY_PER_LAB, INOTIFY_PER_NODE = 5, 6  # as counted in a lab with MetalLB in it
 TASKS_PER_LAB, TASKS_PER_NODE = 300, 150
@@ -263,14 +264,13 @@ def _kernel_features(machine: Machine, _wish: Wish) -> Iterator[Finding]:
 
 
 def _cgroups(machine: Machine, _wish: Wish) -> Iterator[Finding]:
-    path = (machine.text("proc/self/cgroup") or "").rpartition("0::")[2].splitlines()
-    own = machine.root / "sys/fs/cgroup" / (path[0].lstrip("/") if path else "")
-    controllers = (machine.text("sys/fs/cgroup/cgroup.controllers") or "").split()
-    if controllers and os.access(own / "cgroup.procs", os.W_OK):
-        yield _fine("cgroup v2", f"delegated, with {' '.join(controllers)}")
+    try:
+        cgroups.delegated(machine.root)
+    except cgroups.NotDelegatedError as reason:
+        fix = "systemd-run --user --scope --property=Delegate=yes lbcert ..., if they matter to you"
+        yield Finding("limits of pods", Level.INFORMATION, f"{reason}: pods run without CPU and memory limits", fix)
     else:
-        why = "not delegated to this user" if controllers else "not the machine's hierarchy"
-        yield Finding("cgroup v2", Level.INFORMATION, f"{why}: pods run without CPU and memory limits")
+        yield _fine("limits of pods", "cgroup v2 is delegated")
 
 
 def _inotify(machine: Machine, wish: Wish) -> Iterator[Finding]:

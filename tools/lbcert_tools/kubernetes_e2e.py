@@ -10,10 +10,11 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TextIO
 
 import click
 
@@ -99,18 +100,19 @@ def read(report: str) -> Outcome:
     return Outcome([spec for suite in json.loads(report) for each in suite["SpecReports"] for spec in _spec(each)])
 
 
-def _spec(report: Mapping[str, object]) -> Iterator[Spec]:
+def _spec(report: Mapping[str, Any]) -> Iterator[Spec]:
     failure = report.get("Failure") or {}
-    assert isinstance(failure, dict)
-    message, state = failure.get("Message", ""), str(report["State"])
-    is_test = report["LeafNodeType"] == "It"
+    message, state, is_test = failure.get("Message", ""), report["State"], report["LeafNodeType"] == "It"
     if (state in ("skipped", "pending") and not message) or (state == "passed" and not is_test):
         return
-    texts = [*(report.get("ContainerHierarchyTexts") or []), report["LeafNodeText"]]  # type: ignore[misc]
-    name = " ".join(texts) if is_test else str(report["LeafNodeType"])
-    location = failure.get("Location") or {}
-    place = f" ({Path(location['FileName']).name}:{location['LineNumber']})" if location.get("FileName") else ""
-    yield Spec(name, state, int(str(report["RunTime"])) / 1e9, message.strip() + place if message else "")
+    texts = [*(report.get("ContainerHierarchyTexts") or []), report["LeafNodeText"]]
+    place = failure.get("Location") or {}
+    yield Spec(
+        name=" ".join(texts) if is_test else report["LeafNodeType"],
+        state=state,
+        seconds=report["RunTime"] / 1e9,
+        said=f"{message.strip()} ({Path(place.get('FileName', '')).name}:{place.get('LineNumber')})" if message else "",
+    )
 
 
 def images(programs: Programs, kubernetes: str) -> dict[str, ImageSource]:
@@ -176,7 +178,7 @@ def run(programs: Programs, lab: netns.Lab, focus: str, results: Path, progress:
         finally:
             os.close(write_end)
         with os.fdopen(read_end, errors="replace") as lines:
-            _follow(lines, log, progress)
+            follow(lines, log, progress)
     status = lab.wait(handle)
     lab.check()
     if not report.exists():
@@ -188,11 +190,11 @@ def run(programs: Programs, lab: netns.Lab, focus: str, results: Path, progress:
     return outcome
 
 
-def _follow(lines: Iterator[str], log: object, progress: Progress) -> None:
-    """Keep the output, and count the tests by the line with which each ends."""
+def follow(lines: Iterable[str], log: TextIO, progress: Progress) -> None:
+    """Keep the output of e2e.test, and count its tests by the line with which each ends."""
     total = done = 0
     for line in lines:
-        log.write(line)  # type: ignore[attr-defined]
+        log.write(line)
         if found := re.search(r"Will run (\d+) of \d+ specs", line):
             total = int(found[1])
         elif line.startswith("•"):

@@ -1,6 +1,7 @@
 """The doctor on machines that lack one thing each."""
 
 import json
+import os
 import resource
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ FILES = {
     "proc/sys/net/ipv6/neigh/default/gc_thresh3": "1024\n",
     "sys/devices/system/clocksource/clocksource0/current_clocksource": "tsc\n",
     "sys/fs/cgroup/cgroup.controllers": "cpu memory\n",
-    "sys/fs/cgroup/user.slice/cgroup.procs": "",
+    "sys/fs/cgroup/user.slice/cgroup.controllers": "cpu memory pids\n",
     **{f"usr/lib/cni/{name}": "" for name in doctor.CNI_PLUGINS},
 }
 
@@ -43,6 +44,7 @@ class Faked(Machine):
         self.in_use = 0
         for name, text in FILES.items():
             self.put(name, text)
+        os.setxattr(root / "sys/fs/cgroup/user.slice", "user.delegate", b"1")
 
     def put(self, name: str, text: str) -> None:
         path = self.root / name
