@@ -16,6 +16,7 @@ CLEAN = ("reset", "refused")
 @judge("no-resets")
 def no_resets(
     connections: Evidence[Connection],
+    control: Evidence[Connection] | None = None,
     *,
     count: int = 100,
     hold: float = 0.0,
@@ -26,6 +27,8 @@ def no_resets(
 
     Args:
         connections: the fates of long-lived connections.
+        control: connections straight to endpoints over the same time: where one of those is silent for so long too,
+            a silence says nothing about the load balancer.
         count: how many it takes for a verdict.
         hold: how long each must have been open, s.
         stall: longest time without a reply, s; where the probe itself was late, so much longer.
@@ -37,10 +40,15 @@ def no_resets(
     stalled = [each for each in watched if each["outcome"] == "alive" and _silence(each) > stall + late]
     open_for = min((seconds((each["at"] or each["opened"]) - each["opened"]) for each in watched), default=0.0)
     problems = [f"{len(broken)} of {len(watched)} connections broke: {_fates(broken)}"] if broken else []
+    short = f"{len(watched)} connections, {count} are needed" if len(watched) < count else ""
+    beside = max((_silence(each) for each in control.rows), default=0.0) if control else 0.0
     if stalled:
         worst = max(_silence(each) for each in stalled)
-        problems.append(f"{len(stalled)} of {len(watched)} connections stalled, for up to {worst:.2f} s")
-    short = f"{len(watched)} connections, {count} are needed" if len(watched) < count else ""
+        text = f"{len(stalled)} of {len(watched)} connections stalled, for up to {worst:.2f} s"
+        if beside > stall:
+            short = f"{text}; but so did connections straight to endpoints, for up to {beside:.2f} s"
+        else:
+            problems.append(text)
     if not broken and open_for < hold:
         short = short or f"a connection was open for {open_for:.1f} s only, {hold:g} s are needed"
     return ruling(

@@ -24,6 +24,11 @@ NEW_CONNECTIONS: Final = 0.01
 Kind = Literal["connections", "flows", "stream", "replies"]
 Inputs = dict[str, EvidenceRef]
 
+ENDPOINT_PORT: Final = 8081
+"""Where the echo backend itself serves lines."""
+
+CONTROLS: Final = 10
+
 _OPENING_BUDGET: Final = 15.0
 _STEADY: Final = 60
 """New connections before anything happens: more than the fifty by which a gap's beginning is told."""
@@ -36,14 +41,18 @@ class Load:
     Attributes:
         testbed: where.
         addresses: by the name that the evidence gets.
-        count: how many connections to each.
+        endpoints: pods with an address of each, for connections that do not pass the load balancer.
+        count: how many connections to each address.
+        straight: a few connections to each endpoint: what they show too is not the load balancer's doing.
         kept: those connections.
         new: the new connections to each address, made a hundred times a second.
     """
 
     testbed: Testbed
     addresses: Mapping[str, IPv4Address | IPv6Address]
+    endpoints: Mapping[str, str] = field(default_factory=dict)
     count: int = 100
+    straight: dict[str, Connections] = field(default_factory=dict)
     kept: dict[str, Connections] = field(default_factory=dict)
     new: dict[str, Stream] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -51,13 +60,15 @@ class Load:
     def __enter__(self) -> Self:
         nodes = [node.name for node in self.testbed.nodes]
         with ExitStack() as stack:
+            for name, address in self.addresses.items():  # first those that start a process and disturb what runs
+                new = Stream(self.testbed, VANTAGE, address, HTTP, "tcp", every=NEW_CONNECTIONS)
+                self.new[name] = stack.enter_context(new)
+            for pod, ip in self.endpoints.items():
+                straight = Connections(self.testbed, VANTAGE, ip, ENDPOINT_PORT, CONTROLS, every=HEARTBEAT)
+                self.straight[pod] = stack.enter_context(straight)
             for name, address in self.addresses.items():
-                self.kept[name] = stack.enter_context(
-                    Connections(self.testbed, VANTAGE, address, LINES, self.count, every=HEARTBEAT, nodes=nodes)
-                )
-                self.new[name] = stack.enter_context(
-                    Stream(self.testbed, VANTAGE, address, HTTP, "tcp", every=NEW_CONNECTIONS)
-                )
+                kept = Connections(self.testbed, VANTAGE, address, LINES, self.count, every=HEARTBEAT, nodes=nodes)
+                self.kept[name] = stack.enter_context(kept)
             self._stack = stack.pop_all()
         return self
 
@@ -72,9 +83,11 @@ class Load:
         Raises:
             PreconditionUnmetError: they are not.
         """
-        for name, connections in self.kept.items():
+        for connections in (*self.straight.values(), *self.kept.values()):
             if not connections.until_open(_OPENING_BUDGET):
-                raise PreconditionUnmetError(f"{self.count} connections to {self.addresses[name]} cannot be opened")
+                raise PreconditionUnmetError(
+                    f"{connections.count} connections to {connections.address} stay unanswered"
+                )
         for stream in self.new.values():
             stream.until_sent(_STEADY, _OPENING_BUDGET)
 
@@ -112,4 +125,20 @@ class Load:
             }
             meta = kept.meta() if kind in ("connections", "flows") else new.meta()
             found[f"{kind}.{name}{suffix}"] = record.evidence(kind, rows[kind](), f"{kind}-{name}{suffix}", **meta)
+        return found
+
+    def control(self, record: CaseRecorder, suffix: str = "") -> Inputs:
+        """The connections straight to endpoints, all in one, as judges take a control."""
+        rows = [row for connections in self.straight.values() for row in connections.rows()]
+        meta = next(iter(self.straight.values())).meta()
+        return {"control": record.evidence("connections", rows, f"straight-to-endpoints{suffix}", **meta)}
+
+    def seen_twice(self, record: CaseRecorder) -> Inputs:
+        """The node that each connection entered in the first half of its time, and in the second, for each address."""
+        found = {}
+        for name, kept in self.kept.items():
+            meta = kept.meta()
+            middle = (meta["began"] + meta["ended"]) // 2
+            rows = [*kept.flows("first half", until=middle), *kept.flows("second half", since=middle)]
+            found[f"flows.{name}"] = record.evidence("flows", rows, f"flows-{name}", **meta)
         return found

@@ -1,0 +1,177 @@
+"""Connections live on while nothing happens to them: in a quiet cluster, and while other things change.
+
+The catalogue watches for minutes. A connection that sends twice a second meets within ten seconds whatever nodes and
+router do to a flow now and then; what takes longer is left to longer runs. Each case holds 100 connections to every
+Service, of both policies and over each family at once, from behind the router.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+import kubernetes.client
+import pytest
+
+from lbcert_fixtures.annotations import ADDRESS_POOL
+from lbcert_fixtures.cluster import UDP, Backends, Cluster
+from lbcert_fixtures.deployment import Deployment
+from lbcert_fixtures.probes.stream import Stream
+from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.testbeds import Testbed
+from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.reset.load import Load
+from lbcert_suites.reset.outage import controller_away
+from lbcert_suites.ways import VANTAGE, Way, serve_both_policies
+
+QUIET_SECONDS = 10.0
+
+AFTERMATH_SECONDS = 6.0
+"""How long after a change connections are held: longer than implementations gather changes before they act (5 s)."""
+
+LOST = 0.01
+"""The share of new connections that may go unanswered for other reasons."""
+
+PODS_SECONDS = 30.0
+"""A budget for the cluster, not judged: a pod is Ready until nodes send requests to it."""
+
+ANNOUNCING: Mapping[str, Sequence[Callable[..., str]]] = {
+    "l2": [Cluster.announce_layer2],
+    "bgp": [Cluster.announce_bgp, partial(Cluster.peer, router="client")],  # a peer that never answers
+}
+
+UNRELATED = {"l2": "172.30.0.230-172.30.0.231", "bgp": "10.98.0.0/30"}
+
+
+@pytest.fixture(scope="module")
+def endpoints(testbed: Testbed, backends: Backends) -> Mapping[str, str]:
+    """The backends' own addresses."""
+    pods = kubernetes.client.CoreV1Api(testbed.api).list_namespaced_pod("lbcert").items
+    return {pod.metadata.name: pod.status.pod_ip for pod in pods if pod.metadata.name in backends.pods}
+
+
+@pytest.fixture
+def load(testbed: Testbed, cluster: Cluster, mode: Way, endpoints: Mapping[str, str]) -> Iterator[Load]:
+    """Connections to a Service of each policy and family, and new ones all the while."""
+    addresses = serve_both_policies(cluster, mode)
+    for address in addresses.values():
+        cluster.await_served(address, VANTAGE)
+    with Load(testbed, addresses, endpoints) as load:
+        load.open()
+        yield load
+
+
+@pytest.mark.covers("RESET-001")
+@pytest.mark.needs("layer2")
+@pytest.mark.catches("announcement-flaps")
+@pytest.mark.parametrize("mode", ["layer2"], indirect=True)
+def test_quiet_cluster_breaks_no_connection(record: CaseRecorder, load: Load) -> None:
+    """While nothing changes every connection in layer 2 lives, and is answered within a second.
+
+    Given 100 connections to a Service of each policy
+    When nothing is changed for ten seconds
+    Then every connection is alive, and none was ever silent for a second
+    """
+    load.hold(QUIET_SECONDS)
+    lived = load.seen(record, "connections") | load.control(record)
+    record.judge("RESET-001", "no-resets", lived, {"hold": QUIET_SECONDS})
+
+
+@pytest.mark.covers("RESET-001", "POLICY-008")
+@pytest.mark.needs("bgp")
+@pytest.mark.catches("announcement-flaps")
+@pytest.mark.parametrize("mode", ["bgp"], indirect=True)
+def test_quiet_connections_keep_their_node(record: CaseRecorder, load: Load) -> None:
+    """While nothing changes every connection over BGP lives, is answered within a second, and keeps its node.
+
+    Given 100 connections to a Service of each policy, spread over all nodes by the router
+    When nothing is changed for ten seconds
+    Then every connection is alive, none was ever silent for a second, and none entered another node than before
+    """
+    load.hold(QUIET_SECONDS)
+    lived = load.seen(record, "connections") | load.control(record)
+    record.judge("RESET-001", "no-resets", lived, {"hold": QUIET_SECONDS})
+    record.judge("POLICY-008", "connection-keeps-node", load.seen_twice(record), {})
+
+
+@pytest.mark.covers("RESET-004")
+@pytest.mark.catches("reset-on-reconfiguration")
+def test_unrelated_changes_break_no_connection(
+    testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, mode: Way, load: Load
+) -> None:
+    """Other Services, pools, advertisements and peers may come and go: connections live, and new ones work.
+
+    Given 100 connections to a Service of each policy, and a hundred new ones a second
+    When another pool with its advertisement, in BGP another peer, and a Service of that pool are created and deleted
+    Then no connection breaks or is silent for a second, and every new one works
+    """
+    with (
+        record.act("unrelated-changes", "everything named unrelated"),
+        Cluster(testbed, profile, cluster.namespace) as other,
+    ):
+        other.pool(UNRELATED[mode.mode], name="unrelated", autoAssign=False)
+        for announce in ANNOUNCING[mode.mode]:
+            announce(other, name="unrelated")
+        service = other.serve("unrelated", families="ipv4", annotations={ADDRESS_POOL: "unrelated"})
+        other.await_served(service.address(), VANTAGE)
+    load.hold(AFTERMATH_SECONDS)
+    lived = load.seen(record, "connections") | load.control(record)
+    record.judge("RESET-004", "no-resets", lived, {"hold": AFTERMATH_SECONDS})
+    record.judge("RESET-004", "all-replies-ok", load.seen(record, "replies"), {"lost": LOST})
+
+
+@pytest.mark.covers("RESET-009")
+@pytest.mark.catches("withdraws-without-controller")
+def test_controller_outage_breaks_no_connection(
+    cluster: Cluster, implementation: Deployment, record: CaseRecorder, load: Load, mode: Way
+) -> None:
+    """Without the allocation controller connections live, new ones work, and new Services wait.
+
+    Given 100 connections to a Service of each policy, and a hundred new ones a second
+    When the controller is scaled to 0, and a Service is created meanwhile
+    Then no connection breaks or is silent for a second, every new one works, and the Service has no address
+    """
+    with controller_away(implementation) as outage, cluster.watch_services() as watch:
+        waiting = cluster.serve("waiting", families=mode.families[0], wait=False)
+        load.hold(AFTERMATH_SECONDS)
+        record.fault(outage)
+        services = record.observed("ingress", watch)
+        lived, new = load.seen(record, "connections") | load.control(record), load.seen(record, "replies")
+    pending = {"services": [waiting.key], "hold": AFTERMATH_SECONDS - 1}
+    record.judge("RESET-009", "stays-pending", {"ingress": services}, pending)
+    record.judge("RESET-009", "no-resets", lived, {"hold": AFTERMATH_SECONDS})
+    record.judge("RESET-009", "all-replies-ok", new, {"lost": LOST})
+
+
+@pytest.mark.covers("RESET-005")
+@pytest.mark.catches("announcement-follows-endpoints")
+def test_endpoints_come_and_go(
+    testbed: Testbed, cluster: Cluster, record: CaseRecorder, mode: Way, endpoints: Mapping[str, str]
+) -> None:
+    """Under Cluster endpoints may be added, and others taken away: connections to those that stay live where they are.
+
+    Given 100 connections to a Service of policy Cluster with an endpoint on every node
+    When another endpoint is added on every node, 100 more connections are made, and those endpoints are deleted
+    Then no connection to an endpoint that stays breaks or is silent for a second, and none enters another node
+    """
+    addresses = {family: cluster.serve(family, families=family).address(family) for family in mode.families}
+    more = [f"more-{node.name}" for node in testbed.nodes]
+    for address in addresses.values():
+        cluster.await_served(address, VANTAGE)
+    with Load(testbed, addresses, endpoints) as before:
+        before.open()
+        for pod, node in zip(more, testbed.nodes, strict=True):
+            cluster.run_backend(pod, node.name)
+        for address in addresses.values():
+            with Stream(testbed, VANTAGE, address, UDP) as stream:
+                stream.until(lambda probes: {probe["endpoint"] for probe in probes} >= set(more), PODS_SECONDS)
+        with Load(testbed, addresses, endpoints) as after:
+            after.open()
+            for pod in more:
+                cluster.delete_pod(pod)
+            for pod in more:
+                cluster.await_pod_gone(pod)
+            before.hold(AFTERMATH_SECONDS)
+    for load, name in ((before, "-before"), (after, "-after")):
+        bound = {"hold": AFTERMATH_SECONDS, "count": 30, "gone": more}
+        lived = load.seen(record, "connections", name) | load.control(record, name)
+        record.judge("RESET-005", "no-resets", lived, bound)
+    record.judge("RESET-005", "connection-keeps-node", before.seen_twice(record), {})
