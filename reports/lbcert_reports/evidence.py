@@ -120,6 +120,19 @@ class BgpPath(TypedDict):
     communities: list[str]
 
 
+class BgpMessage(TypedDict):
+    """One BGP message as it passed a router's interface."""
+
+    t: int
+    router: str
+    source: str
+    """the sender's address"""
+    destination: str
+    type: Literal["OPEN", "UPDATE", "NOTIFICATION", "KEEPALIVE", "ROUTE-REFRESH"]
+    length: int
+    """bytes, with the header"""
+
+
 class Reply(TypedDict):
     """One request to a Service and what came of it."""
 
@@ -209,6 +222,41 @@ class Calibration(TypedDict):
     gaps_seen: int
 
 
+class LoadSecond(TypedDict):
+    """What the requests of a load generator that ended within one second came to.
+
+    Not the truth about the load balancer: the generator's users wait for answers. That is the streams' to say.
+    """
+
+    t: int
+    """the end of the second"""
+    users: int
+    requests: int
+    failures: int
+    p50: int | None
+    """latency, ns; none if no request ended"""
+    p95: int | None
+    p99: int | None
+    errors: dict[str, int]
+    """failures by what the generator calls them"""
+
+
+class Activity(TypedDict):
+    """One activity of a Chaos Toolkit experiment, as its journal tells it."""
+
+    t: int
+    until: int
+    phase: Literal["before", "method", "after", "rollback"]
+    """the hypothesis before the method and after it are ``before`` and ``after``"""
+    name: str
+    type: Literal["probe", "action"]
+    status: str
+    """``succeeded`` or ``failed``"""
+    met: bool | None
+    """for a probe of the hypothesis whether it was within its tolerance"""
+    output: Any
+
+
 KINDS: Final[Mapping[str, type]] = {
     "ingress": Ingress,
     "answers": Answer,
@@ -217,6 +265,7 @@ KINDS: Final[Mapping[str, type]] = {
     "routes": Route,
     "sessions": Session,
     "paths": BgpPath,
+    "messages": BgpMessage,
     "replies": Reply,
     "connections": Connection,
     "flows": Flow,
@@ -224,6 +273,8 @@ KINDS: Final[Mapping[str, type]] = {
     "events": KubernetesEvent,
     "noise": Noise,
     "calibration": Calibration,
+    "load": LoadSecond,
+    "activities": Activity,
 }
 """Every kind of evidence and the type of its rows."""
 

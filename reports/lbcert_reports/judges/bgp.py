@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 from itertools import pairwise, takewhile
 from typing import Any
 
-from lbcert_reports.evidence import BgpPath, Evidence, Fault, Route, Session
+from lbcert_reports.evidence import BgpMessage, BgpPath, Evidence, Fault, Route, Session
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
 from lbcert_reports.judges.spans import effect, rows, seconds, watched
 
@@ -123,6 +123,7 @@ def sessions_never_reset(sessions: Evidence[Session], *, peers: dict[str, list[s
             if later["dropped"] > earlier["dropped"]
             or later["established"] > earlier["established"]
             or (later["state"] != ESTABLISHED and earlier["state"] == ESTABLISHED)
+            or _began_anew(earlier, later)
         ]
         drops = max(seen[-1]["dropped"] - seen[0]["dropped"], int(bool(breaks)))
         resets += drops
@@ -140,6 +141,12 @@ def sessions_never_reset(sessions: Evidence[Session], *, peers: dict[str, list[s
         observed=f"{resets} resets in {span:.1f} s",
         short=short,
     )
+
+
+def _began_anew(earlier: Session, later: Session) -> bool:
+    """Whether a session is younger than an earlier look at it; routers tell its age in whole seconds."""
+    age = seconds(later["uptime_ms"] * 1_000_000)
+    return later["state"] == ESTABLISHED and age + 1 < seconds(later["t"] - earlier["t"])
 
 
 @judge("timers-negotiated")
@@ -185,6 +192,54 @@ def timers_negotiated(
         ),
         expected=f"hold time {hold:g} s, keepalives at most {longest:g} s apart",
         observed=f"hold times {listed(sorted(set(holds)))} s, keepalive intervals {listed(sorted(set(intervals)))} s",
+    )
+
+
+@judge("keepalives-spaced")
+def keepalives_spaced(
+    messages: Evidence[BgpMessage], *, peers: dict[str, float], least: int = 4, tolerance: float = 0.1
+) -> Judgement:
+    """A speaker's KEEPALIVE messages are no further apart, on average, than they may be.
+
+    On average, since a busy machine delays one and not the next. RFC 4271, section 4.4.
+
+    Args:
+        messages: the messages that passed the router's interface.
+        peers: for each speaker's address the longest interval, s: a third of the negotiated hold time.
+        least: how many there must be from each for a pass.
+        tolerance: how much longer the average may be, s.
+    """
+    began, ended = watched(messages)
+    problems, spacings, short = [], [], ""
+    for peer, longest in peers.items():
+        sent = [
+            each["t"] for each in messages.rows if each["type"] == "KEEPALIVE" and _ip(each["source"]) == _ip(peer)
+        ]
+        span = seconds(ended - (sent[0] if sent else began))
+        if len(sent) < least:
+            short = short or f"{peer} sent {len(sent)} keepalives in {span:.1f} s, {least} are needed"
+        # The time since the last one counts if it is too long already: who falls silent sends no further one.
+        ends = [*sent, ended] if sent and seconds(ended - sent[-1]) > longest + tolerance else sent
+        average = seconds(ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else span
+        if average > longest + tolerance:
+            problems.append(f"{peer} sent keepalives {average:.2f} s apart, {longest:g} s are allowed")
+        spacings.append(average)
+    return ruling(
+        problems,
+        "keepalives came as often as the hold time demands",
+        Measurement(
+            "keepalive spacing",
+            max(spacings, default=None),
+            "s",
+            len(spacings),
+            "average of each speaker, largest",
+            resolution=tolerance,
+            bound=Limit(max(peers.values(), default=0), "<=", "peers"),
+            samples=tuple(spacings),
+        ),
+        expected=listed(f"{peer} at most {longest:g} s apart" for peer, longest in peers.items()),
+        observed=listed(f"{peer} {average:.2f} s apart" for peer, average in zip(peers, spacings, strict=True)),
+        short=short,
     )
 
 
@@ -283,15 +338,21 @@ def never_routed(routes: Evidence[Route], *, prefixes: list[str], hold: float) -
 
 @judge("path-attributes")
 def path_attributes(
-    paths: Evidence[BgpPath], *, prefixes: list[str], expected: dict[str, Any], count: int = 1
+    paths: Evidence[BgpPath],
+    *,
+    prefixes: list[str],
+    expected: dict[str, Any],
+    present: list[str] | None = None,
+    count: int = 1,
 ) -> Judgement:
     """The paths to a prefix carry the expected attributes.
 
     Args:
-        paths: the paths in the routers' BGP tables.
+        paths: the paths in the routers' BGP tables, or as they were announced.
         prefixes: the prefixes whose paths are judged.
         expected: for each attribute its value: ``as_path``, ``origin``, ``local_pref``, ``med``, ``communities``,
             ``next_hop``; null for one that must be absent.
+        present: attributes that must be there, with whatever value.
         count: how many paths there must be to each prefix at least.
     """
     problems = []
@@ -305,11 +366,21 @@ def path_attributes(
                 seen.append(f"{attribute} {got}")
                 if got != (sorted(wanted) if attribute == "communities" and wanted else wanted):
                     problems.append(f"{path['router']} has {prefix} with {attribute} {_word(got)}")
+            for attribute in present or ():
+                got = _attribute(path, attribute)
+                seen.append(f"{attribute} {_word(got)}")
+                if got is None:
+                    problems.append(f"{path['router']} has {prefix} without {attribute}")
     return ruling(
         problems,
         "every path carries the expected attributes",
         Measurement("paths with other attributes", len(problems), "count", len(seen), bound=Limit(0, "<=", "expected")),
-        expected=listed(f"{attribute} {_word(wanted)}" for attribute, wanted in expected.items()),
+        expected=listed(
+            [
+                *(f"{attribute} {_word(wanted)}" for attribute, wanted in expected.items()),
+                *(f"some {attribute}" for attribute in present or ()),
+            ]
+        ),
         observed=listed(sorted(set(seen))) or "no path",
         short=f"{fewest} paths, {count} are needed" if fewest < count else "",
     )

@@ -36,10 +36,10 @@ def act(t: float, name: str = "router-restart") -> Evidence[Any]:
 
 
 def sessions(*states: tuple[float, str, str, int, int], ended: float = 60, **extra: int) -> Evidence[Any]:
-    """Sessions of router r: (second, peer, state, times established, times dropped)."""
+    """Sessions of router r: (second, peer, state, times established, times dropped); up since the watch began."""
     rows = tuple(
         {
-            "t": at(t), "router": "r", "peer": peer, "state": state, "uptime_ms": 0,
+            "t": at(t), "router": "r", "peer": peer, "state": state, "uptime_ms": round(t * 1000),
             "established": established, "dropped": dropped, **extra,
         }
         for t, peer, state, established, dropped in states
@@ -153,6 +153,17 @@ def test_sessions_never_reset(states: Any, hold: float, verdict: Verdict, reason
     judgement = run("sessions-never-reset", {"sessions": sessions(*states)}, bound)
     says(judgement, verdict, reason)
     assert (value(judgement, "resets") > 0) == (verdict is FAIL)
+
+
+@pytest.mark.parametrize(("uptime", "verdict"), [(58_000, PASS), (57_100, PASS), (56_900, FAIL), (0, FAIL)])
+def test_a_session_that_is_younger_than_an_earlier_look_was_reset(uptime: int, verdict: Verdict) -> None:
+    first, last = sessions((1, N1, UP, 1, 0), (59, N1, UP, 1, 0)).rows
+    evidence = Evidence(
+        "sessions", "c", "sessions", {"began": at(0), "ended": at(60)}, (first, {**last, "uptime_ms": uptime})
+    )
+    judgement = run("sessions-never-reset", {"sessions": evidence}, {"peers": {"r": [N1]}, "hold": 60})
+    says(judgement, verdict)
+    assert value(judgement, "resets") == (verdict is FAIL)
 
 
 @pytest.mark.parametrize(
@@ -311,6 +322,66 @@ def test_path_attributes(changed: Any, expected: dict[str, Any], verdict: Verdic
     }  # fmt: skip
     evidence = Evidence[Any]("paths", "c", "paths", {}, (path,))
     says(run("path-attributes", {"paths": evidence}, {"prefixes": [PREFIX], "expected": expected}), verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("local_pref", "verdict", "reason"),
+    [(0, PASS, "local_pref 0"), (100, PASS, "local_pref 100"), (None, FAIL, "r has 10.0.0.9/32 without local_pref")],
+)
+def test_an_attribute_may_have_any_value_and_has_to_be_there(
+    local_pref: int | None, verdict: Verdict, reason: str
+) -> None:
+    path = {
+        "t": 1, "router": "r", "prefix": PREFIX, "next_hop": N1, "as_path": [], "origin": "IGP",
+        "local_pref": local_pref, "med": None, "communities": [],
+    }  # fmt: skip
+    evidence = Evidence[Any]("paths", "c", "paths", {}, (path,))
+    bound = {"prefixes": [PREFIX], "expected": {"as_path": []}, "present": ["local_pref"]}
+    judgement = run("path-attributes", {"paths": evidence}, bound)
+    says(judgement, verdict, reason)
+    assert judgement.expected == "as_path [], some local_pref"
+
+
+def messages(*sent: tuple[float, str, str], ended: float = 10) -> Evidence[Any]:
+    """Messages to router r: (second, source, type)."""
+    rows = tuple(
+        {"t": at(t), "router": "r", "source": source, "destination": "172.18.0.1", "type": kind, "length": 19}
+        for t, source, kind in sent
+    )
+    return Evidence("messages", "c", "messages", {"began": at(0), "ended": at(ended)}, rows)
+
+
+def keepalives(*times: float, source: str = N1) -> list[tuple[float, str, str]]:
+    return [(t, source, "KEEPALIVE") for t in times]
+
+
+@pytest.mark.parametrize(
+    ("sent", "ended", "verdict", "reason"),
+    [
+        (keepalives(1, 2, 3, 4), 5, PASS, "172.18.0.11 1.00 s apart"),
+        (keepalives(1, 2.3, 3, 4), 5, PASS, "1.00 s apart"),  # one was late, and the next was not
+        (keepalives(1, 2.1, 3.2, 4.3), 5, PASS, "1.10 s apart"),
+        (keepalives(1, 2.2, 3.4, 4.6), 5, FAIL, "172.18.0.11 sent keepalives 1.20 s apart, 1 s are allowed"),
+        ([*keepalives(1, 3, 5, 7), (2, N1, "UPDATE"), (4, N1, "UPDATE")], 8, FAIL, "2.00 s apart"),
+        (keepalives(1, 2, 3, 4), 9, FAIL, "2.00 s apart"),  # it fell silent
+        (keepalives(1, 2, 3), 3.5, UNCLEAR, "172.18.0.11 sent 3 keepalives in 2.5 s, 4 are needed"),
+        (keepalives(1), 9, FAIL, "8.00 s apart"),
+        ([], 9, FAIL, "172.18.0.11 sent keepalives 9.00 s apart"),
+        ([], 1, UNCLEAR, "sent 0 keepalives in 1.0 s"),
+        (keepalives(1, 2, 3, 4, source=N2), 5, FAIL, "172.18.0.11 sent keepalives 5.00 s apart"),
+    ],
+)
+def test_keepalives_spaced(sent: Any, ended: float, verdict: Verdict, reason: str) -> None:
+    judgement = run("keepalives-spaced", {"messages": messages(*sent, ended=ended)}, {"peers": {N1: 1.0}})
+    says(judgement, verdict, reason)
+
+
+def test_each_speaker_has_its_own_longest_interval() -> None:
+    sent = [*keepalives(1, 2, 3, 4), *keepalives(1, 3, 5, 7, source="fd00::12")]
+    judgement = run("keepalives-spaced", {"messages": messages(*sent, ended=7)}, {"peers": {N1: 1.0, "fd00:0::12": 2}})
+    says(judgement, FAIL, "172.18.0.11 sent keepalives 1.50 s apart")  # silent since 4 s
+    fine = [*keepalives(4, 5, 6, 7), *keepalives(1, 3, 5, 7, source="fd00::12")]
+    says(run("keepalives-spaced", {"messages": messages(*fine, ended=7)}, {"peers": {N1: 1.0, "fd00:0::12": 2}}), PASS)
 
 
 HOPS = [N1, N2, N3]
