@@ -1,17 +1,26 @@
-"""Routes to a Service's address appear in the router and go again."""
+"""Routes to a Service's address appear in the router, follow its endpoints, and go again."""
+
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
+from lbcert_fixtures import annotations
 from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.endpoints import await_endpoints
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.profiles import Profile
-from lbcert_fixtures.testbeds import Testbed
+from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.bgp.peering import ROUTER, Peering
+
+MARGIN_SECONDS = 5.0
+"""How much longer than any announcement takes a route must stay away. The catalogue's 30 s are the longest that an
+implementation may declare for an announcement; one that declares less would announce wrongly as fast as rightly."""
 
 
 @pytest.mark.covers("BGP-025", "BGP-039")
 @pytest.mark.needs("bgp")
-@pytest.mark.catches("node-missing-from-ecmp", "late-withdraw")
+@pytest.mark.catches("node-missing-from-ecmp", "late-withdraw", "never-withdrawn")
 @pytest.mark.usefixtures("bgp")
 def test_every_node_announces_a_host_route_and_withdraws_it(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, bgp_family: str
@@ -26,9 +35,9 @@ def test_every_node_announces_a_host_route_and_withdraws_it(
     prefix = f"{service.address(bgp_family)}/{service.address(bgp_family).max_prefixlen}"
     hops = [str(getattr(node, bgp_family)) for node in testbed.nodes]
     within = profile.timers.configuration
-    with RouteWatch(testbed, "router", [prefix]) as announced:
+    with RouteWatch(testbed, ROUTER, [prefix]) as announced:
         announced.until_next_hops(prefix, hops, within)
-    with RouteWatch(testbed, "router", [prefix]) as withdrawn:
+    with RouteWatch(testbed, ROUTER, [prefix]) as withdrawn:
         with record.act("delete-service", service.key) as deleted:
             cluster.delete_service(service.name)
         withdrawn.until_next_hops(prefix, [], within)
@@ -36,3 +45,109 @@ def test_every_node_announces_a_host_route_and_withdraws_it(
     gone = {"routes": record.observed("routes", withdrawn, "withdrawn"), "cause": deleted.evidence}
     record.judge("BGP-025", "route-next-hops", there, {"expected": {prefix: hops}, "within": within})
     record.judge("BGP-039", "route-withdrawn", gone, {"prefixes": [prefix], "within": profile.timers.bgp_update})
+
+
+@pytest.mark.covers("BGP-039")
+@pytest.mark.needs("bgp")
+@pytest.mark.catches("late-withdraw", "never-withdrawn")
+@pytest.mark.usefixtures("bgp")
+def test_routes_go_with_the_type_and_with_the_advertisement(
+    testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
+) -> None:
+    """Routes are withdrawn when a Service changes its type, and when its advertisement is deleted.
+
+    Given two Services that every node announces
+    When one becomes a ClusterIP Service, and then the advertisement is deleted
+    Then the routes of the one go and those of the other stay, and then those go too
+    """
+    retyped, kept = services = [peering.serve("retyped"), peering.serve("kept")]
+    routes = peering.routes(services)
+    with RouteWatch(testbed, ROUTER, routes) as watch:
+        watch.until_routes(routes, profile.timers.configuration)
+    steps: Mapping[str, tuple[Callable[[], None], Mapping[str, list[str]]]] = {
+        "retype-service": (
+            lambda: cluster.patch_service(retyped.name, {"spec": {"type": "ClusterIP"}}),
+            peering.routes([kept]) | peering.routes([retyped], nodes=[]),
+        ),
+        "delete-advertisement": (
+            lambda: cluster.unconfigure("BGPAdvertisement", "bgp"),
+            peering.routes(services, nodes=[]),
+        ),
+    }
+    for name, (act, expected) in steps.items():
+        with RouteWatch(testbed, ROUTER, routes) as watch:
+            with record.act(name, kept.namespace) as cause:
+                act()
+            watch.until_routes(expected, profile.timers.configuration)
+        evidence = {"routes": record.observed("routes", watch, name), "cause": cause.evidence}
+        bound = {"expected": expected, "within": profile.timers.bgp_update}
+        record.judge("BGP-039", "route-next-hops", evidence, bound)
+
+
+@pytest.mark.covers("BGP-026")
+@pytest.mark.needs("bgp")
+@pytest.mark.thorough
+@pytest.mark.catches("announced-without-advertisement")
+@pytest.mark.usefixtures("bgp")
+def test_pool_without_advertisement_is_not_announced(
+    testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
+) -> None:
+    """Addresses of a pool that no advertisement selects are given out, and never announced.
+
+    Given a pool that the only advertisement does not select, beside one that it selects
+    When a Service gets an address of the one, and another an address of the other
+    Then the router gets the routes of the selected pool only, for longer than any announcement takes
+    """
+    cluster.reconfigure("BGPAdvertisement", "bgp", ipAddressPools=["pool"])
+    cluster.pool(*("10.97.0.0/28", "fd00:97::/124")[: len(peering.families)], name="silent")
+    silent = peering.serve("silent", annotations={annotations.ADDRESS_POOL: "silent"})
+    hold = profile.timers.bgp_update + MARGIN_SECONDS
+    unwanted = peering.routes([silent])
+    announced = peering.routes([peering.serve("announced", annotations={annotations.ADDRESS_POOL: "pool"})])
+    with RouteWatch(testbed, ROUTER, unwanted | announced) as watch:
+        if not watch.until_routes(announced, profile.timers.configuration):
+            raise PreconditionUnmetError("the selected pool is not announced either")
+        watch.until(lambda rows: any(row["next_hops"] for row in rows if row["prefix"] in unwanted), hold)
+    routes = record.observed("routes", watch)
+    record.judge("BGP-026", "never-routed", {"routes": routes}, {"prefixes": list(unwanted), "hold": hold})
+
+
+@pytest.mark.covers("BGP-036", "BGP-037")
+@pytest.mark.needs("bgp")
+@pytest.mark.catches("local-policy-ignored", "announced-without-endpoints", "endpoints-not-followed")
+@pytest.mark.usefixtures("bgp")
+def test_announcing_nodes_follow_the_endpoints(
+    testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
+) -> None:
+    """Under policy Cluster every node announces while there is an endpoint, under Local exactly the nodes with one.
+
+    Given two Services of the same pods, one with each policy, and no such pod
+    When a pod starts on one node, another on a second node, and then the first ends, and the second
+    Then after each step the router has every node or none as next hop of the one, and the pods' nodes of the other
+    """
+    everywhere, local = services = [
+        peering.serve(policy.lower(), policy=policy, app="moving") for policy in ("Cluster", "Local")
+    ]
+    first, second, *_ = [node.name for node in testbed.nodes]
+    everyone = [node.name for node in testbed.nodes]
+    steps: Sequence[tuple[Callable[[], None], Sequence[str], Sequence[str]]] = [
+        (lambda: cluster.run_backend("moving-1", first, app="moving"), everyone, [first]),
+        (lambda: cluster.run_backend("moving-2", second, app="moving"), everyone, [first, second]),
+        (lambda: cluster.delete_pod("moving-1"), everyone, [second]),
+        (lambda: cluster.delete_pod("moving-2"), [], []),
+    ]
+    for number, (move, announcers, hosts) in enumerate(steps, start=1):
+        expected = {
+            "BGP-036": peering.routes([everywhere], announcers),
+            "BGP-037": peering.routes([local], hosts),
+        }
+        with RouteWatch(testbed, ROUTER, peering.routes(services)) as watch:
+            with record.act("move-pods", " ".join(hosts) or "no node") as moved:
+                move()
+                for service in services:
+                    await_endpoints(testbed, service, hosts)
+            watch.until_routes(expected["BGP-036"] | expected["BGP-037"], profile.timers.configuration)
+        evidence = {"routes": record.observed("routes", watch, f"step-{number}"), "cause": moved.evidence}
+        for requirement, routes in expected.items():
+            bound = {"expected": routes, "within": profile.timers.bgp_update}
+            record.judge(requirement, "route-next-hops", evidence, bound)

@@ -1,0 +1,86 @@
+"""The sessions of every node with the router, over every address family that the implementation announces."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lbcert_fixtures.cluster import Cluster, Service
+from lbcert_fixtures.probes.sessions import SessionWatch
+from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.routers.changes import RouterChanges
+from lbcert_fixtures.testbeds import IPAddress, Testbed
+from lbcert_suites.patience import Patience
+
+ROUTER = "router"
+
+
+@dataclass(frozen=True)
+class Peering:
+    """What a case does to all sessions at once, and what it expects of them.
+
+    The families are not taken one after the other: where a case mostly waits, it waits for all of them together.
+
+    Attributes:
+        testbed: where.
+        cluster: where the BGPPeers are made, one for each family.
+        profile: whose sessions.
+        router: the router's configuration, put back after the case.
+        patience: for sessions that do not come up.
+    """
+
+    testbed: Testbed
+    cluster: Cluster
+    profile: Profile
+    router: RouterChanges
+    patience: Patience
+
+    @property
+    def families(self) -> Sequence[str]:
+        """``ipv4`` and, where the profile declares it, ``ipv6``."""
+        return ("ipv4", "ipv6") if "bgp-ipv6" in self.profile.capabilities else ("ipv4",)
+
+    @property
+    def connect_retry(self) -> float:
+        """The longest wait between two attempts to connect, s; `Cluster.peer` asks for 1 s where that can be asked."""
+        can_be_asked = "bgp-connect-time" in self.profile.capabilities
+        return 1.0 if can_be_asked else self.profile.timers.bgp_connect_retry
+
+    @property
+    def peers(self) -> Mapping[str, Sequence[IPAddress]]:
+        """All sessions, as judges want them: the router, and the addresses of all nodes."""
+        return {ROUTER: self.addresses()}
+
+    def addresses(self, *nodes: str) -> list[IPAddress]:
+        """The addresses from which nodes (by default all) open their sessions."""
+        places = [self.testbed.places[name] for name in nodes] or self.testbed.nodes
+        return [getattr(place, family) for place in places for family in self.families]
+
+    def open(self, **spec: Any) -> None:
+        """Create the BGPPeers."""
+        for family in self.families:
+            self.cluster.peer(ROUTER, family, **spec)
+
+    def edit(self, **spec: Any) -> None:
+        """Edit the BGPPeers; None takes a field away."""
+        for family in self.families:
+            self.cluster.reconfigure("BGPPeer", f"{ROUTER}-{family}", **spec)
+
+    def until_established(self, watch: SessionWatch, budget: float | None = None) -> bool:
+        """Wait for all sessions, by default as long as new ones may take; returns whether they were established."""
+        return self.patience.wait(
+            lambda seconds: watch.until_established(self.addresses(), seconds),
+            budget or self.profile.timers.bgp_session,
+        )
+
+    def serve(self, name: str = "web", **more: Any) -> Service:
+        """Create a Service with an address of every family."""
+        return self.cluster.serve(name, families="dual" if len(self.families) > 1 else "ipv4", **more)
+
+    def routes(self, services: Iterable[Service], nodes: Iterable[str] | None = None) -> dict[str, list[str]]:
+        """What the router has to have of Services: host routes, with these nodes (by default all) as next hops."""
+        places = self.testbed.nodes if nodes is None else [self.testbed.places[name] for name in nodes]
+        return {
+            f"{address}/{address.max_prefixlen}": [str(getattr(place, f"ipv{address.version}")) for place in places]
+            for service in services
+            for address in service.addresses
+        }

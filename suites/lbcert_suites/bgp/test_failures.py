@@ -1,0 +1,112 @@
+"""What a router and its clients see when a node is lost, and what the nodes do when a router was."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from lbcert_fixtures.cluster import UDP, Cluster
+from lbcert_fixtures.probes.routes import RouteWatch
+from lbcert_fixtures.probes.sessions import SessionWatch
+from lbcert_fixtures.probes.stream import Stream
+from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
+from lbcert_reports.recorder import CaseRecorder, EvidenceRef
+from lbcert_suites.bgp.peering import ROUTER, Peering
+
+HOLD_SECONDS = 3.0
+"""What `Cluster.peer` asks for, the shortest that RFC 4271 allows."""
+
+ROUTER_SECONDS = 1.0
+"""What the router may take beside the hold time: FRR gathers changes for 50 ms, and the machine is shared."""
+
+RETURN_SECONDS = 60.0
+"""How long a node that was switched on again may take until it announces: a precondition of the next trial."""
+
+CONNECT_SECONDS = 10.0
+"""What the catalogue grants beside the longest wait between two attempts: the attempt, and the announcement."""
+
+
+def await_routes(testbed: Testbed, routes: Mapping[str, Sequence[str]]) -> None:
+    """Wait until the router has these routes.
+
+    Raises:
+        PreconditionUnmetError: it has not within `RETURN_SECONDS`.
+    """
+    with RouteWatch(testbed, ROUTER, routes) as watch:
+        if not watch.until_routes(routes, RETURN_SECONDS):
+            raise PreconditionUnmetError(f"the router has not all of {routes} within {RETURN_SECONDS:g} s")
+
+
+@pytest.mark.covers("BGP-008")
+@pytest.mark.needs("bgp")
+@pytest.mark.catches("hold-time-ignored")
+@pytest.mark.usefixtures("bgp")
+def test_dead_node_is_avoided_after_the_hold_time(
+    testbed: Testbed, cluster: Cluster, peering: Peering, record: CaseRecorder, trials: int
+) -> None:
+    """When a node dies, the router drops it within the hold time, and from then on no flow is lost.
+
+    Given a Service with policy Local, so that each node answers what it gets, and clients on both sides of the router
+    When a node is switched off, so that nothing says goodbye
+    Then its next hop leaves the router's kernel within the hold time, and the loss of its flows ends with that
+    """
+    service = peering.serve(policy="Local")
+    address, dead = service.address(), testbed.nodes[1].name
+    routes = peering.routes([service])
+    survivors = peering.routes([service], [node.name for node in testbed.nodes if node.name != dead])
+    within = HOLD_SECONDS + ROUTER_SECONDS
+    seen: dict[str, EvidenceRef] = {}
+    streams: dict[str, dict[str, EvidenceRef]] = {"client": {}, "far-client": {}}
+    for trial in range(1, trials + 1):
+        await_routes(testbed, routes)
+        for client in streams:
+            cluster.await_served(address, client)
+        with (
+            RouteWatch(testbed, ROUTER, routes) as watch,
+            Stream(testbed, "client", address, UDP) as near,
+            Stream(testbed, "far-client", address, UDP) as far,
+        ):
+            far.until_sent(500, 5)
+            fault = testbed.power_off(dead)
+            watch.until_routes(survivors, 2 * within)
+            near.until_recovered(within, since=fault.effective)
+            far.until_recovered(within, since=fault.effective)
+        seen |= {
+            f"routes.{trial}": record.observed("routes", watch, f"routes-{trial}"),
+            f"cause.{trial}": record.fault(fault, name=f"power-off-{trial}", healed=testbed.heal(fault)),
+        }
+        for client, stream in (("client", near), ("far-client", far)):
+            streams[client][f"stream.{trial}"] = record.observed("stream", stream, f"{client}-{trial}")
+    bound = {"expected": survivors, "within": within, "trials": trials}
+    record.judge("BGP-008", "route-next-hops", seen, bound)
+    for each in streams.values():
+        record.judge("BGP-008", "failover-gap", seen | each, {"limit": within, "trials": trials})
+
+
+@pytest.mark.covers("BGP-009")
+@pytest.mark.needs("bgp")
+@pytest.mark.catches("no-reconnect", "not-announced-again")
+@pytest.mark.usefixtures("bgp")
+def test_everything_returns_after_a_router_restart(
+    testbed: Testbed, peering: Peering, record: CaseRecorder, trials: int
+) -> None:
+    """After the router was restarted every session returns, and every prefix is announced again.
+
+    Given three Services that every node announces
+    When the router's daemons are killed and started again
+    Then all sessions are established again, and the routes to all Services are back from every node
+    """
+    routes = peering.routes([peering.serve(f"web-{number}") for number in range(3)])
+    within = peering.connect_retry + CONNECT_SECONDS
+    seen: dict[str, EvidenceRef] = {}
+    for trial in range(1, trials + 1):
+        await_routes(testbed, routes)
+        with RouteWatch(testbed, ROUTER, routes) as watch:
+            fault = testbed.restart_router(ROUTER)
+            with SessionWatch(testbed, ROUTER) as sessions:
+                peering.until_established(sessions, within)
+            watch.until_routes(routes, within)
+        cause = record.fault(fault, name=f"restart-{trial}")
+        seen |= {f"routes.{trial}": record.observed("routes", watch, f"routes-{trial}"), f"cause.{trial}": cause}
+        established = {"sessions": record.observed("sessions", sessions, f"sessions-{trial}"), "cause": cause}
+        record.judge("BGP-009", "sessions-established", established, {"peers": peering.peers, "within": within})
+    record.judge("BGP-009", "prefix-restored", seen, {"expected": routes, "within": within, "trials": trials})

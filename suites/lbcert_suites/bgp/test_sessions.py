@@ -1,0 +1,164 @@
+"""Sessions between nodes and router: who opens them, with whom, and what they survive."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from lbcert_fixtures import annotations
+from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.kubernetes.secrets import BasicAuth
+from lbcert_fixtures.probes.routes import RouteWatch
+from lbcert_fixtures.probes.sessions import SessionWatch
+from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.routers.frr import AS_NUMBER, NODES_AS_NUMBER
+from lbcert_fixtures.testbeds import Testbed
+from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.bgp.peering import ROUTER, Peering
+
+STAYS_DOWN_SECONDS = 10.0
+"""For how long a session must not come up. The catalogue wishes for 60 s; what carries the claim is how often it is
+tried: MetalLB's native mode tries at 0, 0, 1, 3 and 7 s, FRR every second, and TCP sends a SYN at 0, 1, 3 and 7 s."""
+
+QUIET_SECONDS = 3.0
+"""How long sessions are watched after the last change: their hold time, after which silence has become a reset."""
+
+OTHERS: Mapping[str, Mapping[str, Any]] = {
+    "IPAddressPool": {"addresses": ["10.97.0.0/28"], "autoAssign": False},
+    "BGPAdvertisement": {"ipAddressPools": ["other"]},
+    "BFDProfile": {"receiveInterval": 300},
+}
+"""Configuration that has nothing to do with the sessions."""
+
+
+@pytest.mark.covers("BGP-001")
+@pytest.mark.needs("bgp")
+@pytest.mark.catches("node-without-session", "speaker-exits")
+@pytest.mark.usefixtures("unpeered")
+@pytest.mark.parametrize("asn", [NODES_AS_NUMBER, AS_NUMBER], ids=["external", "internal"])
+def test_every_node_opens_a_session(
+    testbed: Testbed, peering: Peering, profile: Profile, record: CaseRecorder, asn: int
+) -> None:
+    """Every node opens a session to the peer that is declared, with the ASN that is declared, and nobody else does.
+
+    Given a router that accepts sessions from the whole segment, from another AS than its own or from its own
+    When the router is declared as a peer, over every family that is announced
+    Then a session with every node is established in the declared time, and there is no other
+    """
+    remote_as = "neighbor NODES remote-as"
+    peering.router.set(f"{remote_as} {asn}", undo=[f"{remote_as} {NODES_AS_NUMBER}"])
+    with SessionWatch(testbed, ROUTER) as watch:
+        with record.act("create-peers", ROUTER) as created:
+            peering.open(myASN=asn)
+        peering.until_established(watch)
+    record.judge(
+        "BGP-001",
+        "sessions-established",
+        {"sessions": record.observed("sessions", watch), "cause": created.evidence},
+        {"peers": peering.peers, "within": profile.timers.bgp_session},
+    )
+
+
+@pytest.mark.covers("BGP-003")
+@pytest.mark.needs("bgp")
+@pytest.mark.thorough
+@pytest.mark.catches("peer-asn-ignored", "password-ignored", "peer-edit-ignored")
+@pytest.mark.usefixtures("unpeered")
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [({"peerASN": AS_NUMBER + 1}, {"peerASN": AS_NUMBER}), ({"password": "wrong"}, {"password": "right"})],
+    ids=["asn", "password"],
+)
+def test_wrong_peer_keeps_the_session_down(
+    testbed: Testbed,
+    peering: Peering,
+    profile: Profile,
+    record: CaseRecorder,
+    wrong: Mapping[str, Any],
+    right: Mapping[str, Any],
+) -> None:
+    """With another ASN or password than the router's no session comes up, until the configuration is repaired.
+
+    Given a router that waits for each node, with a password
+    When it is declared as a peer with an ASN or a password that is not the router's, and then with the right one
+    Then no session is established for ten seconds, and then every session is
+    """
+    peering.router.declare(*peering.addresses())
+    peering.router.set_password("right", *peering.addresses())
+    peering.open(**{"password": "right", **wrong})
+    with SessionWatch(testbed, ROUTER) as watch:
+        watch.until(lambda rows: any(row["state"] == "Established" for row in rows), STAYS_DOWN_SECONDS)
+    down = {"sessions": record.observed("sessions", watch, "wrong")}
+    within = profile.timers.bgp_session + peering.connect_retry
+    with SessionWatch(testbed, ROUTER) as watch:
+        with record.act("repair-peers", ROUTER) as repaired:
+            peering.edit(**right)
+        peering.until_established(watch, within)
+    up = {"sessions": record.observed("sessions", watch, "right"), "cause": repaired.evidence}
+    record.judge("BGP-003", "session-stays-down", down, {"peers": peering.peers, "hold": STAYS_DOWN_SECONDS})
+    record.judge("BGP-003", "sessions-established", up, {"peers": peering.peers, "within": within})
+
+
+@pytest.mark.covers("BGP-004")
+@pytest.mark.needs("bgp")
+@pytest.mark.catches("password-ignored", "secret-ignored", "secret-change-ignored")
+@pytest.mark.usefixtures("unpeered")
+def test_password_authenticates_the_session(
+    testbed: Testbed, peering: Peering, profile: Profile, secret: BasicAuth, record: CaseRecorder
+) -> None:
+    """A password authenticates sessions, inline and from a secret, and a secret that changes is applied.
+
+    Given a router that takes only segments with a TCP MD5 signature
+    When the password stands in the BGPPeer, then in a secret, then in the same secret after a change
+    Then each time every session is established, signed with the password that the router demands
+    """
+    peering.router.declare(*peering.addresses())
+    steps: Mapping[str, Callable[[str], None]] = {
+        "inline": lambda password: peering.open(password=password),
+        "secret": lambda password: peering.edit(password=None, passwordSecret=secret.create(password)),
+        "rotated": secret.change,
+    }
+    within = profile.timers.bgp_session + peering.connect_retry
+    for password, configure in steps.items():
+        with record.act("set-password", password) as changed:
+            configure(password)
+            peering.router.set_password(password, *peering.addresses())  # ends the sessions
+        with SessionWatch(testbed, ROUTER) as watch:
+            peering.until_established(watch, within)
+        evidence = {"sessions": record.observed("sessions", watch, password), "cause": changed.evidence}
+        record.judge("BGP-004", "sessions-established", evidence, {"peers": peering.peers, "within": within})
+
+
+@pytest.mark.covers("BGP-042")
+@pytest.mark.needs("bgp")
+@pytest.mark.catches("session-reset-by-change")
+@pytest.mark.usefixtures("bgp")
+def test_sessions_survive_unrelated_changes(
+    testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder, trials: int
+) -> None:
+    """No session is reset when Services, pools, advertisements, other peers and BFD profiles come and go.
+
+    Given an established session with every node
+    When all of these are created, until the router has the new Service's route, and deleted again, and so again
+    Then no session is reset, until its hold time has passed after the last change
+    """
+    others = {kind: spec for kind, spec in OTHERS.items() if kind != "BFDProfile" or "bfd" in profile.capabilities}
+    with SessionWatch(testbed, ROUTER) as watch:
+        for _ in range(trials):
+            for kind, spec in others.items():
+                cluster.configure(kind, "other", **spec)
+            cluster.peer("client", name="other")  # nobody listens there
+            service = cluster.serve("other", families="ipv4", annotations={annotations.ADDRESS_POOL: "other"})
+            routes = peering.routes([service])
+            with RouteWatch(testbed, ROUTER, routes) as seen:
+                seen.until_routes(routes, profile.timers.configuration)
+                cluster.delete_service("other")
+                seen.until_routes(dict.fromkeys(routes, ()), profile.timers.configuration)
+            for kind in ("BGPPeer", *reversed(others)):
+                cluster.unconfigure(kind, "other")
+        changed = len(watch.rows())
+        watch.until(lambda rows: len(rows) > changed, QUIET_SECONDS)
+    sessions = record.observed("sessions", watch)
+    record.judge(
+        "BGP-042", "sessions-never-reset", {"sessions": sessions}, {"peers": peering.peers, "hold": QUIET_SECONDS}
+    )

@@ -1,0 +1,44 @@
+"""The times that a session negotiates."""
+
+import pytest
+
+from lbcert_fixtures.probes.bgp_messages import BgpCapture
+from lbcert_fixtures.probes.sessions import SessionWatch
+from lbcert_fixtures.testbeds import Testbed
+from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.bgp.peering import ROUTER, Peering
+
+KEEPALIVES = 4
+"""Messages of each speaker from which the average spacing is taken: the fewest that make three spacings."""
+
+
+@pytest.mark.covers("BGP-005")
+@pytest.mark.needs("bgp")
+@pytest.mark.catches("hold-time-ignored", "keepalives-too-rare")
+@pytest.mark.usefixtures("unpeered")
+def test_smaller_hold_time_is_used(testbed: Testbed, peering: Peering, record: CaseRecorder) -> None:
+    """A session uses the smaller hold time of both sides, and the speaker sends keepalives at a third of it.
+
+    Given a router that offers a hold time of 3 s to one node, and of 180 s to the others
+    When the router is declared as a peer with a hold time of 4 s
+    Then one session has 3 s and the others have 4 s, and keepalives come at most 1 s and 4/3 s apart
+    """
+    shorter, *longer = [node.name for node in testbed.nodes]
+    holds = {3: peering.addresses(shorter), 4: peering.addresses(*longer)}
+    peering.router.declare(*peering.addresses())
+    peering.router.set(*(f"neighbor {peer} timers 1 3" for peer in holds[3]), undo=())
+    spacing = {str(peer): hold / 3 for hold, peers in holds.items() for peer in peers}
+
+    def are_enough(_: object) -> bool:
+        sent = [message["source"] for message in capture.messages() if message["type"] == "KEEPALIVE"]
+        return all(sent.count(peer) >= KEEPALIVES for peer in spacing)
+
+    with BgpCapture(testbed, ROUTER) as capture, SessionWatch(testbed, ROUTER) as watch:
+        peering.open(holdTime="4s")
+        peering.until_established(watch)
+        capture.until(are_enough, 2 * KEEPALIVES * max(spacing.values()))
+    sessions = record.observed("sessions", watch)
+    messages = record.evidence("messages", capture.messages(), **capture.meta())
+    for hold, peers in holds.items():
+        record.judge("BGP-005", "timers-negotiated", {"sessions": sessions}, {"peers": {ROUTER: peers}, "hold": hold})
+    record.judge("BGP-005", "keepalives-spaced", {"messages": messages}, {"peers": spacing, "least": KEEPALIVES})
