@@ -1,0 +1,102 @@
+"""Which node announces which address: evenly spread, and moved only for a reason."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.probes.layer2 import Answer, Asking
+from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
+from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.layer2.speakers import Speakers
+
+COUNT = 60
+"""Services: one node of three has none of their addresses by chance once in ten thousand million times."""
+
+QUIET_SECONDS = 8
+"""Sixty addresses for so long give more questions, and more time of addresses, than one address in eight minutes."""
+
+AFTERWARDS_SECONDS = 3
+"""How long addresses are watched for moves after the last one that was expected."""
+
+
+@pytest.mark.covers("L2-004", "L2-022", "L2-025")
+@pytest.mark.needs("layer2")
+@pytest.mark.catches("one-node-announces-everything", "election-ignores-a-node", "every-change-moves-everything")
+@pytest.mark.thorough
+def test_addresses_spread_over_nodes_and_stay(
+    testbed: Testbed,
+    cluster: Cluster,
+    profile: Profile,
+    record: CaseRecorder,
+    speakers: Speakers,
+    node_of_mac: dict[str, str],
+) -> None:
+    """Addresses spread over the nodes, stay there in peace, and a node that goes or comes moves no others.
+
+    Given sixty Services, half of them IPv4 and half IPv6, that are announced in layer 2
+    When a host on the segment asks for their addresses, and then the announcing pod of one node goes and comes back
+    Then the addresses are spread evenly, and none of them moves while nothing happens
+    And the loss moves only addresses of that node, and the return moves addresses only to that node
+    """
+    cluster.pool("172.30.0.190-172.30.0.249", "fd00:30::1000-fd00:30::103b")
+    cluster.announce_layer2()
+    services = [
+        cluster.serve(f"web-{number}", families=("ipv4", "ipv6")[number % 2], wait=False) for number in range(COUNT)
+    ]
+    addresses = [str(address) for service in services for address in cluster.await_address(service).addresses]
+    *_, leaving = testbed.nodes
+    limit = profile.timers.layer2_speaker_failover
+
+    with Asking(testbed, "client", addresses, every=0.5) as quiet:
+        if not quiet.until(lambda rows: len(_owners(rows)) == COUNT, profile.timers.configuration):
+            raise PreconditionUnmetError(f"only {len(_owners(quiet.rows()))} of {COUNT} addresses are answered")
+        settled = len(quiet.rows())
+        before = _owners(quiet.rows())
+        quiet.until(lambda rows: _has_moved(rows[settled:], before), QUIET_SECONDS)
+    answers = record.evidence("answers", quiet.rows()[settled:], "quiet", **quiet.meta())
+    record.judge("L2-022", "spread-over-nodes", {"answers": answers}, {"nodes": node_of_mac})
+    bound = {"nodes": node_of_mac, "hold": 0.8 * QUIET_SECONDS}
+    record.judge("L2-004", "never-alternates", {"answers": answers}, bound)
+
+    with Asking(testbed, "client", addresses, every=0.5) as going:
+        going.until(lambda rows: len(_owners(rows)) == COUNT, 5)
+        removal = speakers.remove(leaving.name)
+        going.until(lambda rows: leaving.mac not in _owners(rows).values(), limit)
+        going.until(lambda rows: rows[-1]["t"] > removal.effective + AFTERWARDS_SECONDS * 1e9, limit)
+    others = [address for address in addresses if before[address] != leaving.mac]
+    inputs = {
+        "answers": record.observed("answers", going, "one-goes"),
+        "cause": record.fault(removal, name="one-goes-cause"),
+    }
+    bound = {"nodes": node_of_mac, "addresses": others, "within": 0.9 * AFTERWARDS_SECONDS, "least": 0, "most": 0}
+    record.judge("L2-025", "owner-moves", inputs, bound)
+
+    with Asking(testbed, "client", addresses, every=0.5) as coming:
+        coming.until(lambda rows: len(_owners(rows)) == COUNT, 5)
+        held = _owners(coming.rows())
+        with record.act("speaker-return", leaving.name) as back:
+            speakers.readmit(removal)
+        coming.until(lambda rows: leaving.mac in _owners(rows).values(), limit)
+        coming.until(lambda rows: rows[-1]["t"] > back.effective + AFTERWARDS_SECONDS * 1e9, limit)
+    inputs = {"answers": record.observed("answers", coming, "one-comes"), "cause": back.evidence}
+    for mac in sorted(set(held.values())):
+        bound = {
+            "nodes": node_of_mac,
+            "addresses": [address for address in addresses if held[address] == mac],
+            "to": [node_of_mac[mac], leaving.name],
+            "within": 0.9 * AFTERWARDS_SECONDS,
+            "least": 0,
+            "overlap": AFTERWARDS_SECONDS,
+        }
+        record.judge("L2-025", "owner-moves", inputs, bound)
+
+
+def _owners(rows: Sequence[Answer]) -> dict[str, str]:
+    """The MAC that was last given for each address."""
+    return {row["address"]: row["mac"] for row in rows if row["form"] != "asked"}
+
+
+def _has_moved(rows: Sequence[Answer], before: dict[str, str]) -> bool:
+    return any(before[address] != mac for address, mac in _owners(rows).items())

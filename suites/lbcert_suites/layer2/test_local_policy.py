@@ -1,0 +1,89 @@
+"""Under externalTrafficPolicy Local an address is where its endpoints are."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from lbcert_fixtures.cluster import Backends, Cluster, Service
+from lbcert_fixtures.endpoints import await_endpoints
+from lbcert_fixtures.probes.layer2 import Asking
+from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.testbeds import Fault, Testbed
+from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.layer2.takeovers import Takeovers
+
+APP = "local"
+
+
+class _Endpoints:
+    """The endpoints of a Service with policy Local, taken away and brought back by the labels of pods that go on.
+
+    A pod that is deleted serves nobody for as long as Kubernetes takes to tell, seconds at times: that is not the
+    implementation's time.
+    """
+
+    def __init__(self, testbed: Testbed, cluster: Cluster, service: Service, backends: Backends) -> None:
+        self._testbed, self._cluster, self._service = testbed, cluster, service
+        self._pods = {node: pod for pod, node in backends.pods.items()}
+        self.nodes = set(self._pods)
+
+    def remove(self, node: str) -> Fault:
+        """Take the only endpoint on a node out of the Service; its effect is the change of the EndpointSlices."""
+        began = time.time_ns()
+        self.nodes.discard(node)
+        self._label(node, "nothing")
+        return Fault("endpoint-removal", node, began, time.time_ns(), {"pod": self._pods[node]})
+
+    def restore(self, fault: Fault) -> None:
+        """Put it back."""
+        self.nodes.add(fault.target)
+        self._label(fault.target, APP)
+
+    def _label(self, node: str, app: str) -> None:
+        self._cluster.patch_pod(self._pods[node], {"metadata": {"labels": {"app": app}}})
+        await_endpoints(self._testbed, self._service, self.nodes)
+
+
+@pytest.mark.covers("L2-038")
+@pytest.mark.needs("layer2")
+@pytest.mark.catches("local-policy-ignored", "endpoint-loss-ignored")
+@pytest.mark.thorough
+@pytest.mark.usefixtures("layer2")
+def test_address_follows_its_endpoints(
+    testbed: Testbed,
+    cluster: Cluster,
+    profile: Profile,
+    record: CaseRecorder,
+    trials: int,
+    takeovers: Callable[[Service, float], Takeovers],
+) -> None:
+    """Under policy Local an address moves when the last endpoint on its node goes, to a node that has one.
+
+    Given a dual-stack Service with policy Local, and endpoints on the announcing node and on one of the others
+    When the endpoint on the announcing node goes
+    Then the other node that has one announces the addresses soon after the EndpointSlices say so, and forwards
+    And when that goes too, nobody announces them
+    """
+    within = profile.timers.layer2_silence
+    backends = cluster.backends(app=APP)
+    service = cluster.serve(policy="Local", app=APP)
+    endpoints = _Endpoints(testbed, cluster, service, backends)
+    owner = cluster.owner(service.address())
+    *_, idle = sorted(endpoints.nodes - {owner})
+    endpoints.remove(idle)
+    moves = takeovers(service, within)
+    moves.attempt(trials, endpoints.remove, endpoints.restore)
+    moves.judge_moves("L2-038", to=sorted(endpoints.nodes), overlap=within)
+    moves.judge_gaps("L2-038")
+
+    with Asking(testbed, "client", service.addresses, every=0.1) as asking:
+        for address in service.addresses:
+            asking.until_answered(address, within)
+        removals = [endpoints.remove(node) for node in sorted(endpoints.nodes)]
+        silent_from = removals[-1].effective + round(within * 1e9)
+        asking.until(lambda rows: rows[-1]["t"] >= silent_from + 1.5e9, within + 30)
+    answers = record.observed("answers", asking, "drained")
+    cause = record.fault(removals[-1], name="last-removal")
+    bound = {"addresses": [str(address) for address in service.addresses], "within": within}
+    record.judge("L2-038", "nobody-answers", {"answers": answers, "cause": cause}, bound)

@@ -1,0 +1,94 @@
+"""Addresses fall silent when there is nothing left to announce."""
+
+import pytest
+
+from lbcert_fixtures.annotations import ADDRESS_POOL
+from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.endpoints import await_endpoints
+from lbcert_fixtures.probes.layer2 import Asking
+from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.testbeds import Testbed
+from lbcert_reports.recorder import CaseRecorder
+
+AFTERWARDS_SECONDS = 1.5
+"""How long addresses are asked for after they have to be silent: ten questions each, and time for an answer."""
+
+
+@pytest.mark.covers("L2-006")
+@pytest.mark.needs("layer2")
+@pytest.mark.catches("released-address-answered", "advertisement-removal-ignored", "type-change-ignored")
+def test_released_addresses_fall_silent(
+    testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder
+) -> None:
+    """Addresses are not answered any more soon after their Service is deleted, changes its type, or is not announced.
+
+    Given three dual-stack Services that are announced in layer 2, one of them by an advertisement of its own
+    When one is deleted, one becomes a ClusterIP, and the advertisement of the third is deleted
+    Then nobody answers for the addresses of any of them after the declared time
+    """
+    cluster.pool("172.30.0.200-172.30.0.203", "fd00:30::200-fd00:30::203", name="first")
+    cluster.pool("172.30.0.204-172.30.0.207", "fd00:30::204-fd00:30::207", name="second", autoAssign=False)
+    cluster.announce_layer2("stays", ipAddressPools=["first"])
+    cluster.announce_layer2("goes", ipAddressPools=["second"])
+    services = {
+        "deletion": cluster.serve("deleted"),
+        "type-change": cluster.serve("retyped"),
+        "advertisement-removal": cluster.serve("hushed", annotations={ADDRESS_POOL: "second"}),
+    }
+    addresses = [address for service in services.values() for address in service.addresses]
+    for address in addresses:
+        cluster.owner(address)
+    with Asking(testbed, "client", addresses, every=0.1) as asking:
+        with record.act("deletion", services["deletion"].key) as deletion:
+            cluster.delete_service("deleted")
+        with record.act("type-change", services["type-change"].key) as type_change:
+            cluster.patch_service("retyped", {"spec": {"type": "ClusterIP"}})
+        with record.act("advertisement-removal", services["advertisement-removal"].key) as removal:
+            cluster.unconfigure("L2Advertisement", "goes")
+        silent_from = removal.effective + round(profile.timers.layer2_silence * 1e9)
+        asking.until(lambda rows: rows[-1]["t"] >= silent_from + AFTERWARDS_SECONDS * 1e9, 30)
+    answers = record.observed("answers", asking)
+    for act, service in zip((deletion, type_change, removal), services.values(), strict=True):
+        bound = {"addresses": [str(a) for a in service.addresses], "within": profile.timers.layer2_silence}
+        record.judge("L2-006", "nobody-answers", {"answers": answers, "cause": act.evidence}, bound)
+
+
+@pytest.mark.covers("L2-007")
+@pytest.mark.needs("layer2")
+@pytest.mark.catches("announced-without-endpoints")
+@pytest.mark.thorough
+@pytest.mark.usefixtures("layer2")
+def test_address_without_endpoints_falls_silent(
+    testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, node_of_mac: dict[str, str]
+) -> None:
+    """An address is announced only while its Service has an endpoint that serves, also under policy Cluster.
+
+    Given a dual-stack Service with one endpoint that is announced in layer 2
+    When its only pod is deleted, and another is started
+    Then nobody answers from the declared time after the EndpointSlices on, until one node does again
+    """
+    (node, *_) = testbed.nodes
+    lone = cluster.backends(node.name, app="lone")
+    service = cluster.serve(app=lone.app)
+    for address in service.addresses:
+        cluster.owner(address)
+    with Asking(testbed, "client", service.addresses, every=0.1) as asking:
+        with record.act("last-endpoint-gone", service.key) as gone:
+            for pod in lone.pods:
+                cluster.delete_pod(pod)
+            await_endpoints(testbed, service, [])
+        silent_from = gone.effective + round(profile.timers.layer2_silence * 1e9)
+        asking.until(lambda rows: rows[-1]["t"] >= silent_from + AFTERWARDS_SECONDS * 1e9, 30)
+        silent = len(asking.rows())
+        with record.act("endpoint-back", service.key) as back:
+            cluster.run_backend("lone-again", node.name, app=lone.app)
+            await_endpoints(testbed, service, [node.name])
+        for address in service.addresses:
+            asking.until_settled(address, profile.timers.configuration, since=back.effective)
+    rows, meta = asking.rows(), asking.meta()
+    answers = record.evidence("answers", rows[:silent], "without-endpoint", **meta)
+    bound = {"addresses": [str(a) for a in service.addresses], "within": profile.timers.layer2_silence}
+    record.judge("L2-007", "nobody-answers", {"answers": answers, "cause": gone.evidence}, bound)
+    answers = record.evidence("answers", rows[silent:], "with-endpoint", **meta)
+    bound = {"nodes": node_of_mac, "within": profile.timers.configuration}
+    record.judge("L2-007", "settles-on-one", {"answers": answers, "cause": back.evidence}, bound)
