@@ -83,7 +83,8 @@ def test_address_moves_when_the_link_of_its_node_is_cut(
         flags={"target_hardware": "ff:ff:ff:ff:ff:ff"},
     )
     failover.judge_announcements("L2-016", "ipv4", bursts=bursts)
-    failover.judge_announcements("L2-017", "ipv6", bursts=bursts, **ADVERTISEMENT)
+    failover.judge_announcements("L2-016", "ipv6", bursts=bursts)
+    failover.judge_announcements("L2-017", "ipv6", **ADVERTISEMENT)
     failover.judge_settling("L2-046", timers.layer2_partition_heal)
 
 
