@@ -193,17 +193,13 @@ def watch_arrangement(cluster: Cluster, profile: Profile) -> Seen:
     with cluster, cluster.watch_services() as watch, cluster.watch_events() as events:
         for name, spec in POOLS.items():
             cluster.configure("IPAddressPool", name, **spec)
-        first = [wish.serve(cluster, name) for group in GROUPS for name, wish in group.holders.items()]
-        watch.until(assigned(*first), profile.timers.assignment)
-        then = [
-            wish.serve(cluster, name)
-            for group in GROUPS
-            for name, wish in chain(group.joiners.items(), group.waiters.items())
-        ]
-        for group in GROUPS:
-            for name, wish in group.edits.items():
-                cluster.patch_service(name, wish.patch())
-        watch.until(assigned(*then), HOLD_SECONDS + MARGIN_SECONDS)  # by when those have addresses who must not
+        for served in ([group.holders for group in GROUPS], [group.joiners for group in GROUPS]):
+            services = [wish.serve(cluster, name) for wishes in served for name, wish in wishes.items()]
+            watch.until(assigned(*services), profile.timers.assignment)
+        waiters = [wish.serve(cluster, name) for group in GROUPS for name, wish in group.waiters.items()]
+        for name, wish in [edit for group in GROUPS for edit in group.edits.items()]:
+            cluster.patch_service(name, wish.patch())
+        watch.until(assigned(*waiters), HOLD_SECONDS + MARGIN_SECONDS)  # ends early only if none of them has to wait
         watch.stop()
         events.stop()
     return Seen(cluster.namespace, watch.rows(), events.rows(), watch.meta())

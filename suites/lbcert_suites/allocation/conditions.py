@@ -28,6 +28,12 @@ def assigned(*services: Service, count: int = 1) -> Callable[[Sequence[Ingress]]
     return hold
 
 
+def unassigned(*services: Service) -> Callable[[Sequence[Ingress]], bool]:
+    """None of these Services has an address."""
+    keys = {service.key for service in services}
+    return lambda rows: keys.isdisjoint(holdings(rows))
+
+
 def warned(*services: Service) -> Callable[[Sequence[Event]], bool]:
     """A Warning event is about each of these Services: the implementation has looked at it, and refused it."""
     return lambda rows: (

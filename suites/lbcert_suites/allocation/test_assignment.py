@@ -1,9 +1,12 @@
 """A Service gets an address, from where the configuration says, and not before it says so."""
 
+import contextlib
+
 import pytest
 
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.conditions import HOLD_SECONDS, MARGIN_SECONDS, assigned
 
@@ -18,7 +21,8 @@ def test_address_is_assigned_from_the_pool(cluster: Cluster, profile: Profile, r
     Then each gets its addresses in the declared time, all of them inside the pool, and in no other mode than VIP
     """
     ranges = ["10.98.0.200-10.98.0.203", "fd00:98::200-fd00:98::203"]
-    cluster.pool(*ranges)
+    with contextlib.suppress(PreconditionUnmetError):  # a pool that is refused gives no address, and so fails here
+        cluster.pool(*ranges)
     with cluster.watch_services() as watch:
         services = [cluster.serve(family, families=family, wait=False) for family in ("ipv4", "ipv6", "dual")]
         watch.until(assigned(*services), profile.timers.assignment)

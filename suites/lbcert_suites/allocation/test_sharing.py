@@ -2,6 +2,7 @@
 
 import pytest
 
+from lbcert_fixtures.profiles import Profile
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.arrangement import KEYS, POLICIES, PORTS, Seen
 from lbcert_suites.allocation.conditions import HOLD_SECONDS
@@ -9,7 +10,7 @@ from lbcert_suites.allocation.conditions import HOLD_SECONDS
 
 @pytest.mark.covers("ALLOC-041")
 @pytest.mark.catches("sharing-without-key", "sharing-refused")
-def test_sharing_takes_the_same_key(arrangement: Seen, record: CaseRecorder) -> None:
+def test_sharing_takes_the_same_key(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
     """Two Services share an address only when both carry the same key.
 
     Given Services that hold an address, with a key that allows sharing and without
@@ -17,7 +18,7 @@ def test_sharing_takes_the_same_key(arrangement: Seen, record: CaseRecorder) -> 
     Then only the one with the same key gets it; the others have no address for ten seconds
     """
     seen = arrangement.record(record, KEYS)
-    joined = {"expected": arrangement.addresses(KEYS.joiners)}
+    joined = {"expected": arrangement.addresses(KEYS.joiners), "within": profile.timers.assignment}
     alone = {"services": arrangement.keys(KEYS.waiters), "hold": HOLD_SECONDS}
     record.judge("ALLOC-041", "exact-addresses", {"ingress": seen["ingress"]}, joined)
     record.judge("ALLOC-041", "stays-pending", {"ingress": seen["ingress"]}, alone)
@@ -25,7 +26,7 @@ def test_sharing_takes_the_same_key(arrangement: Seen, record: CaseRecorder) -> 
 
 @pytest.mark.covers("ALLOC-042")
 @pytest.mark.catches("sharing-of-a-port", "sharing-by-port-number")
-def test_sharing_takes_disjoint_ports(arrangement: Seen, record: CaseRecorder) -> None:
+def test_sharing_takes_disjoint_ports(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
     """Services that share an address have no pair of protocol and port in common.
 
     Given Services that hold an address under a key
@@ -34,7 +35,7 @@ def test_sharing_takes_disjoint_ports(arrangement: Seen, record: CaseRecorder) -
     Then the latter two get it; the former two have no address for ten seconds
     """
     seen = arrangement.record(record, PORTS)
-    joined = {"expected": arrangement.addresses(PORTS.joiners)}
+    joined = {"expected": arrangement.addresses(PORTS.joiners), "within": profile.timers.assignment}
     alone = {"services": arrangement.keys(PORTS.waiters), "hold": HOLD_SECONDS}
     record.judge("ALLOC-042", "exact-addresses", {"ingress": seen["ingress"]}, joined)
     record.judge("ALLOC-042", "stays-pending", {"ingress": seen["ingress"]}, alone)
@@ -42,7 +43,7 @@ def test_sharing_takes_disjoint_ports(arrangement: Seen, record: CaseRecorder) -
 
 @pytest.mark.covers("ALLOC-043")
 @pytest.mark.catches("sharing-across-policies", "sharing-local-backends", "sharing-cluster-refused")
-def test_sharing_depends_on_the_traffic_policy(arrangement: Seen, record: CaseRecorder) -> None:
+def test_sharing_depends_on_the_traffic_policy(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
     """Policy Cluster shares with Cluster whatever the selectors, Local only with Local and the same selector.
 
     Given Services that hold an address under a key, with policy Cluster and with Local
@@ -50,7 +51,7 @@ def test_sharing_depends_on_the_traffic_policy(arrangement: Seen, record: CaseRe
     Then those get it that the rule allows; the others have no address for ten seconds
     """
     seen = arrangement.record(record, POLICIES)
-    joined = {"expected": arrangement.addresses(POLICIES.joiners)}
+    joined = {"expected": arrangement.addresses(POLICIES.joiners), "within": profile.timers.assignment}
     alone = {"services": arrangement.keys(POLICIES.waiters), "hold": HOLD_SECONDS}
     record.judge("ALLOC-043", "exact-addresses", {"ingress": seen["ingress"]}, joined)
     record.judge("ALLOC-043", "stays-pending", {"ingress": seen["ingress"]}, alone)
