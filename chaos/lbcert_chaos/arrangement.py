@@ -22,7 +22,8 @@ VANTAGE: Final = {"layer2": "client", "bgp": "far-client"}
 """From where each Service is used: on the nodes' segment, and behind the router that learns its routes."""
 
 _ROLLOUT_BUDGET_SECONDS: Final = 60
-_LAST_REQUESTS_SECONDS: Final = 3
+_SLOW_START_SECONDS: Final = 3
+_LAST_REQUESTS_SECONDS: Final = 5
 """How long a pod goes on serving after it was told to end: until every node has taken it out of its rules."""
 
 
@@ -119,19 +120,23 @@ def _backends(bench: Bench) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "List",
-        "items": [_backend(node.name, [each.name for each in bench.lab.nodes]) for node in bench.lab.nodes],
+        "items": [_backend(node.name, bench) for node in bench.lab.nodes],
     }
 
 
-def _backend(node: str, nodes: list[str]) -> dict[str, Any]:
-    labels = {"app": "echo", "node": node} | {f"not-on-{each}": "yes" for each in nodes if each != node}
+def _backend(node: str, bench: Bench) -> dict[str, Any]:
+    others = [each.name for each in bench.lab.nodes if each.name != node]
+    labels = {"app": "echo", "node": node} | {f"not-on-{each}": "yes" for each in others}
+    probe = {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1}
+    if bench.choice.policy == "Local":  # a backend that takes a while to start, so that its node has none meanwhile
+        probe["initialDelaySeconds"] = _SLOW_START_SECONDS
     container = {
         "name": "echo",
         "image": ECHO_IMAGE,
         "imagePullPolicy": "IfNotPresent",
         "env": [{"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
         "ports": [{"containerPort": 8080}, {"containerPort": 8081}],
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},
+        "readinessProbe": probe,
         "lifecycle": {"preStop": {"sleep": {"seconds": _LAST_REQUESTS_SECONDS}}},
     }
     return {

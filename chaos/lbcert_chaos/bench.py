@@ -241,6 +241,11 @@ def use(bench: Bench | None) -> None:
     _bench = bench
 
 
+def is_set_up() -> bool:
+    """Whether there is a bench: without one there is nothing to roll back."""
+    return _bench is not None
+
+
 def current() -> Bench:
     """The bench of the experiment that runs.
 

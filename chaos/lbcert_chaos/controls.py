@@ -1,7 +1,7 @@
 """The control that every experiment names: it sets the bench up, watches, and writes what was seen into the journal.
 
 The journal gets one more member, ``lbcert``: ``facts`` (see `bench.Bench.facts`), ``faults`` and ``evidence`` (see
-`observers.Observers.evidence`), rows as lbcert's evidence has them.
+`observers.Observers.evidence`), rows as lbcert's evidence has them; or ``refused``, why it could not begin.
 
 Three habits of Chaos Toolkit that this module makes up for, because each makes a broken experiment look like a
 success: an action that fails does not end the method; a rollback that fails is not told in the journal's status; and
@@ -39,6 +39,7 @@ _FORESEEN = (
 _observing = ExitStack()
 _standing = ExitStack()
 _rolling_back = False
+_refused: list[Exception] = []
 
 
 def before_experiment_control(
@@ -62,8 +63,10 @@ def before_experiment_control(
             bench.use(found)
             _standing.push(stack.pop_all())
     except _FORESEEN as error:
+        _refused.append(error)
         raise InterruptExecution(str(error)) from error
     except Exception as error:
+        _refused.append(error)
         raise InterruptExecution(f"lbcert itself failed:\n{traceback.format_exc()}") from error
 
 
@@ -98,8 +101,9 @@ def after_experiment_control(context: Mapping[str, Any], state: dict[str, Any], 
         state["status"] = "failed"
     try:
         found = bench.current()
-    except BenchError:
-        return  # it did not begin
+    except BenchError:  # it did not begin
+        state["lbcert"] = {"refused": [f"{type(error).__name__}: {error}" for error in _refused]}
+        return
     try:
         with _standing:
             _observing.close()

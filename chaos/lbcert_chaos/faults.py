@@ -17,7 +17,7 @@ from lbcert_chaos import arrangement
 from lbcert_chaos.bench import NAMESPACE, Bench, current
 from lbcert_fixtures.kubernetes.client import watch
 from lbcert_fixtures.profiles import Component
-from lbcert_fixtures.testbeds import Fault, TestbedError
+from lbcert_fixtures.testbeds import Fault, PreconditionUnmetError, TestbedError
 
 _REPLACED_BUDGET_SECONDS: Final = 120.0
 _DRAIN_BUDGET_SECONDS: Final = 120
@@ -173,7 +173,11 @@ def _restarts(pod: Any, component: Component) -> int:
 
 
 def _await_ready(component: Component, wanted: Callable[[Any], bool]) -> str:
-    """Wait until a pod of a component is wanted and ready; returns its name."""
+    """Wait until a pod of a component is wanted and ready; returns its name.
+
+    Raises:
+        PreconditionUnmetError: there is none within two minutes.
+    """
     bench = current()
     listing = kubernetes.client.CoreV1Api(bench.lab.api).list_namespaced_pod
     for kind, pod in watch(
@@ -183,7 +187,9 @@ def _await_ready(component: Component, wanted: Callable[[Any], bool]) -> str:
         if kind != "DELETED" and wanted(pod) and any(c.type == "Ready" and c.status == "True" for c in conditions):
             name: str = pod.metadata.name
             return name
-    raise TestbedError(f"{component.kind} {component.name}: no new pod is ready within {_REPLACED_BUDGET_SECONDS:g} s")
+    raise PreconditionUnmetError(
+        f"{component.kind} {component.name}: no new pod is ready within {_REPLACED_BUDGET_SECONDS:g} s"
+    )
 
 
 def restart_router(router: str = "router") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from lbcert_chaos import arrangement
-from lbcert_chaos.bench import current
+from lbcert_chaos.bench import current, is_set_up
 from lbcert_chaos.steady_state import addresses_are_unchanged, implementation_is_ready, steady_state_returns
 from lbcert_fixtures.testbeds import TestbedError
 
@@ -12,6 +12,8 @@ _READY_BUDGET_SECONDS: Final = 120
 
 def heal() -> dict[str, Any]:
     """Undo every fault that stands, the latest first."""
+    if not is_set_up():
+        return {"healed": []}
     bench = current()
     standing = bench.standing()
     for injected in standing:
@@ -28,6 +30,8 @@ def prove_as_before(within: float = 60.0) -> dict[str, Any]:
     Raises:
         TestbedError: something is not as it was before the experiment, with what it is.
     """
+    if not is_set_up():
+        return {"mended": [], "returned": {}}
     bench = current()
     bench.lab.check()
     if mended := bench.lab.mend():
@@ -40,6 +44,11 @@ def prove_as_before(within: float = 60.0) -> dict[str, Any]:
         bench.lab.kubectl(
             *("rollout", "status", f"{component.kind}/{component.name}", f"--namespace={bench.deployment.namespace}"),
             f"--timeout={_READY_BUDGET_SECONDS}s",
+            timeout=_READY_BUDGET_SECONDS + 5,
+        )
+        bench.lab.kubectl(
+            *("wait", "pods", f"--selector={component.selector}", f"--namespace={bench.deployment.namespace}"),
+            *("--for=condition=Ready", f"--timeout={_READY_BUDGET_SECONDS}s"),
             timeout=_READY_BUDGET_SECONDS + 5,
         )
     arrangement.await_backends(bench)

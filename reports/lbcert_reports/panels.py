@@ -34,13 +34,13 @@ def draw(cases: Iterable[Case], read: Callable[[str], Evidence[Any]]) -> dict[st
         read: gives an evidence file by its path within the run directory.
 
     Returns:
-        ``failover``, ``spread``, ``connections``, ``paths`` and ``timelines``; each is empty if no case has
+        ``failover``, ``spread``, ``connections``, ``paths``, ``load`` and ``timelines``; each is empty if no case has
         evidence for it.
     """
     cases = list(cases)
     names = _names(judgement for *_, judgements in cases for judgement in judgements)
     panels: dict[str, list[dict[str, Any]]] = {
-        name: [] for name in ("failover", "spread", "connections", "paths", "timelines")
+        name: [] for name in ("failover", "spread", "connections", "paths", "load", "timelines")
     }
     for test, plan, faults, events, judgements in cases:
         evidence = {event["path"]: read(event["path"]) for event in events}
@@ -53,6 +53,7 @@ def draw(cases: Iterable[Case], read: Callable[[str], Evidence[Any]]) -> dict[st
         panels["spread"] += [where | each for each in spreads(evidence, judgements)]
         panels["connections"] += [where | each for each in fates(_of(every, "connections"), all_faults)]
         panels["paths"] += [where | each for each in paths(every, names)]
+        panels["load"] += [where | each for each in loads(every, all_faults)]
         if windows := timelines(every, all_faults, names):
             panels["timelines"].append(where | {"windows": windows, "faults": len(all_faults)})
     return panels
@@ -224,8 +225,7 @@ def spread(flows: Sequence[Evidence[Any]], shares: Mapping[str, float] | None = 
         )
     own, control = ([p for p in members if p.startswith("control") is is_control] for is_control in (False, True))
     moves = [
-        _moves(first, second, members[first], members[second])
-        for first, second in (*pairwise(own), *pairwise(control))
+        _moves(first, second, members[first], members[second]) for first, second in (*pairwise(own), *pairwise(control))
     ]
     name = ", ".join(dict.fromkeys(each.name for each in flows))
     return {"name": name, "phases": phases, "moves": [each for each in moves if each["flows"]]}
@@ -371,3 +371,55 @@ def _host(address: str) -> str:
     if address.startswith("["):
         return address[1:].partition("]")[0]
     return address if address.count(":") > 1 else address.partition(":")[0]
+
+
+def loads(evidence: Sequence[Evidence[Any]], faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What each load generator noticed, beside what it can do at most and what the probes saw of the same address.
+
+    Args:
+        evidence: all evidence of a case; the header of ``load`` may say ``wanted`` and ``limit`` (requests a second).
+        faults: all its faults.
+    """
+    during = sorted({str(each["fault"]) for each in faults})
+    return [_loaded(each, _of(evidence, "stream")) | {"during": during} for each in _of(evidence, "load") if each.rows]
+
+
+def _loaded(load: Evidence[Any], streams: Sequence[Evidence[Any]]) -> dict[str, Any]:
+    busy = [row for row in load.rows if row["users"]]
+    first, last = load.watched or (0, 0)
+    requests, failures = (sum(row[name] for row in busy) for name in ("requests", "failures"))
+    probes = [
+        row
+        for stream in streams
+        if stream.meta.get("address") == load.meta.get("address")
+        for row in stream.rows
+        if first <= row["sent"] <= last
+    ]
+    errors: Counter[str] = Counter()
+    for row in busy:
+        errors.update(row["errors"])
+    most = load.meta.get("limit", {}).get("requests_per_second")
+    return {
+        "name": load.name,
+        "vantage": str(load.meta.get("vantage", "")),
+        "address": str(load.meta.get("address", "")),
+        "users": max((row["users"] for row in busy), default=0),
+        "workers": load.meta.get("workers", 0),
+        "wanted": load.meta.get("wanted"),
+        "requests": requests,
+        "failures": failures,
+        "perSecond": _median([row["requests"] for row in busy]) if busy else 0,
+        "seconds": [[row["requests"], row["failures"]] for row in busy],
+        "p50": _latency(busy, "p50", _median),
+        "p99": _latency(busy, "p99", max),
+        "errors": dict(errors.most_common(5)),
+        "limit": most,
+        "probes": len(probes),
+        "probesLost": sum(row["received"] is None for row in probes),
+    }
+
+
+def _latency(rows: Iterable[Mapping[str, Any]], name: str, summary: Callable[[Sequence[float]], float]) -> float | None:
+    """The latencies of some seconds in one number, s."""
+    told = [row[name] / 1e9 for row in rows if row[name] is not None]
+    return summary(told) if told else None

@@ -358,6 +358,43 @@ def _events(events: Evidence[Any], window: _Window) -> list[dict[str, Any]]:
     return [lane] if marks else []
 
 
+def _load(load: Evidence[Any], window: _Window) -> list[dict[str, Any]]:
+    """What a load generator noticed, second by second: it waits for answers, so that it notices less than probes."""
+    rows = [row for row in load.rows if row["t"] in window and row["users"]]
+    if not rows:
+        return []
+    spans = [[max(window.at(row["t"]) - 1, window.at(window.begin)), window.at(row["t"]), _level(row)] for row in rows]
+    requests, failures = (sum(row[name] for row in rows) for name in ("requests", "failures"))
+    detail = f"{requests} requests, {failures} failed; it waits for answers"
+    return [{"kind": "load", "label": _label(load, "load"), "detail": detail, "spans": spans}]
+
+
+def _level(second: Mapping[str, Any]) -> str:
+    """How a second went, in the words for probes; one in which nothing ended is lost."""
+    if second["failures"] == second["requests"]:
+        return "lost"
+    return "partly" if second["failures"] else "delivered"
+
+
+def _activities(activities: Evidence[Any], window: _Window) -> list[dict[str, Any]]:
+    """What Chaos Toolkit did, a lane each for what it looked at and what it did to the lab."""
+    lanes = []
+    for type_, label in (("probe", "hypothesis looked at"), ("action", "experiment did")):
+        spans = [
+            [
+                window.at(max(row["t"], window.begin)),
+                window.at(min(row["until"], window.end)),
+                "down" if row["status"] == "failed" or row["met"] is False else "up",
+                row["name"],
+            ]
+            for row in activities.rows
+            if row["type"] == type_ and row["t"] <= window.end and row["until"] >= window.begin
+        ]
+        if spans:
+            lanes.append({"kind": "activities", "label": label, "detail": "Chaos Toolkit", "spans": spans})
+    return lanes
+
+
 def _label(evidence: Evidence[Any], what: str) -> str:
     """What goes where, as far as the header tells: ``traffic client to 192.0.2.1:80``."""
     meta = evidence.meta
@@ -377,7 +414,12 @@ _LANES: Final[Mapping[str, Callable[[Evidence[Any], _Window], list[dict[str, Any
     "replies": _replies,
     "connections": _connections,
     "events": _events,
+    "load": _load,
+    "activities": _activities,
 }
 
-_ORDER: Final = ("stream", "endpoint", "replies", "connections", "answers", "routes", "sessions", "ingress", "events")
+_ORDER: Final = (
+    *("stream", "endpoint", "replies", "load", "connections", "answers", "routes", "sessions", "ingress", "events"),
+    "activities",
+)
 """From what the client notices to what explains it."""

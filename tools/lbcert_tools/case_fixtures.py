@@ -1,13 +1,18 @@
 """The pytest fixtures that every case may ask for; there only in runs that have cases."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 
 from lbcert_fixtures.deployment import Deployment, NotReadyError
 from lbcert_fixtures.profiles import Profile, ResolvedManifest, resolve
-from lbcert_fixtures.testbeds import Testbed
+from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
+from lbcert_reports.experiments import Experiment, keep
+from lbcert_reports.recorder import folder
+from lbcert_tools import experiments
 from lbcert_tools.certification import Certification, Record, record_of, recorder, writer
 from lbcert_tools.settings import Settings
 from lbcert_tools.testbeds import TESTBEDS
@@ -85,3 +90,55 @@ def record(request: pytest.FixtureRequest) -> Record:
 def chance(settings: Settings, record: Record) -> random.Random:
     """A source of random choices that the run's seed and the case's name decide."""
     return random.Random(f"{settings.seed} {record.case}")  # noqa: S311 - reproducible, not secret
+
+
+@pytest.fixture(scope="session")
+def loads(settings: Settings) -> list[experiments.Load]:
+    """The load of the next experiment, last: with the generator's limit, once it was measured."""
+    return [experiments.Load(workers=settings.load_workers, ui=settings.load_ui)]
+
+
+@pytest.fixture
+def experiment(
+    request: pytest.FixtureRequest,
+    testbed: Testbed,
+    implementation: Deployment,  # noqa: ARG001 - it has to be there
+    profile: Profile,
+    settings: Settings,
+    record: Record,
+    loads: list[experiments.Load],
+) -> Iterator[Callable[[str], Experiment]]:
+    """Runs a Chaos Toolkit experiment by its name, and keeps its journal and what was seen as the case's evidence.
+
+    The experiment heals in its rollbacks what it broke; whatever it left is mended after the case.
+    """
+
+    def run(name: str) -> Experiment:
+        log = settings.run / "logs" / writer(request.config) / "chaos" / f"{folder(record.case)}.log"
+        journal = experiments.run(name, log, experiments.environment(testbed.name, profile, loads[-1]))
+        told = journal.get("lbcert", {"refused": []})
+        if refused := told.get("refused"):
+            _unmet_or_ours(name, "; ".join(refused))
+        if "evidence" not in told:
+            raise experiments.ExperimentError(f"experiment {name}: its journal holds no evidence; its log is {log}")
+        kept = keep(record, name, journal)
+        for each in told["evidence"]:
+            if limit := each["meta"].get("limit", {}).get("requests_per_second"):
+                loads.append(replace(loads[-1], limit=limit))
+        for missed in kept.missed:
+            record.note(f"Experiment {name}: {missed}")
+        if kept.status == "interrupted" or not kept.faults:
+            _unmet_or_ours(name, "; ".join(kept.missed) or f"it was interrupted; its log is {log}")
+        return kept
+
+    yield run
+    if mended := testbed.mend():
+        record.note(f"After the experiment the testbed had to be mended: {'; '.join(mended)}.")
+    testbed.check()
+
+
+def _unmet_or_ours(name: str, why: str) -> NoReturn:
+    """Say why an experiment shows nothing: the implementation did not do what it stands on, or we could not do it."""
+    if "PreconditionUnmetError" in why or "(before the fault)" in why:
+        raise PreconditionUnmetError(f"experiment {name}: {why}")
+    raise experiments.ExperimentError(f"experiment {name}: {why}")

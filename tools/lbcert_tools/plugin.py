@@ -38,6 +38,16 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
     "lab": {"metavar": "NAME", "help": "stand on this lab, which is up (see `lbcert lab`), and leave it up"},
     "keep-lab": {"action": "store_true", "help": "leave the lab standing at the end, for `lbcert lab`"},
     "seed": {"metavar": "N", "type": int, "help": "seed of whatever cases choose at random (default: new each run)"},
+    "load-workers": {
+        "metavar": "N",
+        "type": int,
+        "help": "processes of the load generator during experiments (default: 0, one process that does it all)",
+    },
+    "load-ui": {
+        "metavar": "PORT",
+        "type": int,
+        "help": "offer the load generator's web UI on this port of the loopback interface during experiments",
+    },
     "run-dir": {"metavar": "DIR", "help": "where journal, evidence and reports go (default: a new one)"},
 }
 

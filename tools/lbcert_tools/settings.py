@@ -34,6 +34,8 @@ class Settings:
         lab: a standing lab to stand on instead of booting one; empty for none.
         keep_lab: whether the lab stays up.
         seed: of everything that is chosen at random.
+        load_workers: processes of the load generator; 0 for one that does it all.
+        load_ui: port on which its web UI is offered; 0 for none.
     """
 
     profile: Profile
@@ -47,6 +49,8 @@ class Settings:
     lab: str
     keep_lab: bool
     seed: int
+    load_workers: int = 0
+    load_ui: int = 0
 
     def options(self) -> dict[str, Any]:
         """What the journal says about them."""
@@ -109,6 +113,8 @@ def settings_of(config: pytest.Config) -> Settings:
         lab=_option(config, "lab") or "",
         keep_lab=_option(config, "keep-lab"),
         seed=_option(config, "seed"),
+        load_workers=_option(config, "load-workers") or 0,
+        load_ui=_option(config, "load-ui") or 0,
     )
 
 

@@ -220,6 +220,24 @@ def fate(outcomes: Mapping[str, int], width: float = 220) -> Markup:
     return picture(max(width, x), 14, label, *parts, class_="inline")
 
 
+def load(seconds: Sequence[Sequence[int]], width: float = 220) -> Markup:
+    """Requests second by second: the height is how many ended, and what failed of them lies on top."""
+    height, most = 28.0, max((requests for requests, _ in seconds), default=0) or 1
+    step = width / max(1, len(seconds))
+    parts = []
+    for number, (requests, failures) in enumerate(seconds):
+        x, tall, bad = number * step, height * requests / most, height * failures / most
+        words = f"second {number + 1}: {requests} requests, {failures} failed"
+        if not requests:
+            parts.append(rect(x, height - 2, max(1.0, step - 0.5), 2, "level-lost", f"second {number + 1}: none ended"))
+        elif requests > failures:
+            parts.append(rect(x, height - tall + bad, max(1.0, step - 0.5), tall - bad, "level-delivered", words))
+        if failures:
+            parts.append(rect(x, height - tall, max(1.0, step - 0.5), bad, "level-lost", words))
+    failed = sum(failures for _, failures in seconds)
+    return picture(width, height, f"{len(seconds)} seconds, {failed} requests failed", *parts, class_="inline")
+
+
 def tally(counts: Sequence[tuple[str, int]]) -> Markup:
     """How many requirements came to which verdict, as one bar."""
     total, x, parts = sum(number for _, number in counts) or 1, 0.0, []

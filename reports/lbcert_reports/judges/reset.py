@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lbcert_reports import statistics
-from lbcert_reports.evidence import Connection, Evidence, Fault, Flow, Reply
+from lbcert_reports.evidence import Connection, Evidence, Fault, Flow, Reply, Route
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
 from lbcert_reports.judges.spans import effect, nanoseconds, rows, seconds
 
@@ -240,6 +240,64 @@ def new_connections_work(
         expected=f"from {within:g} s on at most {rate:.1%} of new connections fail in any {window:g} s",
         observed=f"{len(late)} of {len(later)} failed after {within:g} s, the last failure came after {last:.2f} s",
         short=f"{len(later)} requests after {within:g} s, {requests} are needed" if len(later) < requests else "",
+    )
+
+
+@judge("forwards-once-announced")
+def forwards_once_announced(
+    replies: Evidence[Reply],
+    routes: Evidence[Route],
+    cause: Evidence[Fault],
+    *,
+    prefixes: list[str],
+    window: float = 2.0,
+    moments: int = 2,
+) -> Judgement:
+    """A node that is announced anew forwards from the first moment on: no new connection fails just after it.
+
+    Args:
+        replies: requests on new connections, to addresses of the prefixes.
+        routes: every change of the router's routes.
+        cause: what took next hops away and gave them back.
+        prefixes: the prefixes.
+        window: how long after each next hop that is added requests must not fail, s.
+        moments: how often a next hop has to be added for a verdict.
+    """
+    added: list[tuple[int, str]] = []
+    before: dict[str, set[str]] = {}
+    for state in rows(routes, "routes"):
+        hops = set(state["next_hops"])
+        if state["prefix"] in prefixes and state["t"] > effect(cause)["began"]:
+            added += [(state["t"], hop) for hop in sorted(hops - before.get(state["prefix"], hops))]
+        before[state["prefix"]] = hops
+    asked = rows(replies, "replies")
+    problems, spans, seen, lost = [], [], 0, 0
+    for t, hop in added:
+        inside = [each for each in asked if t <= each["t"] < t + nanoseconds(window)]
+        failed = [each["t"] for each in inside if each["outcome"] != "ok"]
+        seen, lost = seen + len(inside), lost + len(failed)
+        spans.append(seconds(failed[-1] - t) if failed else 0.0)
+        if failed:
+            problems.append(
+                f"{len(failed)} of {len(inside)} new connections failed within {window:g} s after {hop} was announced "
+                f"again, the last {spans[-1]:.2f} s after it"
+            )
+    return ruling(
+        problems,
+        "every node forwarded as soon as it was announced",
+        Measurement(
+            "announced before it forwards",
+            max(spans, default=None),
+            "s",
+            len(added),
+            "from the route in the router's kernel to the last failure",
+            bound=Limit(0, "<=", "window"),
+            samples=tuple(spans),
+        ),
+        Measurement("failures after an announcement", lost, "count", seen, bound=Limit(0, "<=", "window")),
+        expected=f"no new connection fails within {window:g} s after a next hop is added",
+        observed=f"{lost} of {seen} failed after {len(added)} next hops that were added",
+        short=f"a next hop was added {len(added)} times, {moments} are needed" if len(added) < moments else "",
     )
 
 

@@ -44,6 +44,18 @@ _LOOK_SECONDS = 0.2
 @click.option("--lab", metavar="NAME", help="Stand on this lab, which is up (see `lbcert lab`), and leave it up.")
 @click.option("--keep-lab", is_flag=True, help="Leave the labs up at the end, for `lbcert lab`.")
 @click.option(
+    "--load-workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Processes of the load generator (Locust's distributed mode) during chaos experiments.",
+)
+@click.option(
+    "--load-ui",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="Offer Locust's web UI during chaos experiments: http://127.0.0.1:PORT.",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
@@ -61,6 +73,8 @@ def certify(
     seed: int | None,
     lab: str | None,
     keep_lab: bool,
+    load_workers: int | None,
+    load_ui: int | None,
     output: Path | None,
 ) -> int:
     """Test an implementation and say what it can be certified for.
@@ -111,6 +125,8 @@ def certify(
         "seed": seed,
         "lab": lab,
         "keep-lab": keep_lab,
+        "load-workers": load_workers,
+        "load-ui": load_ui,
     }
     interrupted = _run(run, options, workers, _preparation(chosen_profile, testbed, nodes, kubernetes))
     return conclude(run, interrupted=interrupted)

@@ -717,6 +717,50 @@ def ways(sample: Sample) -> None:
         )
 
 
+def under_load(sample: Sample, record: CaseRecorder, begin: int) -> None:
+    """Ten seconds of load, with an outage from the third on, and what an experiment did meanwhile."""
+    seconds = []
+    for number in range(1, 11):
+        answered, failed = (0, 0) if number == 5 else (60, 40) if 3 < number < 7 else (100, 0)
+        latency = None if number == 5 else (sample.random.randrange(2, 5) + 20 * bool(failed)) * MS
+        seconds.append(
+            {
+                "t": begin + number * SECOND,
+                "users": 10,
+                "requests": answered + failed,
+                "failures": failed,
+                "p50": latency,
+                "p95": latency,
+                "p99": latency and 3 * latency,
+                "errors": {"timed out": failed} if failed else {},
+            }
+        )
+    header = {"vantage": "client", "address": "192.0.2.1", "port": 80, "wanted": 100.0, "users": 10, "workers": 0}
+    record.evidence("load", seconds, limit={"requests_per_second": 2412.0}, **header)
+    did = [
+        (0, 2, "before", "owner-is-unique", "probe", True),
+        (3, 6, "method", "restart-the-router", "action", None),
+        (6, 9, "after", "routes-are-complete", "probe", False),
+    ]
+    record.evidence(
+        "activities",
+        [
+            {
+                "t": begin + first * SECOND,
+                "until": begin + last * SECOND,
+                "phase": phase,
+                "name": name,
+                "type": type_,
+                "status": "succeeded",
+                "met": met,
+                "output": None,
+            }
+            for first, last, phase, name, type_, met in did
+        ],
+        experiment="router-restart",
+    )
+
+
 def resets(sample: Sample) -> None:
     """Connections under change."""
     fates = {
@@ -743,6 +787,8 @@ def resets(sample: Sample) -> None:
                     "proof": {},
                 }
                 sample.recorder.event("fault", case=record.case, **row)
+            if fault == "router-restart":
+                under_load(sample, record, begin)
             rows = []
             for outcome, count in zip(("alive", "stalled", "reset", "refused", "timeout"), counts, strict=True):
                 for _ in range(count):

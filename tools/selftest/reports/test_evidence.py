@@ -26,7 +26,7 @@ JSON = st.recursive(
 ROWS = {
     kind: st.lists(st.from_type(row), max_size=4)
     for kind, row in KINDS.items()
-    if kind not in ("objects", "answers", "faults", "noise")
+    if kind not in ("objects", "answers", "faults", "noise", "activities")
 }
 
 

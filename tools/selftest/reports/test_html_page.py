@@ -44,8 +44,8 @@ def page(sample: Path) -> Page:
 def test_the_parts_come_in_their_order(page: Page) -> None:
     sections = [attributes["id"] for tag, attributes in page.elements if tag == "section"]
     assert sections == [
-        "certificate", "why-not", "profiles", "requirements", "failover", "spread", "connections", "paths", "timelines",
-        "environment", "reproduce",
+        "certificate", "why-not", "profiles", "requirements", "failover", "spread", "connections", "load", "paths",
+        "timelines", "environment", "reproduce",
     ]  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def test_empty_groups_of_reasons_say_none() -> None:
 
 def test_every_part_without_data_says_so() -> None:
     text = html.render(made.build(made.case("a", made.verdict("L2-001", "pass"))))
-    assert text.count('<p class="none">No case of this run') == 5
+    assert text.count('<p class="none">No case of this run') == 6
 
 
 def test_an_interrupted_run_says_so_at_the_top() -> None:

@@ -266,3 +266,44 @@ def test_connections_and_requests_are_measured() -> None:
     assert measurement.interval == pytest.approx((0.2234, 0.2780), abs=1e-3)
     assert measurement.bound is not None
     assert measurement.bound[:2] == (0.3, "<=")
+
+
+def hops(*states: tuple[float, str]) -> Evidence[Any]:
+    """Next hops of a prefix, a letter each."""
+    rows = [{"t": at(t), "prefix": "10.0.0.9/32", "next_hops": list(letters)} for t, letters in states]
+    return Evidence("routes", "c", "routes", {}, tuple(rows))
+
+
+def asked(*failures: tuple[float, float]) -> Evidence[Any]:
+    """A request each 10 ms for 20 s, and when they fail."""
+    rows = [
+        {"t": at(n / 100), "outcome": "timeout" if any(a <= n / 100 < b for a, b in failures) else "ok"}
+        for n in range(2000)
+    ]
+    return Evidence("replies", "c", "replies", {}, tuple(rows))
+
+
+TWICE = hops((0, "abc"), (3, "bc"), (6, "abc"), (10, "ac"), (13, "abc"))
+
+
+def announced(replies: Evidence[Any], routes: Evidence[Any]) -> Judgement:
+    inputs = {"replies": replies, "routes": routes, "cause": act(2)}
+    return run("forwards-once-announced", inputs, {"prefixes": ["10.0.0.9/32"]})
+
+
+def test_a_node_that_forwards_once_it_is_announced_passes_whatever_was_lost_before() -> None:
+    says(announced(asked((2.5, 5.9), (9, 12.9)), TWICE), PASS, "0 of 400 failed")
+
+
+def test_a_node_that_is_announced_before_it_forwards_fails_with_how_long() -> None:
+    judged = announced(asked((6.0, 6.8)), TWICE)
+    says(judged, FAIL, "80 of 200 new connections failed", "after a was announced again, the last 0.79 s after it")
+    assert value(judged, "announced before it forwards") == pytest.approx(0.79)
+
+
+def test_a_node_that_was_never_announced_anew_says_nothing() -> None:
+    says(announced(asked((6, 7)), hops((0, "abc"))), UNCLEAR, "added 0 times, 2 are needed")
+
+
+def test_a_next_hop_that_was_added_before_the_cause_does_not_count() -> None:
+    says(announced(asked((1, 2)), hops((0, "ab"), (1, "abc"))), UNCLEAR, "added 0 times")

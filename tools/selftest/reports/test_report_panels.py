@@ -275,3 +275,56 @@ def test_a_fault_told_twice_is_one_with_the_time_of_its_healing() -> None:
     panels.merge_fault(faults, fault(1))
     panels.merge_fault(faults, fault(1, 5))
     assert [each["healed"] for each in faults] == [5 * SECOND]
+
+
+def second(at: float, requests: int, failures: int = 0, users: int = 10, **errors: int) -> dict[str, Any]:
+    latency = 2 * MS if requests else None
+    return {
+        "t": round(at * SECOND),
+        "users": users,
+        "requests": requests,
+        "failures": failures,
+        "p50": latency,
+        "p95": latency,
+        "p99": latency and 5 * latency,
+        "errors": errors,
+    }
+
+
+def test_load_stands_beside_the_generators_limit_and_beside_the_probes_of_the_same_address() -> None:
+    rows = [second(0, 0, users=0), second(1, 100), second(2, 40, 30, refused=30), second(3, 0), second(4, 100)]
+    header = {"address": "192.0.2.1", "vantage": "client", "users": 10, "wanted": 100.0, "workers": 2}
+    load = evidence("load", rows, **header, limit={"requests_per_second": 2000.0}, began=0, ended=4 * SECOND)
+    same, other = stream(4, (1, 3)), stream(4, (0, 4))
+    same = evidence("stream", same.rows, "same", address="192.0.2.1", period=10 * MS)
+    other = evidence("stream", other.rows, "other", address="192.0.2.2", period=10 * MS)
+    (panel,) = panels.loads([load, same, other], [fault(1)])
+    assert panel["seconds"] == [[100, 0], [40, 30], [0, 0], [100, 0]]  # without users there was no load yet
+    assert (panel["requests"], panel["failures"], panel["perSecond"]) == (240, 30, 70)
+    assert (panel["wanted"], panel["limit"], panel["workers"], panel["users"]) == (100.0, 2000.0, 2, 10)
+    assert (panel["probes"], panel["probesLost"]) == (400, 200)
+    assert (panel["p50"], panel["p99"], panel["errors"]) == (0.002, 0.01, {"refused": 30})
+    assert panel["during"] == ["power-off"]
+
+
+def test_load_whose_limit_nobody_measured_says_so() -> None:
+    (panel,) = panels.loads([evidence("load", [second(1, 0)])], [])
+    assert (panel["limit"], panel["p50"], panel["probes"]) == (None, None, 0)
+
+
+def test_a_second_of_load_is_delivered_partly_or_lost() -> None:
+    rows = [second(1, 10), second(2, 10, 5), second(3, 10, 10), second(4, 0), second(5, 10)]
+    (window,) = timelines([evidence("load", rows)], [], {})
+    assert [span[2] for span in window["lanes"][0]["spans"]] == ["delivered", "partly", "lost", "lost", "delivered"]
+
+
+def test_what_an_experiment_did_and_looked_at_has_a_lane_each_and_a_miss_shows() -> None:
+    rows = [
+        {"t": 0, "until": SECOND, "name": "owner", "type": "probe", "status": "succeeded", "met": True},
+        {"t": SECOND, "until": 2 * SECOND, "name": "kill", "type": "action", "status": "succeeded", "met": None},
+        {"t": 3 * SECOND, "until": 4 * SECOND, "name": "routes", "type": "probe", "status": "succeeded", "met": False},
+    ]
+    (window,) = timelines([evidence("activities", rows, began=0, ended=4 * SECOND)], [], {})
+    looked, did = window["lanes"]
+    assert looked["spans"] == [[0.0, 1.0, "up", "owner"], [3.0, 4.0, "down", "routes"]]
+    assert did["spans"] == [[1.0, 2.0, "up", "kill"]]

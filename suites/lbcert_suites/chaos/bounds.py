@@ -1,0 +1,27 @@
+"""Bounds that several cases on experiments hold what they saw against."""
+
+from typing import Any, Final
+
+from lbcert_reports.experiments import Experiment
+
+HOLD_SECONDS: Final = 3.0
+"""Hold time of the sessions with the router, as every BGPPeer of the suite asks for it."""
+
+ROUTER_SECONDS: Final = 0.5
+"""What FRR and the kernel add until a route is changed: 0.1 s, and room for a busy machine."""
+
+LASTING: Final = {
+    "within": HOLD_SECONDS + ROUTER_SECONDS,
+    "rate": 0.01,
+    "window": 10.0,
+    "derivation": {
+        "within": "negotiated hold time (RFC 4271, section 6.5), and what the router adds",
+        "rate": "RESET-003: at most 1 % in any later window of 10 s",
+    },
+}
+"""No blackhole lasts: new connections succeed once the hold time is over, and go on succeeding."""
+
+
+def changes(experiment: Experiment, most: int) -> dict[str, Any]:
+    """The answering node changes so often at most, over all that was watched."""
+    return {"nodes": experiment.facts["nodes"], "hold": 0.8 * experiment.watched, "changes": most}

@@ -1,0 +1,43 @@
+"""Experiments with what decides: the implementation's controller, and the API server."""
+
+import pytest
+
+from lbcert_reports.experiments import RunExperiment
+from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.chaos.bounds import changes
+
+pytestmark = pytest.mark.thorough
+
+
+@pytest.mark.covers("ALLOC-007", "RESET-009")
+@pytest.mark.catches("addresses-forgotten")
+def test_nothing_happens_while_the_controller_is_away(experiment: RunExperiment, record: CaseRecorder) -> None:
+    """Under load, a restart of the controller changes no address and breaks no connection.
+
+    Given Services with addresses, under load
+    When the controller's Pod is deleted and another takes its place
+    Then no address changes or goes, and no connection breaks or stalls
+    """
+    done = experiment("controller-restart")
+    record.judge("ALLOC-007", "assignment-stable", {"ingress": done.seen["ingress"]}, {"hold": 0.8 * done.watched})
+    for connections in done.named("connections"):
+        record.judge("RESET-009", "no-resets", {"connections": connections}, {"hold": 0.8 * done.watched})
+
+
+@pytest.mark.covers("L2-049")
+@pytest.mark.needs("layer2")
+@pytest.mark.catches("withdraws-without-api")
+def test_addresses_stay_while_the_api_server_is_away(experiment: RunExperiment, record: CaseRecorder) -> None:
+    """Under load, an outage of the API server moves no address and loses no request.
+
+    The outage lasts 20 s, the catalogue wishes for five minutes: a speaker that withdraws when its watches break does
+    so at once.
+
+    Given a Service under load, announced in layer 2
+    When the API server is killed, and started again 20 s later
+    Then the same node answers for each address all the while, and every request is served
+    """
+    done = experiment("api-server-outage")
+    record.judge("L2-049", "never-alternates", {"answers": done.seen["answers"]}, changes(done, 0))
+    for replies in done.named("replies-layer2"):
+        record.judge("L2-049", "all-replies-ok", {"replies": replies}, {"requests": 1000})
