@@ -49,6 +49,7 @@ def test_every_protocol_is_served_under_both_policies(
 
 @pytest.mark.covers("POLICY-002")
 @pytest.mark.catches("endpoint-left-out")
+@pytest.mark.thorough
 def test_cluster_uses_every_endpoint_alike(
     testbed: Testbed, cluster: Cluster, record: CaseRecorder, way: Way, uneven: Backends
 ) -> None:
@@ -90,6 +91,7 @@ def test_local_in_layer2_uses_the_owners_endpoints(
 @pytest.mark.covers("POLICY-006")
 @pytest.mark.needs("bgp")
 @pytest.mark.catches("local-policy-ignored")
+@pytest.mark.thorough
 @pytest.mark.usefixtures("bgp")
 def test_local_in_bgp_spreads_over_nodes_and_then_over_their_endpoints(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, bgp_family: str, uneven: Backends

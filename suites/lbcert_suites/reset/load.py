@@ -30,13 +30,18 @@ ENDPOINT_PORT: Final = 8081
 CONTROLS: Final = 10
 
 _OPENING_BUDGET: Final = 15.0
-_STEADY: Final = 60
-"""New connections before anything happens: more than the fifty by which a gap's beginning is told."""
+STEADY: Final = 0.6
+"""How long new connections have to be answered before anything happens, s: a gap's judge wants fifty of them."""
+
+SERVED_BUDGET: Final = 30.0
+"""How long the addresses of new Services may take until they are served, s; not judged."""
 
 
 @dataclass
 class Load:
     """Connections to several addresses from behind the router, while in its context.
+
+    To enter it waits until every address is served, and raises `PreconditionUnmetError` if one is not.
 
     Attributes:
         testbed: where.
@@ -63,6 +68,9 @@ class Load:
             for name, address in self.addresses.items():  # first those that start a process and disturb what runs
                 new = Stream(self.testbed, VANTAGE, address, HTTP, "tcp", every=NEW_CONNECTIONS)
                 self.new[name] = stack.enter_context(new)
+            for name, new in self.new.items():
+                if new.until_recovered(SERVED_BUDGET, STEADY) is None:
+                    raise PreconditionUnmetError(f"{name} {new.address} is not served within {SERVED_BUDGET:g} s")
             for pod, ip in self.endpoints.items():
                 straight = Connections(self.testbed, VANTAGE, ip, ENDPOINT_PORT, CONTROLS, every=HEARTBEAT)
                 self.straight[pod] = stack.enter_context(straight)
@@ -78,7 +86,7 @@ class Load:
         self._stack.__exit__(kind, error, trace)
 
     def open(self) -> None:
-        """Wait until every connection is open and new ones are answered, so that something may happen.
+        """Wait until every connection is open, so that something may happen.
 
         Raises:
             PreconditionUnmetError: they are not.
@@ -88,12 +96,17 @@ class Load:
                 raise PreconditionUnmetError(
                     f"{connections.count} connections to {connections.address} stay unanswered"
                 )
-        for stream in self.new.values():
-            stream.until_sent(_STEADY, _OPENING_BUDGET)
 
     def hold(self, seconds: float) -> None:
-        """Go on for so long, or until a connection breaks."""
-        next(iter(self.kept.values())).until_broken(1, seconds)
+        """Go on for so long, counted in new connections, or until a kept one breaks.
+
+        It is the streams that are waited on, not the connections: their threads have better to do than to wake us.
+        """
+        stream = next(iter(self.new.values()))
+        enough = len(stream.rows()) + round(seconds / NEW_CONNECTIONS)
+        stream.until(
+            lambda probes: len(probes) >= enough or any(each.broken for each in self.kept.values()), 2 * seconds
+        )
 
     def hold_new(self, seconds: float) -> None:
         """Go on until as many new connections to each address were made as so many seconds bring."""

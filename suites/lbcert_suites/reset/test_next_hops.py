@@ -17,7 +17,7 @@ from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.reset.exclusion import Exclusion
 from lbcert_suites.reset.upheaval import ROUTER, Upheaval, act
-from lbcert_suites.ways import VANTAGE, Way, serve_both_policies
+from lbcert_suites.ways import Way, serve_both_policies
 
 EXCESS = 0.05
 """By how much more than RFC 2992 says the share of broken connections may surely be."""
@@ -37,11 +37,8 @@ ROUTER_SECONDS = 1.0
 
 @pytest.fixture
 def addresses(cluster: Cluster, bgp_way: Way) -> Mapping[str, IPv4Address | IPv6Address]:
-    """A Service of each policy and family, served."""
-    addresses = serve_both_policies(cluster, bgp_way)
-    for address in addresses.values():
-        cluster.await_served(address, VANTAGE)
-    return addresses
+    """A Service of each policy and family."""
+    return serve_both_policies(cluster, bgp_way)
 
 
 @pytest.mark.covers("RESET-002", "RESET-003")
@@ -105,6 +102,7 @@ def test_connections_when_a_node_is_switched_off(
 @pytest.mark.covers("RESET-003", "RESET-007")
 @pytest.mark.needs("bgp", "session-in-speaker")
 @pytest.mark.catches("session-not-closed")
+@pytest.mark.thorough
 def test_connections_when_a_speaker_restarts(
     testbed: Testbed,
     cluster: Cluster,

@@ -51,10 +51,7 @@ def endpoints(testbed: Testbed, backends: Backends) -> Mapping[str, str]:
 @pytest.fixture
 def load(testbed: Testbed, cluster: Cluster, mode: Way, endpoints: Mapping[str, str]) -> Iterator[Load]:
     """Connections to a Service of each policy and family, and new ones all the while."""
-    addresses = serve_both_policies(cluster, mode)
-    for address in addresses.values():
-        cluster.await_served(address, VANTAGE)
-    with Load(testbed, addresses, endpoints) as load:
+    with Load(testbed, serve_both_policies(cluster, mode), endpoints) as load:
         load.open()
         yield load
 
@@ -63,6 +60,7 @@ def load(testbed: Testbed, cluster: Cluster, mode: Way, endpoints: Mapping[str, 
 @pytest.mark.needs("layer2")
 @pytest.mark.catches("announcement-flaps")
 @pytest.mark.parametrize("mode", ["layer2"], indirect=True)
+@pytest.mark.thorough
 def test_quiet_cluster_breaks_no_connection(record: CaseRecorder, load: Load) -> None:
     """While nothing changes every connection in layer 2 lives, and is answered within a second.
 
@@ -94,6 +92,7 @@ def test_quiet_connections_keep_their_node(record: CaseRecorder, load: Load) -> 
 
 @pytest.mark.covers("RESET-004")
 @pytest.mark.catches("reset-on-reconfiguration")
+@pytest.mark.thorough
 def test_unrelated_changes_break_no_connection(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, mode: Way, load: Load
 ) -> None:
@@ -120,6 +119,7 @@ def test_unrelated_changes_break_no_connection(
 
 @pytest.mark.covers("RESET-009")
 @pytest.mark.catches("withdraws-without-controller")
+@pytest.mark.thorough
 def test_controller_outage_breaks_no_connection(
     cluster: Cluster, implementation: Deployment, record: CaseRecorder, load: Load, mode: Way
 ) -> None:
@@ -143,6 +143,7 @@ def test_controller_outage_breaks_no_connection(
 
 @pytest.mark.covers("RESET-005")
 @pytest.mark.catches("announcement-follows-endpoints")
+@pytest.mark.thorough
 def test_endpoints_come_and_go(
     testbed: Testbed, cluster: Cluster, record: CaseRecorder, mode: Way, endpoints: Mapping[str, str]
 ) -> None:
@@ -154,8 +155,6 @@ def test_endpoints_come_and_go(
     """
     addresses = {family: cluster.serve(family, families=family).address(family) for family in mode.families}
     more = [f"more-{node.name}" for node in testbed.nodes]
-    for address in addresses.values():
-        cluster.await_served(address, VANTAGE)
     with Load(testbed, addresses, endpoints) as before:
         before.open()
         for pod, node in zip(more, testbed.nodes, strict=True):

@@ -28,6 +28,7 @@ Flows = Mapping[str, Sequence[Flow]]
 @pytest.mark.covers("POLICY-007", "RESET-002")
 @pytest.mark.needs("bgp")
 @pytest.mark.catches("node-missing-from-ecmp", "local-policy-ignored")
+@pytest.mark.thorough
 @pytest.mark.usefixtures("bgp")
 def test_flows_spread_and_move_as_over_next_hops_made_by_hand(
     testbed: Testbed,
