@@ -7,9 +7,9 @@ from ipaddress import ip_address
 from typing import Any, Literal
 
 from lbcert_reports import statistics
-from lbcert_reports.evidence import Answer, Evidence, Flow, Reply
+from lbcert_reports.evidence import Answer, Evidence, Fault, Flow, Reply
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
-from lbcert_reports.judges.spans import rows, seconds
+from lbcert_reports.judges.spans import effect, rows, seconds
 from lbcert_reports.verdicts import Verdict
 
 Member = Literal["node", "endpoint"]
@@ -18,6 +18,7 @@ Member = Literal["node", "endpoint"]
 @judge("all-replies-ok")
 def all_replies_ok(
     replies: Evidence[Reply],
+    cause: Evidence[Fault] | None = None,
     *,
     requests: int = 100,
     lost: float = 0.0,
@@ -27,33 +28,40 @@ def all_replies_ok(
 
     Args:
         replies: the requests.
+        cause: a fault that was healed; only requests from its effect until then count.
         requests: how many there must be, for each protocol.
         lost: highest share that may fail.
         protocols: the protocols that must have been tried; by default those that were.
     """
-    tried = Counter(each["protocol"] for each in rows(replies, "replies"))
-    bad = [each for each in replies.rows if each["outcome"] != "ok"]
-    share = len(bad) / len(replies.rows)
+    asked = rows(replies, "replies")
+    if cause is not None:
+        began, healed = effect(cause)["effective"], effect(cause)["healed"]
+        asked = tuple(each for each in asked if began <= each["t"] and (healed is None or each["t"] < healed))
+        if not asked:
+            raise Unclear(f"no request was made during {effect(cause)['fault']}")
+    tried = Counter(each["protocol"] for each in asked)
+    bad = [each for each in asked if each["outcome"] != "ok"]
+    share = len(bad) / len(asked)
     fewest = min((tried[protocol] for protocol in protocols or tried), default=0)
     how = ", ".join(
         f"{count} {protocol} {outcome}"
         for (protocol, outcome), count in sorted(Counter((e["protocol"], e["outcome"]) for e in bad).items())
     )
-    interval = statistics.clopper_pearson(len(bad), len(replies.rows))
-    slowest = max((seconds(each["latency"]) for each in replies.rows if each["outcome"] == "ok"), default=None)
+    interval = statistics.clopper_pearson(len(bad), len(asked))
+    slowest = max((seconds(each["latency"]) for each in asked if each["outcome"] == "ok"), default=None)
     return ruling(
-        [f"{len(bad)} of {len(replies.rows)} requests failed: {how}"] if share > lost else [],
-        "every request was answered" if not bad else f"{len(bad)} of {len(replies.rows)} requests failed",
+        [f"{len(bad)} of {len(asked)} requests failed: {how}"] if share > lost else [],
+        "every request was answered" if not bad else f"{len(bad)} of {len(asked)} requests failed",
         Measurement(
             "failed requests",
             share,
             "share",
-            len(replies.rows),
+            len(asked),
             "Clopper-Pearson, 95 %",
             interval=interval,
             bound=Limit(lost, "<=", "lost"),
         ),
-        Measurement("slowest reply", slowest, "s", len(replies.rows) - len(bad)),
+        Measurement("slowest reply", slowest, "s", len(asked) - len(bad)),
         expected=f"at most {lost:.1%} of {requests} requests fail",
         observed=", ".join(f"{count} {protocol}" for protocol, count in sorted(tried.items())) + f"; {how or 'all ok'}",
         short=f"{fewest} requests of a protocol, {requests} are needed" if fewest < requests else "",

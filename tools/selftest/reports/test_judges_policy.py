@@ -61,6 +61,27 @@ def test_all_replies_ok(parts: Any, bound: dict[str, Any], verdict: Verdict, rea
     says(run("all-replies-ok", {"replies": replies(*parts)}, bound), verdict, reason)
 
 
+@pytest.mark.parametrize(("failed", "verdict"), [(10, Verdict.PASS), (150, Verdict.FAIL), (350, Verdict.PASS)])
+def test_with_a_cause_only_requests_while_it_lasts_count(failed: int, verdict: Verdict) -> None:
+    rows = [
+        {**row, "t": t, "outcome": "timeout" if t == failed else "ok"} for t, row in enumerate(replies((400, {})).rows)
+    ]
+    cause = {"fault": "stop", "target": "x", "began": 99, "effective": 100, "healed": 300, "proof": {}}
+    inputs = {
+        "replies": Evidence("replies", "c", "replies", {}, tuple(rows)),
+        "cause": Evidence("faults", "c", "cause", {}, (cause,)),
+    }
+    judged = run("all-replies-ok", inputs, {})
+    assert judged.verdict is verdict
+    assert judged.measurements[0].n == 200
+
+
+def test_a_cause_during_which_nobody_asked_says_nothing() -> None:
+    cause = {"fault": "stop", "target": "x", "began": 0, "effective": 10**30, "healed": None, "proof": {}}
+    inputs = {"replies": replies((400, {})), "cause": Evidence("faults", "c", "cause", {}, (cause,))}
+    assert run("all-replies-ok", inputs, {}).verdict is Verdict.INCONCLUSIVE
+
+
 def test_failed_requests_are_measured_with_their_interval() -> None:
     measurement = run("all-replies-ok", {"replies": replies((90, {}), (10, {"outcome": "refused"}))}, {}).measurements[
         0
