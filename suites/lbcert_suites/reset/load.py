@@ -1,5 +1,6 @@
 """Connections that are kept busy while something happens, and new ones all the while."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Final, Literal, Self
 
 from lbcert_fixtures.cluster import HTTP, LINES
 from lbcert_fixtures.probes.connections import Connections
+from lbcert_fixtures.probes.replies import Reply
 from lbcert_fixtures.probes.stream import Stream
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
@@ -60,6 +62,7 @@ class Load:
     straight: dict[str, Connections] = field(default_factory=dict)
     kept: dict[str, Connections] = field(default_factory=dict)
     new: dict[str, Stream] = field(default_factory=dict)
+    _opened: int = 0
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -96,6 +99,7 @@ class Load:
                 raise PreconditionUnmetError(
                     f"{connections.count} connections to {connections.address} stay unanswered"
                 )
+        self._opened = time.time_ns()  # what was asked before every address was served says nothing
 
     def hold(self, seconds: float) -> None:
         """Go on for so long, counted in new connections, or until a kept one breaks.
@@ -134,11 +138,14 @@ class Load:
                 "connections": kept.rows,
                 "flows": partial(kept.flows, "before", until=until),
                 "stream": new.rows,
-                "replies": new.replies,
+                "replies": partial(self._replies, new),
             }
             meta = kept.meta() if kind in ("connections", "flows") else new.meta()
             found[f"{kind}.{name}{suffix}"] = record.evidence(kind, rows[kind](), f"{kind}-{name}{suffix}", **meta)
         return found
+
+    def _replies(self, new: Stream) -> Sequence[Reply]:
+        return [row for row in new.replies() if row["t"] >= self._opened]
 
     def control(self, record: CaseRecorder, suffix: str = "") -> Inputs:
         """The connections straight to endpoints, all in one, as judges take a control."""

@@ -12,8 +12,9 @@ import pytest
 
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.deployment import Deployment
+from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
-from lbcert_fixtures.testbeds import Testbed
+from lbcert_fixtures.testbeds import Fault, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.reset.exclusion import Exclusion
 from lbcert_suites.reset.upheaval import ROUTER, Upheaval, act
@@ -137,7 +138,11 @@ def test_connections_when_a_speaker_restarts(
 @pytest.mark.catches("no-reconnect")
 @pytest.mark.thorough
 def test_connections_when_the_router_restarts(
-    testbed: Testbed, profile: Profile, record: CaseRecorder, addresses: Mapping[str, IPv4Address | IPv6Address]
+    testbed: Testbed,
+    profile: Profile,
+    record: CaseRecorder,
+    bgp_way: Way,
+    addresses: Mapping[str, IPv4Address | IPv6Address],
 ) -> None:
     """When the router restarts new connections work as soon as the sessions are back, which may take their time.
 
@@ -150,6 +155,14 @@ def test_connections_when_the_router_restarts(
     """
     everyone = [node.name for node in testbed.nodes]
     upheaval = Upheaval(testbed, record, addresses, profile.timers.bgp_session, "router")
-    upheaval.attempt(lambda: testbed.restart_router(ROUTER), everyone)
+    peers = [getattr(node, family) for node in testbed.nodes for family in bgp_way.families]
+
+    def restart() -> Fault:
+        fault = testbed.restart_router(ROUTER)
+        with SessionWatch(testbed, ROUTER) as sessions:  # routes may be gone too shortly to be seen to go
+            sessions.until_established(peers, profile.timers.bgp_session)
+        return fault
+
+    upheaval.attempt(restart)
     upheaval.judge_fates("RESET-003", everyone, everyone)
     upheaval.judge_gap("RESET-003")

@@ -42,20 +42,20 @@ class Upheaval:
     trials: int = 0
     _seen: Inputs = field(default_factory=dict)
 
-    def attempt(self, change: Callable[[], Fault], after: Sequence[str], budget: float | None = None) -> Fault:
+    def attempt(self, change: Callable[[], Fault], after: Sequence[str] = (), budget: float | None = None) -> Fault:
         """Make the change once, under load.
 
         Args:
             change: makes it.
-            after: the nodes that are to be the next hops when the change is over.
+            after: the nodes that are to be the next hops when the change is over; none if it is over when made.
             budget: how long that may take, s; by default as long as new connections may take to work again.
 
         Raises:
             PreconditionUnmetError: there is no load before the change.
         """
         self.trials += 1
-        hops = self._routes(after)
-        with Load(self.testbed, self.addresses) as load, RouteWatch(self.testbed, ROUTER, list(hops)) as routes:
+        prefixes, hops = list(self._routes(after)), self._routes(after) if after else {}
+        with Load(self.testbed, self.addresses) as load, RouteWatch(self.testbed, ROUTER, prefixes) as routes:
             load.open()
             fault = change()
             routes.until(lambda rows: _reached(rows, hops, fault.began), budget or self.within)
