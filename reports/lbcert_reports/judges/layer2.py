@@ -177,6 +177,7 @@ def never_alternates(
     nodes: dict[str, str],
     hold: float,
     changes: int = 0,
+    overlap: float = 0.0,
     addresses: list[str] | None = None,
 ) -> Judgement:
     """Over a long time the node that answers for an address changes no more often than allowed.
@@ -186,13 +187,14 @@ def never_alternates(
         nodes: node of each hardware address.
         hold: how long answers must have been heard, s.
         changes: allowed changes per address.
+        overlap: for how long at a change the old owner may go on answering beside the new one, s.
         addresses: the addresses that are judged; by default all that were asked for.
     """
     problems, counts, spans = [], [], []
     for address, frames in _by_address(answers, addresses).items():
         problems += _strangers(address, frames, nodes)
         heard = _heard(frames)
-        owners = [owner for _, owner in _tenures(heard, nodes)]
+        owners = [owner for _, owner in _tenures(_without_overlaps(heard, nanoseconds(overlap), nodes), nodes)]
         counts.append(max(0, len(owners) - 1))
         spans.append(seconds(heard[-1]["t"] - heard[0]["t"]) if heard else 0.0)
         if counts[-1] > changes:
@@ -532,6 +534,21 @@ def _without_overlap(frames: Sequence[Answer], old: set[str], overlap: int, node
         for frame in frames
         if first is None or not first <= frame["t"] <= first + overlap or not old & _owners(frame, nodes)
     ]
+
+
+def _without_overlaps(frames: Sequence[Answer], overlap: int, nodes: Mapping[str, str]) -> list[Answer]:
+    """Leave out what an old owner says soon after another spoke first, at every change."""
+    kept: list[Answer] = []
+    owner, former, changed = set[str](), set[str](), 0
+    for frame in frames:
+        speakers = _owners(frame, nodes)
+        if former and speakers == former and frame["t"] <= changed + overlap:
+            continue
+        if owner and speakers != owner:
+            former, changed = owner, frame["t"]
+        owner = speakers
+        kept.append(frame)
+    return kept
 
 
 def _delays(frames: Sequence[Answer], within: int, ended: int) -> list[int | None]:

@@ -29,6 +29,10 @@ SETTLE_BUDGET_SECONDS: Final = 30.0
 
 STEADY_BUDGET_SECONDS: Final = 15.0
 
+HANDOVER_SECONDS: Final = 1.0
+"""Nodes learn of a change one after the other: so long the old owner may answer beside the new one, which is as long
+as the new one may take to announce itself."""
+
 LOST_AFTERWARDS: Final = 0.05
 """What share may be lost once forwarding is back: endpoints on a busy machine drop some datagrams of thousands a
 second; an endpoint or a node that does not answer costs far more."""
@@ -191,7 +195,13 @@ class Takeovers:
 
     def judge_changes(self, requirement: str, most: int) -> None:
         """Hold how often the answering node changed from before the fault to after the return against a number."""
-        bound = {"nodes": self._nodes, "hold": 2 * QUIET_SECONDS, "changes": most, "trials": self.count}
+        bound = {
+            "nodes": self._nodes,
+            "hold": 2 * QUIET_SECONDS,
+            "changes": most,
+            "overlap": HANDOVER_SECONDS,
+            "trials": self.count,
+        }
         self.record.judge(requirement, "never-alternates", self._inputs(answers="answers"), bound)
 
     def judge_settling(self, requirement: str, within: float) -> None:

@@ -222,6 +222,18 @@ def test_the_old_owner_may_answer_beside_the_new_one_for_as_long_as_is_allowed()
     says(run("owner-moves", third, {"nodes": NODES, "within": 10, "overlap": 1.5}), FAIL, "n1 → n2 → n3 → n2")
 
 
+def test_a_late_answer_at_a_change_of_the_owner_is_no_change_of_its_own() -> None:
+    stray = frame(5.051, ONE, "arp-reply")
+    frames = [*dialogue(0, 5, ONE), *dialogue(5, 10, TWO), stray]
+    bound = {"nodes": NODES, "hold": 5, "changes": 1}
+    says(run("never-alternates", {"answers": heard(frames)}, bound), FAIL, "changed its node 3 times")
+    says(run("never-alternates", {"answers": heard(frames)}, {**bound, "overlap": 1}), PASS)
+    back = dialogue(0, 3, ONE) + dialogue(3, 5, TWO) + dialogue(5, 8, ONE) + dialogue(8, 10, TWO)
+    says(run("never-alternates", {"answers": heard(back)}, {**bound, "overlap": 1}), FAIL, "changed its node 3 times")
+    third = {"answers": heard([*frames, frame(5.1, THREE, "arp-reply")])}
+    says(run("never-alternates", third, {**bound, "overlap": 1}), FAIL, "n1 → n2 → n3 → n2")
+
+
 def test_what_is_heard_while_the_api_is_still_being_written_to_counts() -> None:
     deletion = Evidence[Any]("faults", "c", "cause", {}, ({**act(5).rows[0], "effective": at(5.2)},))
     frames = [*dialogue(0, 5, ONE), frame(5.1, TWO, "garp-request"), *dialogue(5.5, 16, TWO)]
