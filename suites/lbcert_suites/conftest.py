@@ -64,9 +64,7 @@ def patience_with_sessions() -> Patience:
 
 
 @pytest.fixture
-def bgp(
-    testbed: Testbed, cluster: Cluster, profile: Profile, patience_with_sessions: Patience
-) -> tuple[str, ...]:
+def bgp(testbed: Testbed, cluster: Cluster, profile: Profile, patience_with_sessions: Patience) -> tuple[str, ...]:
     """Sessions from every node to the router, and a pool that is announced over them; gives the pool's ranges.
 
     Raises:

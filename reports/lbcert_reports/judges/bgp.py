@@ -212,9 +212,7 @@ def keepalives_spaced(
     began, ended = watched(messages)
     problems, spacings, short = [], [], ""
     for peer, longest in peers.items():
-        sent = [
-            each["t"] for each in messages.rows if each["type"] == "KEEPALIVE" and _ip(each["source"]) == _ip(peer)
-        ]
+        sent = [each["t"] for each in messages.rows if each["type"] == "KEEPALIVE" and _ip(each["source"]) == _ip(peer)]
         span = seconds(ended - (sent[0] if sent else began))
         if len(sent) < least:
             short = short or f"{peer} sent {len(sent)} keepalives in {span:.1f} s, {least} are needed"
