@@ -1,5 +1,6 @@
 """The ways by which traffic gets in: who announces the address, and over which family it is asked for."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
@@ -7,7 +8,8 @@ from typing import Literal
 from lbcert_fixtures.cluster import HTTP, Cluster
 from lbcert_fixtures.probes.flows import Entering
 from lbcert_fixtures.probes.replies import request
-from lbcert_fixtures.testbeds import Testbed
+from lbcert_fixtures.probes.routes import RouteWatch
+from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 
 VANTAGE = "far-client"
@@ -69,3 +71,20 @@ def serve_both_policies(cluster: Cluster, way: Way) -> dict[str, IPv4Address | I
             name = f"{policy}-{family}"
             addresses[name] = cluster.serve(name.lower(), policy=policy, families=family).address(family)
     return addresses
+
+
+def await_next_hops(testbed: Testbed, way: Way, addresses: Iterable[IPv4Address | IPv6Address], budget: float) -> None:
+    """Over BGP, wait until every node is a next hop of every address: before that the router's hash moves flows.
+
+    Raises:
+        PreconditionUnmetError: they are not within `budget` seconds.
+    """
+    if way.mode != "bgp":
+        return
+    hops = {
+        f"{each}/{each.max_prefixlen}": [str(getattr(node, f"ipv{each.version}")) for node in testbed.nodes]
+        for each in addresses
+    }
+    with RouteWatch(testbed, "router", list(hops)) as routes:
+        if not routes.until_routes(hops, budget):
+            raise PreconditionUnmetError(f"not every node is a next hop of {', '.join(hops)} within {budget:g} s")

@@ -18,7 +18,7 @@ from lbcert_fixtures.testbeds import Fault, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.reset.exclusion import Exclusion
 from lbcert_suites.reset.upheaval import ROUTER, Upheaval, act
-from lbcert_suites.ways import Way, serve_both_policies
+from lbcert_suites.ways import Way, await_next_hops, serve_both_policies
 
 EXCESS = 0.05
 """By how much more than RFC 2992 says the share of broken connections may surely be."""
@@ -37,9 +37,13 @@ ROUTER_SECONDS = 1.0
 
 
 @pytest.fixture
-def addresses(cluster: Cluster, bgp_way: Way) -> Mapping[str, IPv4Address | IPv6Address]:
-    """A Service of each policy and family."""
-    return serve_both_policies(cluster, bgp_way)
+def addresses(
+    testbed: Testbed, cluster: Cluster, profile: Profile, bgp_way: Way
+) -> Mapping[str, IPv4Address | IPv6Address]:
+    """A Service of each policy and family, with every node as next hop."""
+    addresses = serve_both_policies(cluster, bgp_way)
+    await_next_hops(testbed, bgp_way, addresses.values(), profile.timers.configuration)
+    return addresses
 
 
 @pytest.mark.covers("RESET-002", "RESET-003")
@@ -69,6 +73,8 @@ def test_connections_when_a_node_leaves_and_joins(
         upheaval.judge_fates("RESET-002", before, after, excess=EXCESS)
         upheaval.judge_fates("RESET-003", before, after, unclean=UNCLEAN)
         upheaval.judge_gap("RESET-003")
+    leaving.insist()
+    joining.insist()
 
 
 @pytest.mark.covers("RESET-002", "RESET-003")
@@ -98,6 +104,7 @@ def test_connections_when_a_node_is_switched_off(
     upheaval.judge_fates("RESET-002", everyone, everyone[1:], policy="Cluster")
     upheaval.judge_fates("RESET-003", everyone, everyone[1:], policy="Local", unclean=UNCLEAN_DEAD)
     upheaval.judge_gap("RESET-003", policy="Local")
+    upheaval.insist()
 
 
 @pytest.mark.covers("RESET-003", "RESET-007")
@@ -131,6 +138,7 @@ def test_connections_when_a_speaker_restarts(
     upheaval.judge_return("RESET-007", everyone, profile.timers.bgp_session)
     upheaval.judge_fates("RESET-003", everyone, everyone[1:], unclean=UNCLEAN)
     upheaval.judge_gap("RESET-003")
+    upheaval.insist()
 
 
 @pytest.mark.covers("RESET-003")

@@ -20,7 +20,7 @@ from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.reset.load import Load
 from lbcert_suites.reset.outage import controller_away
-from lbcert_suites.ways import VANTAGE, Way, serve_both_policies
+from lbcert_suites.ways import VANTAGE, Way, await_next_hops, serve_both_policies
 
 QUIET_SECONDS = 10.0
 
@@ -49,9 +49,13 @@ def endpoints(testbed: Testbed, backends: Backends) -> Mapping[str, str]:
 
 
 @pytest.fixture
-def load(testbed: Testbed, cluster: Cluster, mode: Way, endpoints: Mapping[str, str]) -> Iterator[Load]:
+def load(
+    testbed: Testbed, cluster: Cluster, profile: Profile, mode: Way, endpoints: Mapping[str, str]
+) -> Iterator[Load]:
     """Connections to a Service of each policy and family, and new ones all the while."""
-    with Load(testbed, serve_both_policies(cluster, mode), endpoints) as load:
+    addresses = serve_both_policies(cluster, mode)
+    await_next_hops(testbed, mode, addresses.values(), profile.timers.configuration)
+    with Load(testbed, addresses, endpoints) as load:
         load.open()
         yield load
 
@@ -145,7 +149,12 @@ def test_controller_outage_breaks_no_connection(
 @pytest.mark.catches("announcement-follows-endpoints")
 @pytest.mark.thorough
 def test_endpoints_come_and_go(
-    testbed: Testbed, cluster: Cluster, record: CaseRecorder, mode: Way, endpoints: Mapping[str, str]
+    testbed: Testbed,
+    cluster: Cluster,
+    profile: Profile,
+    record: CaseRecorder,
+    mode: Way,
+    endpoints: Mapping[str, str],
 ) -> None:
     """Under Cluster endpoints may be added, and others taken away: connections to those that stay live where they are.
 
@@ -154,6 +163,7 @@ def test_endpoints_come_and_go(
     Then no connection to an endpoint that stays breaks or is silent for a second, and none enters another node
     """
     addresses = {family: cluster.serve(family, families=family).address(family) for family in mode.families}
+    await_next_hops(testbed, mode, addresses.values(), profile.timers.configuration)
     more = [f"more-{node.name}" for node in testbed.nodes]
     with Load(testbed, addresses, endpoints) as before:
         before.open()

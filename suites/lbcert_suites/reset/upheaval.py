@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from lbcert_fixtures.probes.routes import Route, RouteWatch
-from lbcert_fixtures.testbeds import Fault, Testbed
+from lbcert_fixtures.testbeds import Fault, PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 from lbcert_suites.reset.load import Inputs, Load
 
@@ -40,6 +40,7 @@ class Upheaval:
     within: float
     name: str
     trials: int = 0
+    _unseen: list[int] = field(default_factory=list)
     _seen: Inputs = field(default_factory=dict)
 
     def attempt(self, change: Callable[[], Fault], after: Sequence[str] = (), budget: float | None = None) -> Fault:
@@ -58,7 +59,8 @@ class Upheaval:
         with Load(self.testbed, self.addresses) as load, RouteWatch(self.testbed, ROUTER, prefixes) as routes:
             load.open()
             fault = change()
-            routes.until(lambda rows: _reached(rows, hops, fault.began), budget or self.within)
+            if not routes.until(lambda rows: _reached(rows, hops, fault.began), budget or self.within):
+                self._unseen.append(self.trials)
             changed = time.time_ns()
             load.hold_new(AFTERWARDS)
             load.settle(changed, SETTLING)
@@ -98,6 +100,16 @@ class Upheaval:
         """What was seen in all trials, for the roles of a judge and the Services of one policy, or of both."""
         wanted = tuple(f"{role}.{policy}" for role in roles)
         return {key: ref for key, ref in self._seen.items() if key.startswith(wanted)}
+
+    def insist(self) -> None:
+        """After the judges: what did not fail says nothing unless every change was seen in the router.
+
+        Raises:
+            PreconditionUnmetError: some were not.
+        """
+        if self._unseen:
+            trials = ", ".join(map(str, self._unseen))
+            raise PreconditionUnmetError(f"{self.name}: the router's routes did not change in time in trials {trials}")
 
     def judge_fates(
         self, requirement: str, before: Sequence[str], after: Sequence[str], *, policy: str = "", **limits: float

@@ -307,3 +307,29 @@ def test_a_node_that_was_never_announced_anew_says_nothing() -> None:
 
 def test_a_next_hop_that_was_added_before_the_cause_does_not_count() -> None:
     says(announced(asked((1, 2)), hops((0, "ab"), (1, "abc"))), UNCLEAR, "added 0 times")
+
+
+def test_a_silence_in_the_middle_of_a_connections_life_is_a_stall() -> None:
+    says(run("no-resets", {"connections": connections((99, {}), (1, {"silence": 3 * S}))}, {}), FAIL, "3.00 s")
+
+
+def test_a_silence_is_told_too_long_by_the_time_that_the_probe_was_absent() -> None:
+    rows = connections((100, {"silence": 3 * S})).rows
+    late = Evidence("connections", "c", "connections", {"absence": 2 * S}, rows)
+    says(run("no-resets", {"connections": late}, {}), PASS, "0 stalled")
+
+
+def test_a_silence_that_straight_connections_show_too_decides_nothing_but_a_reset_still_fails() -> None:
+    control = connections((10, {"silence": 4 * S}))
+    silent, broken = connections((100, {"silence": 3 * S})), connections((99, {}), (1, RESET))
+    says(run("no-resets", {"connections": silent, "control": control}, {}), UNCLEAR, "straight to endpoints")
+    says(run("no-resets", {"connections": broken, "control": control}, {}), FAIL, "1 reset")
+
+
+def test_the_node_that_a_connection_entered_counts_and_not_that_of_its_endpoint() -> None:
+    evidence = connections((60, {"node": "n2", **RESET}), (140, {"node": "n1"}))
+    rows = tuple({"source": row["source"], "node": "n1", "phase": "before"} for row in evidence.rows[:60])
+    flows = Evidence("flows", "c", "flows", {}, rows)
+    bound = {"before": NODES, "after": NODES[1:], "excess": 0.05}
+    says(run("connection-fates", {"connections": evidence}, bound), FAIL, "60 of 60")
+    assert "0 of 0" in run("connection-fates", {"connections": evidence, "flows": flows}, bound).observed

@@ -328,3 +328,10 @@ def test_what_an_experiment_did_and_looked_at_has_a_lane_each_and_a_miss_shows()
     looked, did = window["lanes"]
     assert looked["spans"] == [[0.0, 1.0, "up", "owner"], [3.0, 4.0, "down", "routes"]]
     assert did["spans"] == [[1.0, 2.0, "up", "kill"]]
+
+
+def test_the_phases_of_a_control_are_told_apart_from_those_of_the_same_name() -> None:
+    rows = tuple({"source": "c:1", "node": node, "phase": phase} for node, phase in (("n1", "before"), ("n2", "after")))
+    own, control = Evidence("flows", "c", "own", {}, rows), Evidence("flows", "c", "beside", {"control": True}, rows)
+    phases = [each["phase"] for each in panels.spread([own, control])["phases"]]
+    assert phases == ["before", "after", "control before", "control after"]
