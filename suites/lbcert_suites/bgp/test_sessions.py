@@ -1,6 +1,6 @@
 """Sessions between nodes and router: who opens them, with whom, and what they survive."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from lbcert_fixtures import annotations
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.kubernetes.secrets import BasicAuth
+from lbcert_fixtures.probes.bgp_messages import BgpCapture
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
@@ -15,6 +16,7 @@ from lbcert_fixtures.routers.frr import AS_NUMBER, NODES_AS_NUMBER
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.bgp.peering import ROUTER, Peering
+from lbcert_suites.conftest import BGP_POOL
 
 STAYS_DOWN_SECONDS = 10.0
 """For how long a session must not come up. The catalogue wishes for 60 s; what carries the claim is how often it is
@@ -31,32 +33,55 @@ OTHERS: Mapping[str, Mapping[str, Any]] = {
 """Configuration that has nothing to do with the sessions."""
 
 
-@pytest.mark.covers("BGP-001")
+@pytest.mark.covers("BGP-001", "BGP-027")
 @pytest.mark.needs("bgp")
-@pytest.mark.catches("node-without-session", "speaker-exits")
+@pytest.mark.catches("node-without-session", "speaker-exits", "local-pref-over-ebgp", "as-path-over-ibgp")
 @pytest.mark.usefixtures("unpeered")
-@pytest.mark.parametrize("asn", [NODES_AS_NUMBER, AS_NUMBER], ids=["external", "internal"])
+@pytest.mark.parametrize(
+    ("asn", "expected", "present"),
+    [
+        (NODES_AS_NUMBER, {"as_path": [NODES_AS_NUMBER], "local_pref": None, "origin": "IGP"}, []),
+        (AS_NUMBER, {"as_path": [], "origin": "IGP"}, ["local_pref"]),
+    ],
+    ids=["external", "internal"],
+)
 def test_every_node_opens_a_session(
-    testbed: Testbed, peering: Peering, profile: Profile, record: CaseRecorder, asn: int
+    testbed: Testbed,
+    cluster: Cluster,
+    peering: Peering,
+    profile: Profile,
+    record: CaseRecorder,
+    asn: int,
+    expected: Mapping[str, Any],
+    present: Sequence[str],
 ) -> None:
-    """Every node opens a session to the peer that is declared, with the ASN that is declared, and nobody else does.
+    """Every node opens one session to the declared peer, of the declared kind, and announces as that kind demands.
 
     Given a router that accepts sessions from the whole segment, from another AS than its own or from its own
-    When the router is declared as a peer, over every family that is announced
-    Then a session with every node is established in the declared time, and there is no other
+    When it is declared as a peer, over every family that is announced, and a Service is created
+    Then there is a session with every node and no other, and each UPDATE carries, as it passes the router's
+    interface, the local AS once and no LOCAL_PREF if the session is external, LOCAL_PREF and no AS if it is internal
     """
     remote_as = "neighbor NODES remote-as"
     peering.router.set(f"{remote_as} {asn}", undo=[f"{remote_as} {NODES_AS_NUMBER}"])
-    with SessionWatch(testbed, ROUTER) as watch:
+    cluster.pool(*BGP_POOL[: len(peering.families)])
+    cluster.announce_bgp()
+    routes = peering.routes([peering.serve()])
+    with (
+        BgpCapture(testbed, ROUTER) as capture,
+        RouteWatch(testbed, ROUTER, routes) as announced,
+        SessionWatch(testbed, ROUTER) as watch,
+    ):
         with record.act("create-peers", ROUTER) as created:
             peering.open(myASN=asn)
         peering.until_established(watch)
-    record.judge(
-        "BGP-001",
-        "sessions-established",
-        {"sessions": record.observed("sessions", watch), "cause": created.evidence},
-        {"peers": peering.peers, "within": profile.timers.bgp_session},
-    )
+        peering.patience.wait(lambda budget: announced.until_routes(routes, budget), profile.timers.configuration)
+    sessions = {"sessions": record.observed("sessions", watch), "cause": created.evidence}
+    paths = record.evidence("paths", capture.paths(), **capture.meta())
+    within = profile.timers.bgp_session
+    record.judge("BGP-001", "sessions-established", sessions, {"peers": peering.peers, "within": within})
+    carried = {"prefixes": list(routes), "expected": expected, "present": present, "count": len(testbed.nodes)}
+    record.judge("BGP-027", "path-attributes", {"paths": paths}, carried)
 
 
 @pytest.mark.covers("BGP-003")
