@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from lbcert_reports.experiments import Experiment
+from lbcert_suites.layer2.takeovers import HANDOVER_SECONDS
 
 HOLD_SECONDS: Final = 3.0
 """Hold time of the sessions with the router, as every BGPPeer of the suite asks for it."""
@@ -23,5 +24,9 @@ LASTING: Final = {
 
 
 def changes(experiment: Experiment, most: int) -> dict[str, Any]:
-    """The answering node changes so often at most, over all that was watched."""
-    return {"nodes": experiment.facts["nodes"], "hold": 0.8 * experiment.watched, "changes": most}
+    """The answering node changes so often at most, over all that was watched.
+
+    At a change the old node may answer beside the new one for as long as it takes to hand over.
+    """
+    bound = {"nodes": experiment.facts["nodes"], "hold": 0.8 * experiment.watched, "changes": most}
+    return bound | ({"overlap": HANDOVER_SECONDS} if most else {})
