@@ -39,6 +39,12 @@ def trials(settings: Settings) -> int:
 
 
 @pytest.fixture(scope="session")
+def quick(settings: Settings) -> bool:
+    """Whether the run is to be a first look in minutes."""
+    return settings.quick
+
+
+@pytest.fixture(scope="session")
 def manifests(profile: Profile) -> Sequence[ResolvedManifest]:
     """The implementation's manifests, as they were released."""
     return resolve(profile)

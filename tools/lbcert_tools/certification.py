@@ -138,6 +138,7 @@ class Certification:
         if left_out:
             self.config.hook.pytest_deselected(items=left_out)
             items[:] = [item for item in items if item not in left_out]
+        items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Begin the run: journal the plan, before anything boots."""

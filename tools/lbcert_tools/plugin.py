@@ -21,6 +21,7 @@ MARKERS = (
     "needs(*capabilities): what an implementation must be able to do for the case to apply to it",
     "catches(*defects): seeded defects of the reference implementation that make the case fail",
     "thorough: the case takes long and is left out by --quick",
+    "last: what the case does to the implementation would keep others waiting, so it runs after them",
 )
 
 OPTIONS: Mapping[str, dict[str, Any]] = {

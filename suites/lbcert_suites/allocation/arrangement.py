@@ -10,16 +10,17 @@ each asks for addresses of its own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from typing import Any
 
-from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.cluster import Cluster, Service
 from lbcert_fixtures.kubernetes.watching import Event, Ingress
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
-from lbcert_suites.allocation.conditions import HOLD_SECONDS, MARGIN_SECONDS, assigned, holdings
+from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned, holdings
 from lbcert_suites.allocation.wishes import Wish
 
 RESERVED = ("10.98.2.0/24", "fd00:98:2::/120")
@@ -30,6 +31,7 @@ POOLS: Mapping[str, Mapping[str, Any]] = {
 }
 
 FAMILIES = ("ipv4", "ipv6")
+_WORKERS = 8
 
 
 @dataclass(frozen=True)
@@ -153,12 +155,14 @@ class Seen:
 
     Attributes:
         namespace: where the Services were.
+        hold: how long those that had to wait were watched at least, s.
         ingress: rows of the watch of the Services.
         events: rows of the watch of the Events about them.
         meta: header fields of both.
     """
 
     namespace: str
+    hold: float
     ingress: Sequence[Ingress]
     events: Sequence[Event]
     meta: Mapping[str, Any]
@@ -188,18 +192,26 @@ class Seen:
         }
 
 
-def watch_arrangement(cluster: Cluster, profile: Profile) -> Seen:
-    """Arrange everything, watch for ten seconds, and take it away."""
+def watch_arrangement(cluster: Cluster, profile: Profile, hold: float) -> Seen:
+    """Arrange everything, watch for `hold` seconds, and take it away."""
     with cluster, cluster.watch_services() as watch, cluster.watch_events() as events:
         for name, spec in POOLS.items():
             cluster.configure("IPAddressPool", name, **spec)
         for served in ([group.holders for group in GROUPS], [group.joiners for group in GROUPS]):
-            services = [wish.serve(cluster, name) for wishes in served for name, wish in wishes.items()]
+            services = _serve(cluster, served)
             watch.until(assigned(*services), profile.timers.assignment)
-        waiters = [wish.serve(cluster, name) for group in GROUPS for name, wish in group.waiters.items()]
+        waiters = _serve(cluster, [group.waiters for group in GROUPS])
         for name, wish in [edit for group in GROUPS for edit in group.edits.items()]:
             cluster.patch_service(name, wish.patch())
-        watch.until(assigned(*waiters), HOLD_SECONDS + MARGIN_SECONDS)  # ends early only if none of them has to wait
+        watch.until(assigned(*waiters), hold + MARGIN_SECONDS)  # ends early only if none of them has to wait
         watch.stop()
         events.stop()
-    return Seen(cluster.namespace, watch.rows(), events.rows(), watch.meta())
+    return Seen(cluster.namespace, hold, watch.rows(), events.rows(), watch.meta())
+
+
+def _serve(cluster: Cluster, groups: Iterable[Mapping[str, Wish]]) -> list[Service]:
+    """Make Services, several at a time; those that share an address are of different calls."""
+    with ThreadPoolExecutor(_WORKERS) as workers:
+        return list(
+            workers.map(lambda item: item[1].serve(cluster, item[0]), chain(*(each.items() for each in groups)))
+        )

@@ -5,9 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from lbcert_fixtures.cluster import Service
 from lbcert_fixtures.kubernetes.watching import Event, Ingress
 
-HOLD_SECONDS = 10.0
-"""How long nothing may happen where the catalogue asks for a hold check."""
-
 MARGIN_SECONDS = 0.5
 """How much longer a watch goes on than a judge demands: rows arrive a little after what they tell."""
 

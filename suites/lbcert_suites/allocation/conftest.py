@@ -12,6 +12,18 @@ from lbcert_suites.allocation.controller import Controller
 
 NAMESPACE = "lbcert-allocation"
 
+HOLD_SECONDS = 10.0
+"""How long nothing may happen where the catalogue asks for a hold check."""
+
+QUICK_HOLD_SECONDS = 3.0
+"""Likewise with ``--quick``: what a controller does wrongly it does on a write, and thus at once."""
+
+
+@pytest.fixture(scope="session")
+def hold(quick: bool) -> float:
+    """How long nothing may happen, s: the bound of every hold check."""
+    return QUICK_HOLD_SECONDS if quick else HOLD_SECONDS
+
 
 @pytest.fixture(scope="session")
 def assigning(testbed: Testbed, profile: Profile, implementation: Deployment) -> None:  # noqa: ARG001 - order
@@ -27,9 +39,14 @@ def assigning(testbed: Testbed, profile: Profile, implementation: Deployment) ->
 
 
 @pytest.fixture(scope="session")
-def arrangement(testbed: Testbed, profile: Profile, assigning: None) -> Seen:  # noqa: ARG001 - without it all is in vain
+def arrangement(
+    testbed: Testbed,
+    profile: Profile,
+    hold: float,
+    assigning: None,  # noqa: ARG001 - without it all is in vain
+) -> Seen:
     """What ten seconds of the common arrangement showed; it is taken away before the first case looks."""
-    return watch_arrangement(Cluster(testbed, profile, NAMESPACE), profile)
+    return watch_arrangement(Cluster(testbed, profile, NAMESPACE), profile, hold)
 
 
 @pytest.fixture

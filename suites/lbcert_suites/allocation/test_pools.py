@@ -9,14 +9,16 @@ from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.arrangement import AUTOMATIC, BY_NAME, RESERVED, Seen
-from lbcert_suites.allocation.conditions import HOLD_SECONDS, MARGIN_SECONDS, assigned, warned
+from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned, warned
 
 pytestmark = pytest.mark.usefixtures("assigning")
 
 
 @pytest.mark.covers("ALLOC-012", "ALLOC-037")
 @pytest.mark.catches("range-off-by-one", "notation-refused", "exhaustion-disturbs", "refusal-without-event")
-def test_pool_is_given_out_to_the_last_address(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
+def test_pool_is_given_out_to_the_last_address(
+    cluster: Cluster, profile: Profile, record: CaseRecorder, hold: float
+) -> None:
     """A pool in mixed notations gives exactly its addresses, and who comes when it is empty waits.
 
     Given a pool of CIDRs and ranges, with blanks around the dash and without, of both families: 7 addresses of each
@@ -36,11 +38,11 @@ def test_pool_is_given_out_to_the_last_address(cluster: Cluster, profile: Profil
         ]
         watch.until(assigned(*first), profile.timers.assignment)
         last = [cluster.serve(f"{family}-last", families=family, wait=False) for family in ("ipv4", "ipv6")]
-        watch.until(assigned(*last), HOLD_SECONDS + MARGIN_SECONDS)
+        watch.until(assigned(*last), hold + MARGIN_SECONDS)
     seen = {"ingress": record.observed("ingress", watch), "events": record.observed("events", events)}
-    pool = {"expected": addresses, "within": HOLD_SECONDS}
-    waiting = {"services": [each.key for each in last], "hold": HOLD_SECONDS, "reason": "AllocationFailed"}
-    others = {"services": [each.key for each in first], "hold": HOLD_SECONDS}
+    pool = {"expected": addresses, "within": hold}
+    waiting = {"services": [each.key for each in last], "hold": hold, "reason": "AllocationFailed"}
+    others = {"services": [each.key for each in first], "hold": hold}
     record.judge("ALLOC-012", "exact-addresses", {"ingress": seen["ingress"]}, pool)
     record.judge("ALLOC-037", "stays-pending", seen, waiting)
     record.judge("ALLOC-037", "assignment-stable", {"ingress": seen["ingress"]}, others)
@@ -82,7 +84,7 @@ def test_reserved_pool_is_for_those_who_ask(arrangement: Seen, profile: Profile,
     """
     seen = {"ingress": arrangement.record(record, AUTOMATIC)["ingress"]}
     served = {"services": arrangement.keys(AUTOMATIC.joiners), "pools": RESERVED, "within": profile.timers.assignment}
-    alone = {"services": arrangement.keys(AUTOMATIC.waiters), "hold": HOLD_SECONDS}
+    alone = {"services": arrangement.keys(AUTOMATIC.waiters), "hold": arrangement.hold}
     record.judge("ALLOC-017", "assigned-from-pool", seen, served)
     record.judge("ALLOC-017", "stays-pending", seen, alone)
 
@@ -99,7 +101,7 @@ def test_pool_is_chosen_by_annotation(arrangement: Seen, profile: Profile, recor
     """
     seen = arrangement.record(record, BY_NAME)
     served = {"services": arrangement.keys(BY_NAME.joiners), "pools": RESERVED, "within": profile.timers.assignment}
-    alone = {"services": arrangement.keys(BY_NAME.waiters), "hold": HOLD_SECONDS, "reason": "AllocationFailed"}
+    alone = {"services": arrangement.keys(BY_NAME.waiters), "hold": arrangement.hold, "reason": "AllocationFailed"}
     record.judge("ALLOC-026", "assigned-from-pool", {"ingress": seen["ingress"]}, served)
     record.judge("ALLOC-026", "stays-pending", seen, alone)
 

@@ -7,7 +7,7 @@ from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.profiles import Profile
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.arrangement import IN_USE, MALFORMED, OUTSIDE, Seen
-from lbcert_suites.allocation.conditions import HOLD_SECONDS, assigned, warned
+from lbcert_suites.allocation.conditions import assigned, warned
 
 pytestmark = pytest.mark.usefixtures("assigning")
 
@@ -62,8 +62,8 @@ def test_malformed_request_is_refused(arrangement: Seen, record: CaseRecorder) -
         an event LoadBalancerFailed
     """
     seen = arrangement.record(record, MALFORMED)
-    new = {"services": arrangement.keys(MALFORMED.waiters), "hold": HOLD_SECONDS, "reason": "AllocationFailed"}
-    old = {"services": arrangement.keys(MALFORMED.holders), "hold": HOLD_SECONDS, "reason": "LoadBalancerFailed"}
+    new = {"services": arrangement.keys(MALFORMED.waiters), "hold": arrangement.hold, "reason": "AllocationFailed"}
+    old = {"services": arrangement.keys(MALFORMED.holders), "hold": arrangement.hold, "reason": "LoadBalancerFailed"}
     record.judge("ALLOC-021", "stays-pending", seen, new)
     record.judge("ALLOC-021", "assignment-stable", seen, old)
 
@@ -78,7 +78,7 @@ def test_address_outside_every_pool_is_refused(arrangement: Seen, record: CaseRe
     Then they have no address for ten seconds, and a Warning event
     """
     seen = arrangement.record(record, OUTSIDE)
-    bound = {"services": arrangement.keys(OUTSIDE.waiters), "hold": HOLD_SECONDS, "reason": "AllocationFailed"}
+    bound = {"services": arrangement.keys(OUTSIDE.waiters), "hold": arrangement.hold, "reason": "AllocationFailed"}
     record.judge("ALLOC-022", "stays-pending", seen, bound)
 
 
@@ -119,9 +119,9 @@ def test_address_in_use_is_refused(arrangement: Seen, record: CaseRecorder) -> N
     Then these have no address for ten seconds, and nobody holds one twice
     """
     seen = arrangement.record(record, IN_USE)
-    bound = {"services": arrangement.keys(IN_USE.waiters), "hold": HOLD_SECONDS}
+    bound = {"services": arrangement.keys(IN_USE.waiters), "hold": arrangement.hold}
     record.judge("ALLOC-023", "stays-pending", {"ingress": seen["ingress"]}, bound)
-    record.judge("ALLOC-023", "assignment-stable", {"ingress": seen["ingress"]}, {"hold": HOLD_SECONDS})
+    record.judge("ALLOC-023", "assignment-stable", {"ingress": seen["ingress"]}, {"hold": arrangement.hold})
 
 
 @pytest.mark.covers("ALLOC-023")

@@ -5,7 +5,6 @@ import pytest
 from lbcert_fixtures.profiles import Profile
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.arrangement import KEYS, POLICIES, PORTS, Seen
-from lbcert_suites.allocation.conditions import HOLD_SECONDS
 
 
 @pytest.mark.covers("ALLOC-041")
@@ -19,7 +18,7 @@ def test_sharing_takes_the_same_key(arrangement: Seen, profile: Profile, record:
     """
     seen = arrangement.record(record, KEYS)
     joined = {"expected": arrangement.addresses(KEYS.joiners), "within": profile.timers.assignment}
-    alone = {"services": arrangement.keys(KEYS.waiters), "hold": HOLD_SECONDS}
+    alone = {"services": arrangement.keys(KEYS.waiters), "hold": arrangement.hold}
     record.judge("ALLOC-041", "exact-addresses", {"ingress": seen["ingress"]}, joined)
     record.judge("ALLOC-041", "stays-pending", {"ingress": seen["ingress"]}, alone)
 
@@ -36,7 +35,7 @@ def test_sharing_takes_disjoint_ports(arrangement: Seen, profile: Profile, recor
     """
     seen = arrangement.record(record, PORTS)
     joined = {"expected": arrangement.addresses(PORTS.joiners), "within": profile.timers.assignment}
-    alone = {"services": arrangement.keys(PORTS.waiters), "hold": HOLD_SECONDS}
+    alone = {"services": arrangement.keys(PORTS.waiters), "hold": arrangement.hold}
     record.judge("ALLOC-042", "exact-addresses", {"ingress": seen["ingress"]}, joined)
     record.judge("ALLOC-042", "stays-pending", {"ingress": seen["ingress"]}, alone)
 
@@ -52,6 +51,6 @@ def test_sharing_depends_on_the_traffic_policy(arrangement: Seen, profile: Profi
     """
     seen = arrangement.record(record, POLICIES)
     joined = {"expected": arrangement.addresses(POLICIES.joiners), "within": profile.timers.assignment}
-    alone = {"services": arrangement.keys(POLICIES.waiters), "hold": HOLD_SECONDS}
+    alone = {"services": arrangement.keys(POLICIES.waiters), "hold": arrangement.hold}
     record.judge("ALLOC-043", "exact-addresses", {"ingress": seen["ingress"]}, joined)
     record.judge("ALLOC-043", "stays-pending", {"ingress": seen["ingress"]}, alone)

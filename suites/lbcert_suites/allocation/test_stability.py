@@ -7,7 +7,7 @@ from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
-from lbcert_suites.allocation.conditions import HOLD_SECONDS, assigned, changed, warned
+from lbcert_suites.allocation.conditions import assigned, changed, warned
 from lbcert_suites.allocation.controller import Controller
 
 pytestmark = pytest.mark.usefixtures("assigning")
@@ -17,8 +17,9 @@ ROUNDS = 3
 
 @pytest.mark.covers("ALLOC-006")
 @pytest.mark.catches("address-changes-on-churn", "address-moves-to-new-pool")
+@pytest.mark.thorough
 def test_address_stays_while_everything_around_changes(
-    testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder
+    testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, hold: float
 ) -> None:
     """An address never changes while nothing changes that matters for it.
 
@@ -45,14 +46,15 @@ def test_address_stays_while_everything_around_changes(
             grown = [f"10.98.0.0/{27 - number}", f"fd00:98::/{123 - number}"]
             cluster.reconfigure("IPAddressPool", "middle", addresses=grown)
             watch.until(assigned(cluster.serve(f"other-{number}", wait=False)), profile.timers.assignment)
-        watch.until(changed(*services), HOLD_SECONDS)
+        watch.until(changed(*services), hold)
     ingress = record.observed("ingress", watch)
-    bound = {"services": [service.key for service in services], "hold": HOLD_SECONDS}
+    bound = {"services": [service.key for service in services], "hold": hold}
     record.judge("ALLOC-006", "assignment-stable", {"ingress": ingress}, bound)
 
 
 @pytest.mark.covers("ALLOC-007")
 @pytest.mark.catches("restart-drops-addresses", "restart-reassigns", "pending-first-after-restart")
+@pytest.mark.last
 def test_address_survives_a_restart_of_the_controller(
     cluster: Cluster, profile: Profile, controller: Controller, record: CaseRecorder, trials: int
 ) -> None:

@@ -14,7 +14,7 @@ from lbcert_suites.allocation.conditions import assigned, some_assigned, unassig
 from lbcert_suites.allocation.controller import Controller
 from lbcert_suites.allocation.crowd import LARGE, SMALL, Crowd
 
-pytestmark = pytest.mark.usefixtures("assigning")
+pytestmark = [pytest.mark.usefixtures("assigning"), pytest.mark.last]
 
 WORKERS = 20
 LEAST = 8
@@ -23,6 +23,7 @@ LEAST = 8
 
 @pytest.mark.covers("ALLOC-008")
 @pytest.mark.catches("duplicate-under-load", "duplicate-after-restart")
+@pytest.mark.thorough
 def test_no_address_is_held_twice_under_load(
     cluster: Cluster, profile: Profile, controller: Controller, record: CaseRecorder, chance: Random, trials: int
 ) -> None:

@@ -116,6 +116,7 @@ def test_pool_without_advertisement_is_not_announced(
 @pytest.mark.needs("bgp")
 @pytest.mark.catches("local-policy-ignored", "announced-without-endpoints", "endpoints-not-followed")
 @pytest.mark.usefixtures("bgp")
+@pytest.mark.thorough
 def test_announcing_nodes_follow_the_endpoints(
     testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
 ) -> None:

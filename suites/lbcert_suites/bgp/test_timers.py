@@ -16,6 +16,7 @@ KEEPALIVES = 4
 @pytest.mark.needs("bgp")
 @pytest.mark.catches("hold-time-ignored", "keepalives-too-rare")
 @pytest.mark.usefixtures("unpeered")
+@pytest.mark.thorough
 def test_smaller_hold_time_is_used(testbed: Testbed, peering: Peering, record: CaseRecorder) -> None:
     """A session uses the smaller hold time of both sides, and the speaker sends keepalives at a third of it.
 

@@ -47,6 +47,7 @@ def test_addresses_are_answered(
 @pytest.mark.covers("L2-005")
 @pytest.mark.needs("layer2")
 @pytest.mark.catches("every-address-answered", "whole-pool-answered")
+@pytest.mark.thorough
 def test_free_addresses_of_a_pool_are_not_answered(
     testbed: Testbed, cluster: Cluster, record: CaseRecorder, layer2: tuple[str, ...]
 ) -> None:

@@ -92,6 +92,7 @@ def test_address_moves_when_the_link_of_its_node_is_cut(
 @pytest.mark.needs("layer2")
 @pytest.mark.catches("no-takeover-from-speaker", "no-gratuitous-arp", "no-unsolicited-na")
 @pytest.mark.usefixtures("layer2")
+@pytest.mark.thorough
 def test_address_moves_when_its_speaker_is_removed(
     cluster: Cluster, speakers: Speakers, profile: Profile, trials: int, takeovers: NewTakeovers
 ) -> None:

@@ -17,6 +17,7 @@ AFTERWARDS_SECONDS = 1.5
 @pytest.mark.covers("L2-006")
 @pytest.mark.needs("layer2")
 @pytest.mark.catches("released-address-answered", "advertisement-removal-ignored", "type-change-ignored")
+@pytest.mark.thorough
 def test_released_addresses_fall_silent(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder
 ) -> None:

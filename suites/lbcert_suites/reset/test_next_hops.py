@@ -49,6 +49,7 @@ def addresses(
 @pytest.mark.covers("RESET-002", "RESET-003")
 @pytest.mark.needs("bgp")
 @pytest.mark.catches("withdraws-everything")
+@pytest.mark.thorough
 def test_connections_when_a_node_leaves_and_joins(
     testbed: Testbed,
     profile: Profile,

@@ -81,6 +81,7 @@ def test_quiet_cluster_breaks_no_connection(record: CaseRecorder, load: Load) ->
 @pytest.mark.needs("bgp")
 @pytest.mark.catches("announcement-flaps")
 @pytest.mark.parametrize("mode", ["bgp"], indirect=True)
+@pytest.mark.thorough
 def test_quiet_connections_keep_their_node(record: CaseRecorder, load: Load) -> None:
     """While nothing changes every connection over BGP lives, is answered within a second, and keeps its node.
 
