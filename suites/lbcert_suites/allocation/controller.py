@@ -51,6 +51,9 @@ class Controller:
         component = self.implementation.profile.components.controller
         workload = f"{component.kind.lower()}/{component.name}"
         namespace = f"--namespace={self.implementation.namespace}"
+        old = [pod.metadata.name for pod in self.implementation.pods(component)]
         with self.record.act("controller-rollout", workload):
             self.cluster.testbed.kubectl("rollout", "restart", workload, namespace)
             self.cluster.testbed.kubectl("rollout", "status", workload, namespace, timeout=120)
+            for pod in old:  # one that ends may still be asked to admit what is configured next, and refuse it
+                self.cluster.await_pod_gone(pod, self.implementation.namespace)
