@@ -19,6 +19,14 @@ QUICK_HOLD_SECONDS = 3.0
 """Likewise with ``--quick``: what a controller does wrongly it does on a write, and thus at once."""
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep what looks at the common arrangement on one worker of pytest-xdist, which then arranges it once."""
+    if config.pluginmanager.has_plugin("xdist"):
+        for item in items:
+            if "arrangement" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group("arrangement"))
+
+
 @pytest.fixture(scope="session")
 def hold(quick: bool) -> float:
     """How long nothing may happen, s: the bound of every hold check."""

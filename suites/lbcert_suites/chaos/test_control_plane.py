@@ -6,7 +6,7 @@ from lbcert_reports.experiments import RunExperiment
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.chaos.bounds import changes
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.thorough, pytest.mark.last]
 
 
 @pytest.mark.covers("ALLOC-007", "RESET-009")

@@ -124,6 +124,7 @@ def test_unrelated_changes_break_no_connection(
 
 @pytest.mark.covers("RESET-009")
 @pytest.mark.catches("withdraws-without-controller")
+@pytest.mark.last
 @pytest.mark.thorough
 def test_controller_outage_breaks_no_connection(
     cluster: Cluster, implementation: Deployment, record: CaseRecorder, load: Load, mode: Way

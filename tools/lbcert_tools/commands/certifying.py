@@ -35,7 +35,12 @@ _LOOK_SECONDS = 0.2
     help="How often each fault is tried: 5 by default, 29 for a campaign.",
 )
 @click.option(
-    "--workers", default=1, show_default=True, type=click.IntRange(1), metavar="N", help="Labs at the same time."
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Labs at the same time. Each wants two cores to itself, or what it measures is the machine.",
 )
 @click.option("--nodes", default=3, show_default=True, type=click.IntRange(1), metavar="N", help="Nodes of a lab.")
 @click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
@@ -104,6 +109,8 @@ def certify(
         raise Refusal(str(error), exit_code=USAGE) from error
     if not cases:
         raise Refusal("there is no case to run", "see `lbcert list cases`", UNDETERMINED)
+    if lab and workers > 1:
+        raise click.BadParameter("one lab is stood on by one worker", param_hint="--workers")
     workers = min(workers, len(cases))
     if blocked := doctor.blocking(doctor.Wish(nodes, workers)):
         for finding in blocked:
@@ -192,7 +199,7 @@ def _pytest(options: Mapping[str, Any], workers: int) -> list[str]:
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, f"--rootdir={folder}", "--import-mode=importlib"]
     command += ["-p", "lbcert_tools.plugin", "-p", "no:cacheprovider", "--strict-markers", "--assert=plain", "-v"]
     if workers > 1:
-        command += ["-p", "xdist.plugin", f"--numprocesses={workers}"]
+        command += ["-p", "xdist.plugin", f"--numprocesses={workers}", "--dist=loadgroup", "--no-loadscope-reorder"]
     for name, value in options.items():
         values = value if isinstance(value, tuple) else (value,)
         for each in values:
