@@ -138,7 +138,7 @@ class Certification:
         if left_out:
             self.config.hook.pytest_deselected(items=left_out)
             items[:] = [item for item in items if item not in left_out]
-        items.sort(key=_place_in_line)
+        items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Begin the run: journal the plan, before anything boots."""
@@ -252,11 +252,6 @@ class Certification:
                 report.longrepr = f"inconclusive: {error}"
             report.lbcert_outcome = str(record.verdict)  # type: ignore[attr-defined] # reports take any
         return report
-
-
-def _place_in_line(item: pytest.Item) -> tuple[bool, bool]:
-    """Thorough cases first: they take long, and a worker that begins with one last lets the others wait for it."""
-    return item.get_closest_marker("last") is not None, item.get_closest_marker("thorough") is None
 
 
 def record_of(item: pytest.Item) -> Record:

@@ -298,6 +298,13 @@ def test_only_takes_requirements_areas_and_names(cases, run, only: str, chosen: 
     assert sorted(start["requirements"]) == ["L2-003", "L2-004"], "what was left out stays in the scope"
 
 
+def test_a_case_that_would_keep_others_waiting_runs_last(cases, run) -> None:
+    cases(TWO.replace('@pytest.mark.covers("L2-003")', '@pytest.mark.last\n    @pytest.mark.covers("L2-003")'))
+    _, events = run()
+    (start,) = events.of("run-started")
+    assert [each["case"] for each in start["plan"]] == ["layer2/second", "layer2/first"]
+
+
 def test_only_that_fits_nothing_is_a_usage_error_before_anything_runs(cases, run) -> None:
     cases(TWO)
     result, events = run("--only=frist")
