@@ -83,7 +83,8 @@ def failover_gap(
     Args:
         stream: the probes of each trial.
         cause: the fault of each trial; probes due after it was healed do not count.
-        answers: frames heard during each trial: tell detection and announcement apart.
+        answers: frames heard during each trial: tell detection and announcement apart. A trial in which a node took
+            over in time but did not announce it is void when its gap is too long: the caches of others made it so.
         routes: route changes during each trial: tell detection.
         noise: what the machine did besides during each trial.
         calibration: known gaps as the same probe measured them: if it measures badly, nothing is said.
@@ -109,6 +110,7 @@ def failover_gap(
         detect, announce = _signs((answers or {}).get(name), (routes or {}).get(name), fault)
         trial = _gap(probes, fault, detect, run=run, dead_share=dead_share, limit=limit, precision=precision)
         reason = trial.void or _noisy((noise or {}).get(name), probes, precision, foreign_cpu)
+        reason = reason or _unannounced(trial, probes, (answers or {}).get(name), fault, limit)
         trials[name] = Trial(**{**vars(trial), "detect": detect, "announce": announce, "void": reason})
     counted = {name: trial for name, trial in trials.items() if not trial.void}
     voided = {name: trial.void for name, trial in trials.items() if trial.void}
@@ -316,6 +318,33 @@ def _signs(
         max(0.0, seconds(min(times) - fault["effective"])) if times else None for times in (acted, announced)
     )
     return detect, announce
+
+
+def _unannounced(
+    trial: Trial, probes: Evidence[Stream], answers: Evidence[Answer] | None, fault: Fault, limit: float
+) -> str:
+    """Why a gap is none of the takeover's: a node took over in time, but told nobody; empty if that was not so.
+
+    Neighbours then go on sending to the lost node until their caches expire. That announcements have to be made, and
+    have to override caches, is another requirement.
+    """
+    if answers is None or trial.gap.lower <= limit:
+        return ""
+    in_time = fault["effective"] + nanoseconds(limit)
+    frames = [frame for frame in answers.rows if frame["form"] != "asked"]
+    frames = [frame for frame in frames if frame["address"] == probes.meta.get("address")]
+    old = {frame["mac"] for frame in frames if frame["t"] < fault["began"]}
+    new = [frame for frame in frames if fault["began"] <= frame["t"] <= in_time and frame["mac"] not in old]
+    if not new or any(_overrides(frame) for frame in new):
+        return ""
+    return "a node took over in time, but announced nothing that overrides the caches of others"
+
+
+def _overrides(frame: Answer) -> bool:
+    """Whether a frame makes everybody who knows the address send to its node from then on."""
+    if frame["form"] == "na-unsolicited":
+        return bool(frame["flags"].get("override"))
+    return frame["form"] in ANNOUNCEMENTS
 
 
 def _bound(gaps: Sequence[Interval], quantile: float | None, confidence: float) -> tuple[str, Interval | None]:

@@ -362,6 +362,7 @@ def gratuitous_announced(
     flags: dict[str, Any] | None = None,
     bursts: list[float] | None = None,
     tolerance: float = 0.2,
+    silence: bool = True,
     addresses: list[str] | None = None,
 ) -> Judgement:
     """A node that takes over an address says so to everybody, unasked and at once.
@@ -375,6 +376,7 @@ def gratuitous_announced(
         flags: what else the announcements must say, e.g. ``{"override": True}``.
         bursts: when bursts of announcements are due after the first, s; by default any schedule is right.
         tolerance: how far a burst may be from that, s.
+        silence: whether it fails if nothing was announced at all; where this is about how, nothing can be said then.
         addresses: the addresses that are judged; by default all that were heard of.
     """
     fault = effect(cause)
@@ -387,6 +389,8 @@ def gratuitous_announced(
             raise Unclear(f"no other node took over {address} after {fault['fault']}")
         owner = min(_owners(new[0], nodes) - old)
         announced = [f for f in new if f["form"] in ANNOUNCEMENTS and owner in _owners(f, nodes)]
+        if not announced and not silence:
+            raise Unclear(f"{owner} took over {address} and announced nothing")
         if not announced:
             problems.append(f"{owner} took over {address} and announced nothing")
             texts.append(f"{address}: nothing from {owner}")

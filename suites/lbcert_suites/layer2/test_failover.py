@@ -81,9 +81,10 @@ def test_address_moves_when_the_link_of_its_node_is_cut(
         "ipv4",
         forms=["garp-request", "garp-reply"],
         flags={"target_hardware": "ff:ff:ff:ff:ff:ff"},
+        silence=False,
     )
-    failover.judge_announcements("L2-016", "ipv4", bursts=bursts)
-    failover.judge_announcements("L2-016", "ipv6", bursts=bursts)
+    failover.judge_announcements("L2-016", "ipv4", bursts=bursts, silence=False)
+    failover.judge_announcements("L2-016", "ipv6", bursts=bursts, silence=False)
     failover.judge_announcements("L2-017", "ipv6", **ADVERTISEMENT)
     failover.judge_settling("L2-046", timers.layer2_partition_heal)
 

@@ -303,6 +303,33 @@ def test_a_takeover_without_outage_needs_no_longer_stream() -> None:
         assert run("failover-gap", inputs, {"limit": 5}).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("taken", "form", "override", "gap", "verdict"),
+    [
+        (1, "arp-reply", None, 8, UNCLEAR),  # it answers who asks, and tells nobody else
+        (1, "na-unsolicited", False, 8, UNCLEAR),
+        (1, "na-unsolicited", True, 8, FAIL),
+        (1, "garp-request", None, 8, FAIL),
+        (1, "arp-reply", None, 4, PASS),
+        (6, "arp-reply", None, 8, FAIL),  # the takeover itself comes too late
+    ],
+)
+def test_a_gap_that_only_a_missing_announcement_made_is_not_the_takeovers(
+    taken: float, form: str, override: bool | None, gap: float, verdict: Verdict
+) -> None:
+    def frame(t: float, mac: str, form: str, address: str = "a") -> dict[str, Any]:
+        flags = {} if override is None else {"override": override}
+        return {"t": round(t * S), "address": address, "mac": mac, "form": form, "dst": "x", "flags": flags}
+
+    of_another = frame(FAULT + taken, "new", "garp-request", "b")
+    frames = (frame(1, "old", "arp-reply"), frame(FAULT + taken, "new", form), of_another)
+    answers = Evidence[Any]("answers", "c", "a", {}, frames)
+    inputs = {"stream": stream((FAULT, FAULT + gap), address="a"), "cause": act(), "answers": answers}
+    judgement = run("failover-gap", inputs, {"limit": 5})
+    assert judgement.verdict is verdict
+    assert ("announced nothing that overrides" in judgement.reason) is (verdict is UNCLEAR)
+
+
 def test_the_claim_says_what_was_seen_from_where() -> None:
     def method(*vantages: str) -> str:
         streams = [stream((FAULT, FAULT + 1), family="ipv6", vantage=each) for each in vantages]

@@ -304,6 +304,8 @@ SCHEDULE = {"bursts": [0, 1.1, 2.2, 3.3, 4.4]}
         (MOVED + GARP, SCHEDULE, PASS, "every takeover was announced"),
         (MOVED + GARP[:4], SCHEDULE, FAIL, "n2 sent no burst for 10.0.0.9 at 2.2 s"),
         (MOVED, {}, FAIL, "n2 took over 10.0.0.9 and announced nothing"),
+        (MOVED, {**SCHEDULE, "silence": False}, UNCLEAR, "n2 took over 10.0.0.9 and announced nothing"),
+        (MOVED + GARP[:4], {**SCHEDULE, "silence": False}, FAIL, "n2 sent no burst for 10.0.0.9 at 2.2 s"),
         ([*MOVED, frame(3, ONE, "garp-request")], {}, FAIL, "announced nothing"),
         (MOVED + GARP[4:], {}, FAIL, "n2 announced 10.0.0.9 2.20 s after it first answered"),
         (MOVED + GARP[1::2], {"forms": ["garp-request"]}, FAIL, "n2 announced 10.0.0.9 without garp-request"),
