@@ -9,6 +9,7 @@ from lbcert_fixtures.deployment import Deployment
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
+from lbcert_suites.leftovers import Leftovers
 from lbcert_suites.patience import Patience
 from lbcert_suites.ways import Way
 
@@ -63,13 +64,23 @@ def patience_with_sessions() -> Patience:
     return Patience()
 
 
+@pytest.fixture(scope="session")
+def leftovers() -> Leftovers:
+    """BGP sessions that an earlier case left: one for all cases, so that waiting for their end is soon over."""
+    return Leftovers()
+
+
 @pytest.fixture
-def bgp(testbed: Testbed, cluster: Cluster, profile: Profile, patience_with_sessions: Patience) -> tuple[str, ...]:
+def bgp(
+    testbed: Testbed, cluster: Cluster, profile: Profile, patience_with_sessions: Patience, leftovers: Leftovers
+) -> tuple[str, ...]:
     """Sessions from every node to the router, and a pool that is announced over them; gives the pool's ranges.
 
     Raises:
-        PreconditionUnmetError: the sessions are not established within the declared time.
+        PreconditionUnmetError: the sessions are not established within the declared time, or those of an earlier case
+            never end.
     """
+    leftovers.insist(testbed)
     families = ("ipv4", "ipv6") if "bgp-ipv6" in profile.capabilities else ("ipv4",)
     pool = BGP_POOL[: len(families)]
     cluster.pool(*pool)

@@ -100,6 +100,56 @@ def session_stays_down(sessions: Evidence[Session], *, peers: dict[str, list[str
     )
 
 
+@judge("sessions-closed")
+def sessions_closed(
+    sessions: Evidence[Session], cause: Evidence[Fault], *, peers: dict[str, list[str]], within: float
+) -> Judgement:
+    """Sessions that nobody wants any more are closed in time, and stay so.
+
+    Args:
+        sessions: observed states of the sessions, from before the cause on.
+        cause: what made them unwanted.
+        peers: for each router the addresses of the peers of these sessions.
+        within: how long they may go on, s.
+    """
+    _, ended = watched(sessions)
+    act = effect(cause)
+    span = seconds(ended - act["effective"])
+    states = _states(sessions)
+    problems, delays, never, open_ = [], [], [], 0
+    for router, peer in sorted((router, _ip(peer)) for router, each in peers.items() for peer in each):
+        seen = states.get((router, peer), [])
+        if [state["state"] for state in seen if state["t"] < act["began"]][-1:] != [ESTABLISHED]:
+            never.append(f"{router}'s session with {peer}")
+            continue
+        closed = list(takewhile(lambda state: state["state"] != ESTABLISHED, reversed(seen)))
+        if closed:
+            delays.append(max(0.0, seconds(closed[-1]["t"] - act["effective"])))
+            if delays[-1] > within:
+                problems.append(f"{router}'s session with {peer} was closed only after {delays[-1]:.2f} s")
+        else:
+            open_ += 1
+            if span >= within:
+                problems.append(f"{router}'s session with {peer} was still open after {span:.1f} s")
+    short = f"watched for {span:.1f} s only, {within:g} s are needed" if open_ else ""
+    return ruling(
+        problems,
+        "every session was closed",
+        Measurement(
+            "time to close",
+            max(delays, default=None),
+            "s",
+            len(delays),
+            "slowest session",
+            bound=Limit(within, "<=", "within"),
+            samples=tuple(delays),
+        ),
+        expected=f"no session {within:g} s after the cause",
+        observed=f"{open_} of {open_ + len(delays)} sessions are still open",
+        short=f"{listed(never)} was not up before" if never else short,
+    )
+
+
 @judge("sessions-never-reset")
 def sessions_never_reset(sessions: Evidence[Session], *, peers: dict[str, list[str]], hold: float) -> Judgement:
     """Sessions that are up stay up: never another state, never a new one in place of the old.

@@ -1,21 +1,17 @@
 """What the cases about BGP share, beside `bgp`: the sessions that everybody may ask for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.kubernetes.secrets import BasicAuth
-from lbcert_fixtures.probes.sessions import Session, SessionWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.changes import RouterChanges
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_suites.bgp.peering import ROUTER, Peering
+from lbcert_suites.leftovers import Leftovers
 from lbcert_suites.patience import Patience
-
-CLOSING_SECONDS = 15.0
-"""How long sessions of an earlier case may take to close: the longest time that a built-in profile declares for a
-change of what it announces is 8 s."""
 
 
 @pytest.fixture
@@ -34,7 +30,11 @@ def peering(
 
 
 @pytest.fixture
-def unpeered(testbed: Testbed, router: RouterChanges) -> Iterator[None]:  # noqa: ARG001 - order, see below
+def unpeered(
+    testbed: Testbed,
+    router: RouterChanges,  # noqa: ARG001 - order, see below
+    leftovers: Leftovers,
+) -> Iterator[None]:
     """A router without sessions at the begin, and again at the end.
 
     It is asked for by `usefixtures`, and so set up before `cluster`: when it ends, the BGPPeers are deleted, and the
@@ -44,19 +44,10 @@ def unpeered(testbed: Testbed, router: RouterChanges) -> Iterator[None]:  # noqa
     Raises:
         PreconditionUnmetError: sessions of an earlier case do not close.
     """
-    if not _until_closed(testbed):
-        raise PreconditionUnmetError(f"sessions are still open {CLOSING_SECONDS:g} s after their BGPPeer was deleted")
+    if not leftovers.until_closed(testbed):
+        raise PreconditionUnmetError("sessions of an earlier case are still open, long after their BGPPeer is gone")
     yield
-    _until_closed(testbed)
-
-
-def _until_closed(testbed: Testbed) -> bool:
-    with SessionWatch(testbed, ROUTER) as sessions:
-        return sessions.until(_are_closed, CLOSING_SECONDS)
-
-
-def _are_closed(rows: Sequence[Session]) -> bool:
-    return "Established" not in {row["peer"]: row["state"] for row in rows}.values()
+    leftovers.until_closed(testbed)
 
 
 @pytest.fixture

@@ -60,6 +60,11 @@ class Peering:
         for family in self.families:
             self.cluster.peer(ROUTER, family, **spec)
 
+    def close(self) -> None:
+        """Delete the BGPPeers."""
+        for family in self.families:
+            self.cluster.unconfigure("BGPPeer", f"{ROUTER}-{family}")
+
     def edit(self, **spec: Any) -> None:
         """Edit the BGPPeers; None takes a field away."""
         for family in self.families:

@@ -17,6 +17,7 @@ from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.bgp.peering import ROUTER, Peering
 from lbcert_suites.conftest import BGP_POOL
+from lbcert_suites.leftovers import are_closed
 
 STAYS_DOWN_SECONDS = 10.0
 """For how long a session must not come up. The catalogue wishes for 60 s; what carries the claim is how often it is
@@ -82,6 +83,29 @@ def test_every_node_opens_a_session(
     record.judge("BGP-001", "sessions-established", sessions, {"peers": peering.peers, "within": within})
     carried = {"prefixes": list(routes), "expected": expected, "present": present, "count": len(testbed.nodes)}
     record.judge("BGP-027", "path-attributes", {"paths": paths}, carried)
+
+
+@pytest.mark.covers("BGP-001")
+@pytest.mark.needs("bgp")
+@pytest.mark.catches("session-not-closed")
+def test_sessions_end_with_their_peer(
+    testbed: Testbed, peering: Peering, profile: Profile, record: CaseRecorder
+) -> None:
+    """Every session ends when its BGPPeer is deleted.
+
+    Given a session from every node to the router
+    When the BGPPeers are deleted
+    Then every session is closed in the declared time
+    """
+    within = profile.timers.configuration
+    with SessionWatch(testbed, ROUTER) as watch:
+        peering.open()
+        peering.until_established(watch)
+        with record.act("delete-peers", ROUTER) as deleted:
+            peering.close()
+        watch.until(are_closed, within)
+    seen = {"sessions": record.observed("sessions", watch), "cause": deleted.evidence}
+    record.judge("BGP-001", "sessions-closed", seen, {"peers": peering.peers, "within": within})
 
 
 @pytest.mark.covers("BGP-003")

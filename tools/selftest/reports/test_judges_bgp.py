@@ -155,6 +155,29 @@ def test_sessions_never_reset(states: Any, hold: float, verdict: Verdict, reason
     assert (value(judgement, "resets") > 0) == (verdict is FAIL)
 
 
+@pytest.mark.parametrize(
+    ("states", "verdict", "reason"),
+    [
+        ([(1, N1, UP, 1, 0), (12, N1, DOWN, 1, 1)], PASS, "every session was closed"),
+        ([(1, N1, UP, 1, 0), (12, N1, "gone", 0, 0)], PASS, "0 of 1 sessions are still open"),
+        ([(1, N1, UP, 1, 0)], FAIL, "r's session with 172.18.0.11 was still open after 50.0 s"),
+        ([(1, N1, UP, 1, 0), (12, N1, DOWN, 1, 1), (13, N1, UP, 2, 1)], FAIL, "was still open after 50.0 s"),
+        ([(1, N1, UP, 1, 0), (45, N1, DOWN, 1, 1)], FAIL, "was closed only after 35.00 s"),
+        ([(1, N1, DOWN, 0, 0), (12, N1, DOWN, 0, 0)], UNCLEAR, "r's session with 172.18.0.11 was not up before"),
+        ([(1, N1, UP, 1, 0), (5, N1, DOWN, 1, 1)], UNCLEAR, "was not up before"),
+        ([(1, N2, UP, 1, 0), (12, N2, DOWN, 1, 1)], UNCLEAR, "was not up before"),
+    ],
+)
+def test_sessions_closed(states: Any, verdict: Verdict, reason: str) -> None:
+    inputs = {"sessions": sessions(*states), "cause": act(10, "delete-peers")}
+    says(run("sessions-closed", inputs, {"peers": {"r": [N1]}, "within": 30}), verdict, reason)
+
+
+def test_an_open_session_that_was_watched_too_shortly_decides_nothing() -> None:
+    inputs = {"sessions": sessions((1, N1, UP, 1, 0), ended=20), "cause": act(10, "delete-peers")}
+    says(run("sessions-closed", inputs, {"peers": {"r": [N1]}, "within": 30}), UNCLEAR, "watched for 10.0 s only")
+
+
 @pytest.mark.parametrize(("uptime", "verdict"), [(58_000, PASS), (57_100, PASS), (56_900, FAIL), (0, FAIL)])
 def test_a_session_that_is_younger_than_an_earlier_look_was_reset(uptime: int, verdict: Verdict) -> None:
     first, last = sessions((1, N1, UP, 1, 0), (59, N1, UP, 1, 0)).rows
@@ -393,6 +416,11 @@ HOPS = [N1, N2, N3]
         ("sessions-established", {"sessions": sessions((10, N1, UP, 1, 0))}, {"peers": {"r": [N1]}, "within": 10}),
         ("session-stays-down", {"sessions": sessions((1, N1, DOWN, 0, 0))}, {"peers": {"r": [N1]}, "hold": 60}),
         ("sessions-never-reset", {"sessions": sessions((1, N1, UP, 1, 0))}, {"peers": {"r": [N1]}, "hold": 60}),
+        (
+            "sessions-closed",
+            {"sessions": sessions((1, N1, UP, 1, 0), (40, N1, DOWN, 1, 1)), "cause": act(10)},
+            {"peers": {"r": [N1]}, "within": 30},
+        ),
         ("route-next-hops", {"routes": routes((5, HOPS))}, {"expected": ALL, "within": 5, "hold": 55}),
         ("route-next-hops", {"routes": routes((60, HOPS))}, {"expected": ALL, "within": 60}),
         (
