@@ -59,6 +59,12 @@ def kubernetes_e2e(session: nox.Session) -> None:
 
 
 @nox.session
+def controls(session: nox.Session) -> None:
+    """Every case can fail: the reference with each of its defects, in two labs; `-- --all`, `-- --only NAME`."""
+    session.run("python", "-m", "lbcert_tools.controls", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """What lbcert promises of itself, measured here: `-- build boot implementation gap report` or some of them."""
     session.run("python", "-m", "lbcert_tools.bench", *session.posargs)

@@ -15,6 +15,7 @@ import jinja2
 from markupsafe import Markup
 
 from lbcert_reports.html import plots, wording
+from lbcert_reports.matrix import Matrix, by_requirement
 
 WORDS: Final[Mapping[str, str]] = {
     "pass": "pass",
@@ -87,6 +88,21 @@ def render(report: Mapping[str, Any]) -> str:
             script=Markup(script),  # noqa: S704
             style_digest=_digest(style),
             script_digest=_digest(script),
+        )
+    )
+
+
+def render_matrix(matrix: Matrix) -> str:
+    """The page of a kill matrix."""
+    style = _text("report.css")
+    return (
+        _environment()
+        .get_template("matrix.html")
+        .render(
+            matrix=matrix,
+            requirements=by_requirement(matrix.rows),
+            style=Markup(style),  # noqa: S704 - a file of this package
+            style_digest=_digest(style),
         )
     )
 

@@ -8,7 +8,7 @@ from lbcert_suites.allocation.arrangement import KEYS, POLICIES, PORTS, Seen
 
 
 @pytest.mark.covers("ALLOC-041")
-@pytest.mark.catches("sharing-without-key", "sharing-refused")
+@pytest.mark.catches("sharing-without-key", "sharing-refused", "sharing-key-not-compared")
 def test_sharing_takes_the_same_key(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
     """Two Services share an address only when both carry the same key.
 

@@ -20,7 +20,7 @@ implementation may declare for an announcement; one that declares less would ann
 
 @pytest.mark.covers("BGP-025", "BGP-039")
 @pytest.mark.needs("bgp")
-@pytest.mark.catches("node-missing-from-ecmp", "late-withdraw", "never-withdrawn")
+@pytest.mark.catches("node-missing-from-ecmp", "late-withdraw", "never-withdrawn", "next-hop-of-another-node")
 @pytest.mark.usefixtures("bgp")
 def test_every_node_announces_a_host_route_and_withdraws_it(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, bgp_family: str

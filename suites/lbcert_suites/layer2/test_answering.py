@@ -19,7 +19,15 @@ def _macs(rows: Sequence[Answer]) -> dict[str, str]:
 
 @pytest.mark.covers("L2-001", "L2-002")
 @pytest.mark.needs("layer2")
-@pytest.mark.catches("nobody-announces", "no-arp", "no-ndp", "answer-broadcast", "foreign-hardware-address")
+@pytest.mark.catches(
+    "nobody-announces",
+    "no-arp",
+    "no-ndp",
+    "answer-broadcast",
+    "foreign-hardware-address",
+    "hop-limit-not-255",
+    "unsolicited-flag-in-answers",
+)
 @pytest.mark.usefixtures("layer2")
 def test_addresses_are_answered(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, node_of_mac: dict[str, str]

@@ -49,7 +49,9 @@ def test_address_moves_when_its_node_is_switched_off(
 
 @pytest.mark.covers("L2-042", "L2-014", "L2-015", "L2-016", "L2-017", "L2-046")
 @pytest.mark.needs("layer2")
-@pytest.mark.catches("no-takeover", "slow-takeover", "single-gratuitous-burst", "split-brain-stays")
+@pytest.mark.catches(
+    "no-takeover", "slow-takeover", "single-gratuitous-burst", "split-brain-stays", "gratuitous-reply-only"
+)
 @pytest.mark.thorough
 @pytest.mark.usefixtures("layer2")
 def test_address_moves_when_the_link_of_its_node_is_cut(

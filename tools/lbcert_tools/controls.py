@@ -1,0 +1,370 @@
+"""The kill matrix: run the reference implementation with each of its defects before the cases that should catch it.
+
+``nox -s controls``, or ``python -m lbcert_tools.controls``. Labs are started once and stay up; another defect means
+other arguments of the pods in them. Each run is a process forked off this one, which has everything imported already.
+"""
+
+import argparse
+import contextlib
+import copy
+import json
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from lbcert_fixtures.profiles import Profile, load, resolve
+from lbcert_fixtures.reference.defects import CATALOGUE, OF_THE_CONTROLLER, Defect
+from lbcert_fixtures.testbeds import netns
+from lbcert_reports.html import render_matrix
+from lbcert_reports.matrix import Matrix, Result, Row, results_of
+from lbcert_tools import environment
+from lbcert_tools.following import Durations
+from lbcert_tools.planning import Case, all_cases
+from lbcert_tools.plugin import suites_folder
+from lbcert_tools.testbeds import images_of
+
+PROFILE: Final = "reference"
+SWITCH_SECONDS: Final = 12.0
+"""About how long the pods take to restart with another defect."""
+
+EXPERIMENT_SECONDS: Final = 90.0
+"""About how long a case takes that runs an experiment, if none is known to have run."""
+
+LONGEST_SECONDS: Final = 420.0
+"""A run that takes longer is ended: nothing that a defect does may hold up all the others."""
+
+CHANCES: Final = 3
+"""How many of the cases that name a defect are tried before it counts as escaped, the quickest first."""
+
+_FORK = multiprocessing.get_context("fork")
+
+
+@dataclass
+class Task:
+    """One run: a defect, or none, and cases.
+
+    Attributes:
+        defect: its name; empty for the flawless reference.
+        cases: to run, one after the other in one run.
+        more: cases for further runs, as long as the defect was not caught.
+        seconds: about how long it takes.
+    """
+
+    defect: str
+    cases: Sequence[str]
+    more: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass
+class Running:
+    """A run in a lab.
+
+    Attributes:
+        task: what.
+        process: the process that runs the cases.
+        folder: its run directory.
+        began: when, by the monotonic clock.
+    """
+
+    task: Task
+    process: BaseProcess
+    folder: Path
+    began: float
+
+
+class Costs:
+    """How long cases take, as far as is known on this machine."""
+
+    def __init__(self) -> None:
+        self._durations = Durations()
+
+    def of(self, case: str) -> float:
+        """About how long a case takes with one trial."""
+        unknown = EXPERIMENT_SECONDS if case.startswith("chaos/") else 15.0
+        return self._durations.seconds.get(f"{case} x1", unknown)
+
+
+def naming(cases: Iterable[Case], defect: str) -> list[str]:
+    """The cases that name a defect."""
+    return [case.case for case in cases if defect in case.catches]
+
+
+def plan(cases: Sequence[Case], defects: Iterable[str], costs: Costs, *, against: str) -> list[Task]:
+    """What to run: for each defect the quickest case that names it, all of those, or all cases.
+
+    Args:
+        cases: all cases.
+        defects: which defects.
+        costs: how long cases take.
+        against: ``quickest``, ``named`` or ``all``.
+    """
+    tasks = []
+    for defect in defects:
+        named = sorted(naming(cases, defect), key=costs.of)
+        more: list[str] = []
+        if against == "all":
+            chosen = [case.case for case in cases]
+        elif against == "named":
+            chosen = named
+        else:
+            chosen, more = named[:1], named[1:CHANCES]
+        tasks.append(Task(defect, chosen, more, SWITCH_SECONDS + sum(map(costs.of, chosen))))
+    # those of the controller together, so that the speakers of a lab restart for them but once
+    return sorted(tasks, key=lambda task: (task.defect not in OF_THE_CONTROLLER, -task.seconds))
+
+
+def clean_tasks(tasks: Iterable[Task], costs: Costs, parts: int) -> list[Task]:
+    """The same cases without any defect, in so many runs of about the same length."""
+    shares: list[list[str]] = [[] for _ in range(parts)]
+    for case in sorted({case for task in tasks for case in task.cases}, key=costs.of, reverse=True):
+        min(shares, key=lambda share: sum(map(costs.of, share))).append(case)
+    return [Task("", share, seconds=SWITCH_SECONDS + sum(map(costs.of, share))) for share in shares if share]
+
+
+# --- the implementation with a defect ---------------------------------------------------------------------------------
+
+
+def with_defect(text: str, defect: Defect | None) -> str:
+    """A manifest whose programs are told to have a defect; all pods of a DaemonSet are replaced at once."""
+    things = [thing for thing in yaml.safe_load_all(text) if thing]
+    for thing in things:
+        if thing["kind"] == "DaemonSet":
+            thing["spec"]["updateStrategy"] = {"rollingUpdate": {"maxUnavailable": "100%"}}
+        if defect is None or thing["kind"] not in ("Deployment", "DaemonSet"):
+            continue
+        name = thing["metadata"]["name"]
+        if (defect.name in OF_THE_CONTROLLER) == (name == "controller"):
+            for container in thing["spec"]["template"]["spec"]["containers"]:
+                container["args"] += ["--defect", defect.name]
+        for title, change in (defect.deployment or {}).items():
+            if title == f"{thing['kind']}/{name}":
+                thing.update(_merged(thing, change))
+    return yaml.safe_dump_all(things, sort_keys=False)
+
+
+def _merged(thing: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    merged = copy.deepcopy(dict(thing))
+    for key, value in change.items():
+        deeper = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merged(merged[key], value) if deeper else value
+    return merged
+
+
+def write_profile(folder: Path, defect: str) -> Path:
+    """Write the reference's profile with a defect switched on, and its manifest beside it; returns its path."""
+    profile = load(PROFILE)
+    (manifest,) = resolve(profile)
+    (origin,) = profile.install.manifests
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "manifest.yaml").write_text(with_defect(manifest.text, CATALOGUE[defect] if defect else None))
+    path = folder / f"{PROFILE}.toml"
+    assert origin.file
+    path.write_text(profile.text.replace(origin.file, "manifest.yaml"))
+    return path
+
+
+# --- labs and runs ----------------------------------------------------------------------------------------------------
+
+
+def _keep_lab(name: str, profile: Profile, ready: multiprocessing.connection.Connection) -> None:
+    """Start a lab and keep it until the other end of the pipe is closed; run in a process of its own."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lab = netns.start(name, netns.LabOptions(images=images_of(profile, resolve(profile))))
+    try:
+        ready.send("up")
+        with contextlib.suppress(EOFError):
+            ready.recv()
+    finally:
+        lab.stop()
+
+
+@contextlib.contextmanager
+def _labs(count: int) -> Iterator[list[str]]:
+    """So many labs, which end with the context, and with us."""
+    profile = load(PROFILE)
+    keepers = []
+    for number in range(1, count + 1):
+        ours, theirs = _FORK.Pipe()
+        name = f"controls-{os.getpid()}-{number}"
+        process = _FORK.Process(target=_keep_lab, args=(name, profile, theirs))
+        process.start()
+        theirs.close()
+        keepers.append((name, process, ours))
+        ours.recv()  # one after the other: what the first has built the next one finds; its end ends us
+    try:
+        yield [name for name, _, _ in keepers]
+    finally:
+        for _, process, pipe in keepers:
+            pipe.close()
+            process.join(60)
+
+
+def _run_cases(folder: Path, profile: Path, lab: str, cases: Sequence[str]) -> None:
+    """Run cases in a lab; in a process of its own."""
+    os.setsid()
+    with (folder / "pytest.log").open("wb") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    suites = suites_folder()
+    assert suites
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    areas = sorted({case.partition("/")[0] for case in cases})
+    pytest.main(
+        [
+            *("-c", os.devnull, f"--rootdir={suites}", "--import-mode=importlib", "-p", "lbcert_tools.plugin"),
+            *("-p", "no:cacheprovider", "--strict-markers", "--assert=plain", "-q"),
+            *(f"--lbcert-profile={profile}", f"--lbcert-run-dir={folder / 'run'}", f"--lbcert-lab={lab}"),
+            *(f"--lbcert-only={case}" for case in cases),
+            *("--lbcert-trials=1", "--lbcert-seed=1"),
+            *(str(suites / area) for area in areas),
+        ]
+    )
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _start(task: Task, lab: str, folder: Path) -> Running:
+    folder.mkdir(parents=True)
+    profile = write_profile(folder / "profile", task.defect)
+    process = _FORK.Process(target=_run_cases, args=(folder, profile, lab, task.cases))
+    process.start()
+    return Running(task, process, folder, time.monotonic())
+
+
+class Controls:
+    """Runs tasks in labs, and gathers what they came to.
+
+    Args:
+        cases: all cases.
+        folder: where everything is written.
+    """
+
+    def __init__(self, cases: Sequence[Case], folder: Path) -> None:
+        self._cases = cases
+        self._folder = folder
+        self._count = 0
+        self.clean: list[Result] = []
+        self.rows: dict[str, Row] = {}
+
+    def run(self, tasks: Sequence[Task], labs: Sequence[str]) -> None:
+        """Run all tasks, as many at once as there are labs."""
+        waiting, running = list(tasks), dict[str, Running]()
+        began, total = time.monotonic(), sum(task.seconds for task in tasks)
+        done = 0.0
+        while waiting or running:
+            for lab in labs:
+                if lab not in running and waiting:
+                    self._count += 1
+                    task = waiting.pop(0)
+                    running[lab] = _start(task, lab, self._folder / f"{self._count:03d}-{task.defect or 'clean'}")
+            sentinels = [each.process.sentinel for each in running.values()]
+            multiprocessing.connection.wait(sentinels, timeout=5)
+            for lab, each in list(running.items()):
+                if each.process.is_alive() and time.monotonic() - each.began > LONGEST_SECONDS + each.task.seconds:
+                    os.killpg(each.process.pid or 0, signal.SIGKILL)
+                    each.process.join()
+                if not each.process.is_alive():
+                    del running[lab]
+                    done += each.task.seconds
+                    again = self._take(each)
+                    waiting[:0] = [again] if again else []
+                    left = (time.monotonic() - began) * (total - done) / done if done else total
+                    _say(f"{self._told(each)}; about {max(0, left) / 60:.0f} min left")
+
+    def _take(self, ended: Running) -> Task | None:
+        """Keep what a run came to; returns what to try next if the defect was not caught yet."""
+        task, took = ended.task, time.monotonic() - ended.began
+        results = results_of(ended.folder / "run")
+        if not task.defect:
+            self.clean += results
+            return None
+        defect = CATALOGUE[task.defect]
+        row = self.rows.get(task.defect) or Row(
+            defect.name, defect.does, defect.breaks, defect.shows, naming(self._cases, defect.name)
+        )
+        row = Row(row.defect, row.does, row.breaks, row.shows, row.named, (*row.results, *results), row.seconds + took)
+        self.rows[task.defect] = row
+        if row.caught or not task.more:
+            return None
+        return Task(task.defect, task.more[:1], task.more[1:])
+
+    def _told(self, ended: Running) -> str:
+        took = f"{time.monotonic() - ended.began:.0f} s"
+        if not ended.task.defect:
+            lost = [each.case for each in self.clean if each.verdict not in ("pass", "not-applicable")]
+            return f"no defect: {len(self.clean)} cases, {', '.join(lost) or 'none'} lost ({took})"
+        row = self.rows[ended.task.defect]
+        said = "; ".join(f"{each.case}: {each.verdict}" for each in row.results) or "no case ended"
+        return f"{row.defect}: {'caught' if row.caught else 'NOT CAUGHT'} by {said} ({took})"
+
+
+def _say(text: str) -> None:
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="controls", description=__doc__)
+    parser.add_argument("--all", action="store_const", dest="against", const="all", help="run every case")
+    parser.add_argument("--named", action="store_const", dest="against", const="named", help="all cases that name it")
+    parser.add_argument("--only", default="", help="only these defects, separated by commas")
+    parser.add_argument("--no-clean", action="store_true", help="leave the flawless reference out")
+    parser.add_argument("--labs", type=int, default=2, help="labs at the same time (default: 2)")
+    parser.add_argument("--output", type=Path, default=None, help="a new folder to write to")
+    parser.set_defaults(against="quickest")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the matrix; returns 0 if every defect was caught and the flawless reference passed."""
+    options = _options(arguments)
+    chosen = [name for name in options.only.split(",") if name] or list(CATALOGUE)
+    if unknown := [name for name in chosen if name not in CATALOGUE]:
+        _say(f"there is no defect {', '.join(unknown)}")
+        return 2
+    folder = (options.output or Path("lbcert-runs") / time.strftime("controls-%Y%m%d-%H%M%S")).absolute()
+    folder.mkdir(parents=True)
+    cases, costs = all_cases(), Costs()
+    tasks = plan(cases, chosen, costs, against=options.against)
+    clean = [] if options.no_clean else clean_tasks(tasks, costs, options.labs)
+    estimated = sum(task.seconds for task in (*clean, *tasks)) / options.labs
+    _say(f"{len(tasks)} defects, about {estimated / 60:.0f} min in {options.labs} labs; results in {folder}")
+    controls, began = Controls(cases, folder), time.monotonic()
+    with _labs(options.labs) as labs:
+        _say(f"{len(labs)} labs are up")
+        with contextlib.suppress(KeyboardInterrupt):
+            controls.run([*clean, *tasks], labs)
+    rows = [controls.rows[name] for name in chosen if name in controls.rows]
+    missing = [
+        Row(each.name, each.does, each.breaks, each.shows, naming(cases, each.name))
+        for each in map(CATALOGUE.__getitem__, chosen)
+        if each.name not in controls.rows
+    ]
+    commit = environment.suite()["commit"]
+    matrix = Matrix([*rows, *missing], controls.clean, time.monotonic() - began, options.labs, commit)
+    (folder / "matrix.json").write_text(json.dumps(matrix.plain(), indent=1) + "\n")
+    (folder / "matrix.html").write_text(render_matrix(matrix))
+    caught = len(matrix.rows) - len(matrix.escaped)
+    _say(f"{caught} of {len(matrix.rows)} defects caught in {matrix.seconds / 60:.1f} min")
+    for row in matrix.escaped:
+        _say(f"not caught: {row.defect}")
+    for result in matrix.lost:
+        _say(f"lost without a defect: {result.case}: {result.verdict}")
+    _say(str(folder / "matrix.html"))
+    return 0 if matrix.holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Every case was seen to fail, and everything that is required of anybody was broken once: by a defect, by name."""
+
+import ast
+import importlib.resources
+from pathlib import Path
+
+import pytest
+
+from lbcert_fixtures.reference.defects import CATALOGUE
+from lbcert_suites.catalogue import catalogue
+from lbcert_tools.planning import Case, all_cases
+
+NEVER_MISSED = {"POLICY-004": "it asks that something be put on record; nothing is demanded of what it is"}
+"""Requirements on which no verdict but a pass exists, and why."""
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    return all_cases()
+
+
+def catching(cases: list[Case], defect: str) -> list[Case]:
+    return [case for case in cases if defect in case.catches]
+
+
+def test_every_case_names_a_defect_that_it_catches(cases: list[Case]) -> None:
+    assert [case.case for case in cases if not case.catches] == []
+
+
+def test_every_defect_that_a_case_names_exists(cases: list[Case]) -> None:
+    assert {name for case in cases for name in case.catches} - CATALOGUE.keys() == set()
+
+
+def test_every_defect_is_named_by_a_case(cases: list[Case]) -> None:
+    assert CATALOGUE.keys() - {name for case in cases for name in case.catches} == set()
+
+
+def test_every_requirement_that_has_a_case_is_broken_by_a_defect(cases: list[Case]) -> None:
+    covered = {requirement for case in cases for requirement in case.requirements}
+    broken = {requirement for defect in CATALOGUE.values() for requirement in defect.breaks}
+    assert covered - broken == NEVER_MISSED.keys()
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE))
+def test_what_a_defect_breaks_is_covered_by_the_cases_that_name_it(name: str, cases: list[Case]) -> None:
+    covered = {requirement for case in catching(cases, name) for requirement in case.requirements}
+    assert set(CATALOGUE[name].breaks) <= covered
+    assert set(CATALOGUE[name].breaks) <= catalogue().keys()
+
+
+def test_every_defect_is_somewhere_in_the_code() -> None:
+    package = Path(str(importlib.resources.files("lbcert_fixtures.reference")))
+    words = {
+        node.value
+        for file in package.rglob("*.py")
+        if file.name != "defects.py"
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert CATALOGUE.keys() - words == set()
+
+
+def test_there_are_at_least_seventy_defects() -> None:
+    assert len(CATALOGUE) >= 70
