@@ -53,7 +53,9 @@ def test_address_stays_while_everything_around_changes(
 
 
 @pytest.mark.covers("ALLOC-007")
-@pytest.mark.catches("restart-drops-addresses", "restart-reassigns", "pending-first-after-restart")
+@pytest.mark.catches(
+    "restart-drops-addresses", "restart-reassigns", "pending-first-after-restart", "addresses-forgotten"
+)
 @pytest.mark.last
 def test_address_survives_a_restart_of_the_controller(
     cluster: Cluster, profile: Profile, controller: Controller, record: CaseRecorder, trials: int

@@ -110,7 +110,7 @@ def test_connections_when_a_node_is_switched_off(
 
 @pytest.mark.covers("RESET-003", "RESET-007")
 @pytest.mark.needs("bgp", "session-in-speaker")
-@pytest.mark.catches("session-not-closed")
+@pytest.mark.catches("sessions-slow-to-return")
 @pytest.mark.thorough
 def test_connections_when_a_speaker_restarts(
     testbed: Testbed,
