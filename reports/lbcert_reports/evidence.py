@@ -23,6 +23,8 @@ import msgspec
 from lbcert_reports.located import LocatedError
 
 VERSION: Final = 1
+LARGEST: Final = 256_000_000
+"""Bytes that an evidence file may unfold to: hundreds of times what a campaign needs, and no bomb."""
 
 
 class Ingress(TypedDict):
@@ -383,6 +385,8 @@ def write(
     lines = [msgspec.json.encode(full, order="sorted")]
     for number, row in enumerate(rows, start=2):
         lines.append(msgspec.json.encode(check(plain(row, f"{path}:{number}"), number), order="sorted"))
+    if (size := sum(map(len, lines)) + len(lines)) > LARGEST:
+        raise EvidenceError(str(path), f"would hold {size} bytes, more than {LARGEST}", "record it in parts")
     # Compressed in memory first: what reaches the disk is either the whole file or nothing.
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", fileobj=buffer, mode="wb", compresslevel=6, mtime=0) as compressed:
@@ -399,7 +403,7 @@ def read(path: Path) -> Evidence[Any]:
         EvidenceError: naming file, line and field, if it cannot be read or is not what it claims to be.
     """
     try:
-        content = gzip.decompress(path.read_bytes())
+        content = _unfolded(path)
     except OSError as error:
         hint = "evidence is written once by the run and never moved; is the run directory whole?"
         raise EvidenceError(str(path), f"cannot be read: {error.strerror or error}", hint) from error
@@ -420,6 +424,17 @@ def read(path: Path) -> Evidence[Any]:
     rows = tuple(check(_decode(line, f"{path}:{number}"), number) for number, line in enumerate(lines[1:], start=2))
     meta = {key: value for key, value in header.items() if key not in ("kind", "version", "case", "name")}
     return Evidence(kind, str(header.get("case", "")), str(header.get("name", "")), meta, rows)
+
+
+def _unfolded(path: Path) -> bytes:
+    """What a compressed file holds, if it is one whole and no bomb."""
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    content = inflate.decompress(path.read_bytes(), LARGEST + 1)
+    if len(content) > LARGEST:
+        raise EvidenceError(str(path), f"unfolds to more than {LARGEST} bytes", "no evidence of lbcert does")
+    if not inflate.eof or inflate.unused_data:
+        raise EOFError("it is followed by something else" if inflate.eof else "it ends too early")
+    return content
 
 
 def digest(path: Path) -> str:
@@ -491,7 +506,7 @@ def _as_text(value: object) -> str:
 def _decode(line: bytes, place: str) -> Any:
     try:
         return msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EvidenceError(place, f"is not JSON: {error}", "the file was altered after it was written") from error
 
 

@@ -296,7 +296,7 @@ def _parse(line: bytes, path: Path, seq: int) -> Event:
     place = f"{path}:{seq + 1}"
     try:
         record = msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise JournalError(place, f"is not JSON: {error}", "the journal was altered") from error
     if not isinstance(record, dict) or not isinstance(t := record.pop("t", None), int):
         raise JournalError(place, "is not an event with a time t")

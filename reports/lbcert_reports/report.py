@@ -387,7 +387,7 @@ def _run(journal: Journal, start: Event, cases: Mapping[str, _Case]) -> dict[str
         "planned": len(start["plan"]),
         "ran": sum(case.finished is not None for case in cases.values()),
         "phases": _phases(journal),
-        "journalDigest": _digest(journal),
+        "journalDigest": journal_digest(journal),
         "torn": [each.place.rpartition("/")[2] for each in journal.torn],
         "notes": [event["text"] for event in journal.of("note") if event["case"] is None],
     }
@@ -412,7 +412,7 @@ def _phases(journal: Journal) -> list[dict[str, Any]]:
     return [{"name": name, "seconds": round(seconds, 3)} for name, seconds in total.items()]
 
 
-def _digest(journal: Journal) -> str:
+def journal_digest(journal: Journal) -> str:
     """SHA-256 over all events; the digests of the evidence are among them, so it stands for the whole bundle."""
     digest = hashlib.sha256()
     for each in journal.events:

@@ -149,6 +149,7 @@ class Certification:
         if writer(self.config) in ("main", "gw0"):
             beginning = self._run_started(plan)
             recorder(self.config).event("run-started", **beginning)
+            (self.settings.run / "profile.toml").write_bytes(self.settings.profile.text.encode())
 
     def _run_started(self, plan: list[Case]) -> dict[str, Any]:
         settings, profile = self.settings, self.settings.profile

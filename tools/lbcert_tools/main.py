@@ -25,6 +25,7 @@ COMMANDS = {
     "profile": "profiles:profile",
     "report": "reporting:report",
     "judge": "reporting:judge",
+    "bundle": "reporting:bundle",
     "lab": "labs:lab",
     "chaos": "chaos:chaos",
     "cache": "caching:cache",

@@ -85,7 +85,8 @@ def certify(
     """Test an implementation and say what it can be certified for.
 
     The last line is the path of the report, one HTML page; beside it lie report.json (for programs), junit.xml
-    (for CI), badge.svg, and all evidence. `lbcert judge` recomputes every verdict from that evidence.
+    (for CI), badge.svg, all evidence, and the same in one file, RUN.lbcert.tar.gz. `lbcert judge` recomputes every
+    verdict from that evidence.
 
     \b
     lbcert certify --profile metallb-native                       everything, about 15 minutes
@@ -231,8 +232,23 @@ def conclude(run: Path, *, interrupted: bool = False) -> int:
         raise Refusal(f"the run ended before it began\n{_last_words(run / 'logs' / 'pytest.log')}")
     published = publish(run)
     click.echo(summary(published.document))
+    _pack(run)
     click.echo(str(_short(published.html)))
     return published.exit_code
+
+
+def _pack(run: Path) -> None:
+    """Write the bundle beside the report; a run that cannot be packed is reported all the same, and says so."""
+    from lbcert_reports import bundle
+
+    target = run / f"{run.name}{bundle.SUFFIX}"
+    try:
+        size = bundle.pack(run, target)
+    except bundle.BundleError as error:
+        target.unlink(missing_ok=True)
+        click.echo(f"no evidence bundle was written: {error}", err=True)
+    else:
+        click.echo(f"evidence: {_short(target)} ({size / 1e6:.1f} MB; `lbcert judge` takes it on any machine)")
 
 
 def _last_words(log: Path) -> str:

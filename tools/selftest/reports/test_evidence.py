@@ -134,7 +134,7 @@ GOOD = json.dumps(ROW).encode()
         (altered([b'{"kind":"other","version":1}']), ":1", "there is no kind of evidence 'other'"),
         (gzip.compress(b"", mtime=0), ":1", "has no header"),
         (altered([HEADER, GOOD])[:-9], "", "is not whole"),
-        (b"plain text", "", "cannot be read"),
+        (b"plain text", "", "is not whole"),
     ],
 )
 def test_a_file_that_was_altered_is_refused_with_file_and_line(

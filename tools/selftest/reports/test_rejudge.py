@@ -168,7 +168,7 @@ def test_a_verdict_on_evidence_that_nobody_recorded_is_found(run: Path) -> None:
 
 def test_evidence_outside_the_run_directory_is_refused(run: Path) -> None:
     rewrite(run, lambda e: {**e, "path": "../" + e["path"]} if e["event"] == "evidence" and e["case"] == "good" else e)
-    assert "../evidence/good/watch.jsonl.gz: lies outside the run directory" in found(run)
+    assert "../evidence/good/watch.jsonl.gz: lies where no evidence of a run lies" in found(run)
 
 
 def test_a_folder_that_is_no_run_is_one_error(tmp_path: Path) -> None:

@@ -237,6 +237,48 @@ def test_judging_again_agrees_and_finds_what_was_altered(lbcert: Lbcert, tmp_pat
     assert "the verdict does not follow" in out
 
 
+def test_the_bundle_beside_the_report_is_judged_anywhere_as_the_run_is(lbcert: Lbcert, tmp_path: Path) -> None:
+    a_run(tmp_path / "run", "inconclusive")
+    assert "run/run.lbcert.tar.gz (0.0 MB" in lbcert("report", "run")[1]
+    elsewhere = (tmp_path / "run" / "run.lbcert.tar.gz").rename(tmp_path / "theirs.lbcert.tar.gz")
+    code, out, _ = lbcert("judge", str(elsewhere))
+    assert (code, out) == (0, lbcert("judge", "run")[1])
+    assert out.splitlines()[-1] == "1 verdicts recomputed, 0 findings"
+    digest = json.loads((tmp_path / "run" / "report.json").read_text())["run"]["journalDigest"]
+    assert f"digest {digest}" in out
+
+
+def test_a_run_is_packed_again_to_the_same_bytes(lbcert: Lbcert, tmp_path: Path) -> None:
+    a_run(tmp_path / "run", "inconclusive")
+    lbcert("report", "run")
+    code, out, _ = lbcert("bundle", "run", "--output=mine.lbcert.tar.gz")
+    assert (code, out.strip()) == (0, "mine.lbcert.tar.gz")
+    assert (tmp_path / out.strip()).read_bytes() == (tmp_path / "run" / "run.lbcert.tar.gz").read_bytes()
+
+
+def test_a_bundle_that_does_not_hold_is_refused_with_the_place(lbcert: Lbcert, tmp_path: Path) -> None:
+    a_run(tmp_path / "run", "inconclusive")
+    lbcert("bundle", "run", "--output=whole")
+    content = (tmp_path / "whole").read_bytes()
+    (tmp_path / "cut").write_bytes(content[:-100])
+    code, out, _ = lbcert("judge", "cut")
+    assert code == 1
+    assert "cut: was altered or cut" in out
+    (tmp_path / "other").write_bytes(b"\x1b[31mred")
+    code, out, _ = lbcert("judge", "other")
+    assert (code, out.splitlines()[0]) == (1, "other: does not begin as a bundle of lbcert does")
+
+
+def test_a_run_that_cannot_be_packed_says_so_and_has_its_report(lbcert: Lbcert, tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run", "inconclusive")
+    (run / "evidence" / "notes.txt").write_text("mine")
+    code, out, err = lbcert("report", "run")
+    assert (code, out.splitlines()[-1]) == (3, "run/report.html")
+    assert "no evidence bundle was written" in err
+    assert "notes.txt: does not belong into a run directory" in err
+    assert lbcert("bundle", "run")[0] == 3
+
+
 def test_a_run_without_verdicts_is_undetermined_when_judged_again(lbcert: Lbcert, tmp_path: Path) -> None:
     a_run(tmp_path / "run", None)
     assert lbcert("judge", "run")[0] == 3

@@ -1,5 +1,6 @@
 """Pytest inside pytest: what the plugin makes of cases, and that it leaves everybody else's tests alone."""
 
+import hashlib
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -149,6 +150,21 @@ def test_a_failure_says_what_was_expected_and_what_was_observed(cases, run) -> N
     ''')
     result, _ = run()
     result.stdout.fnmatch_lines(["*expected: five apples*", "*observed: four apples*"])
+
+
+def test_the_text_of_the_profile_is_kept_beside_the_journal(cases, run, pytester: pytest.Pytester) -> None:
+    from lbcert_fixtures.profiles import load
+
+    cases('''
+        @pytest.mark.covers("L2-003")
+        def test_it(record):
+            """A claim."""
+            told(record, "L2-003", "pass")
+    ''')
+    _, events = run()
+    kept = (pytester.path / "run" / "profile.toml").read_bytes()
+    assert kept == load("metallb-native").text.encode()
+    assert hashlib.sha256(kept).hexdigest() == events.of("run-started")[0]["profile"]["sha256"]
 
 
 def test_every_judgement_is_recorded_before_the_case_fails(cases, run) -> None:
