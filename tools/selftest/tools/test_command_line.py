@@ -107,7 +107,10 @@ def test_certify_says_all_that_the_machine_lacks_and_starts_nothing(
     assert not (tmp_path / "lbcert-runs").exists()
 
 
-def test_certify_does_not_write_into_a_folder_that_holds_something(lbcert: Lbcert, tmp_path: Path) -> None:
+def test_certify_does_not_write_into_a_folder_that_holds_something(
+    lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(doctor, "blocking", lambda *_: [])
     (tmp_path / "mine").write_text("x")
     code, _, err = lbcert("certify", "--profile=metallb-native", f"--output={tmp_path}")
     assert code == 2
