@@ -186,7 +186,8 @@ def never_alternates(
         answers: questions and everything that was heard.
         nodes: node of each hardware address.
         hold: how long answers must have been heard, s.
-        changes: allowed changes per address.
+        changes: allowed changes per address; with 0, nothing can be said of an address that several nodes answer for
+            all the time, for none of them takes it from another.
         overlap: for how long at a change the old owner may go on answering beside the new one, s.
         addresses: the addresses that are judged; by default all that were asked for.
     """
@@ -194,6 +195,10 @@ def never_alternates(
     for address, frames in _by_address(answers, addresses).items():
         problems += _strangers(address, frames, nodes)
         heard = _heard(frames)
+        if not changes and (together := _answering_together(frames, nodes)):
+            raise Unclear(
+                f"{address} is answered by {listed(together)} at once, so it cannot be seen to change its node"
+            )
         owners = [owner for _, owner in _tenures(_without_overlaps(heard, nanoseconds(overlap), nodes), nodes)]
         counts.append(max(0, len(owners) - 1))
         spans.append(seconds(heard[-1]["t"] - heard[0]["t"]) if heard else 0.0)
@@ -553,6 +558,19 @@ def _without_overlaps(frames: Sequence[Answer], overlap: int, nodes: Mapping[str
         owner = speakers
         kept.append(frame)
     return kept
+
+
+def _answering_together(frames: Sequence[Answer], nodes: Mapping[str, str]) -> list[str]:
+    """The nodes that answer the same questions, if most of those that are answered have more than one answer."""
+    answered: list[set[str]] = []
+    for frame in frames:
+        if frame["form"] == "asked":
+            answered.append(set())
+        elif answered and frame["form"] in ("arp-reply", "na-solicited"):
+            answered[-1] |= _owners(frame, nodes)
+    owners = [each for each in answered if each]
+    several = [each for each in owners if len(each) > 1]
+    return sorted(set[str]().union(*several)) if 2 * len(several) > len(owners) else []
 
 
 def _delays(frames: Sequence[Answer], within: int, ended: int) -> list[int | None]:

@@ -6,6 +6,7 @@ from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.profiles import Profile
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.conditions import assigned, warned
+from lbcert_suites.allocation.release import insist_on_release
 
 pytestmark = pytest.mark.usefixtures("assigning")
 
@@ -22,6 +23,7 @@ def test_address_is_freed_by_a_change_of_type(
     When the first becomes a ClusterIP or a NodePort Service
     Then its status is empty, and the other has its address in the declared time
     """
+    insist_on_release(cluster, family)
     cluster.pool("10.98.0.1/32", "fd00:98::1/128")
     holder = cluster.serve("holder", families=family)
     with cluster.watch_services() as watch, cluster.watch_events() as events:

@@ -8,6 +8,7 @@ from lbcert_fixtures.profiles import Profile
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.arrangement import IN_USE, MALFORMED, OUTSIDE, Seen
 from lbcert_suites.allocation.conditions import assigned, warned
+from lbcert_suites.allocation.release import insist_on_release
 
 pytestmark = pytest.mark.usefixtures("assigning")
 
@@ -136,6 +137,7 @@ def test_requested_address_is_given_once_it_is_free(
     Then the other gets that very address in the declared time, though others are free
     """
     wanted = {"ipv4": "10.98.0.70", "ipv6": "fd00:98::70"}[family]
+    insist_on_release(cluster, family)
     cluster.pool("10.98.0.0/24", "fd00:98::/120")
     holder = cluster.serve("holder", families=family, loadBalancerIP=wanted)
     with cluster.watch_services() as watch, cluster.watch_events() as events:

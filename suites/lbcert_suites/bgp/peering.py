@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from lbcert_fixtures.cluster import Cluster, Service
+from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.changes import RouterChanges
-from lbcert_fixtures.testbeds import IPAddress, Testbed
+from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
 from lbcert_suites.patience import Patience
 
 ROUTER = "router"
@@ -80,6 +81,17 @@ class Peering:
     def serve(self, name: str = "web", **more: Any) -> Service:
         """Create a Service with an address of every family."""
         return self.cluster.serve(name, families="dual" if len(self.families) > 1 else "ipv4", **more)
+
+    def insist_on_routes(self, services: Iterable[Service]) -> None:
+        """Insist that every node announces Services that have endpoints everywhere.
+
+        Raises:
+            PreconditionUnmetError: not every node is a next hop of each in the time for a change of configuration.
+        """
+        routes, budget = self.routes(services), self.profile.timers.configuration
+        with RouteWatch(self.testbed, ROUTER, routes) as watch:
+            if not self.patience.wait(lambda seconds: watch.until_routes(routes, seconds), budget):
+                raise PreconditionUnmetError(f"the router has not all of {routes} within {budget:g} s")
 
     def routes(self, services: Iterable[Service], nodes: Iterable[str] | None = None) -> dict[str, list[str]]:
         """What the router has to have of Services: host routes, with these nodes (by default all) as next hops."""

@@ -62,8 +62,7 @@ def test_routes_go_with_the_type_and_with_the_advertisement(
     """
     retyped, kept = services = [peering.serve("retyped"), peering.serve("kept")]
     routes = peering.routes(services)
-    with RouteWatch(testbed, ROUTER, routes) as watch:
-        watch.until_routes(routes, profile.timers.configuration)
+    peering.insist_on_routes(services)
     steps: Mapping[str, tuple[Callable[[], None], Mapping[str, list[str]]]] = {
         "retype-service": (
             lambda: cluster.patch_service(retyped.name, {"spec": {"type": "ClusterIP"}}),
@@ -129,6 +128,7 @@ def test_announcing_nodes_follow_the_endpoints(
     everywhere, local = services = [
         peering.serve(policy.lower(), policy=policy, app="moving") for policy in ("Cluster", "Local")
     ]
+    peering.insist_on_routes([peering.serve("served")])
     first, second, *_ = [node.name for node in testbed.nodes]
     everyone = [node.name for node in testbed.nodes]
     steps: Sequence[tuple[Callable[[], None], Sequence[str], Sequence[str]]] = [

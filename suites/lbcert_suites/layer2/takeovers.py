@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Final
 
 from lbcert_fixtures.cluster import UDP, Backends, Cluster, Service
-from lbcert_fixtures.probes.layer2 import Asking
+from lbcert_fixtures.probes.layer2 import Answer, Asking
 from lbcert_fixtures.probes.stream import Stream, StreamRow
 from lbcert_fixtures.testbeds import Fault, PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
@@ -126,6 +126,7 @@ class Takeovers:
             clock.until_sent(1 + round(1000 * PHASE_SECONDS * self.chance.random()), STEADY_BUDGET_SECONDS)
             for stream in streams:
                 _await_steady(stream, absent)
+            _insist_on_one_owner(answers.rows())
             fault = inject(victim)
             if moves:
                 taken = self._is_taken_over(fault, answers, addresses, streams, mac)
@@ -212,6 +213,20 @@ class Takeovers:
     @property
     def _nodes(self) -> dict[str, str]:
         return {node.mac: node.name for node in self.testbed.nodes}
+
+
+def _insist_on_one_owner(rows: Sequence[Answer]) -> None:
+    """Insist that each address is answered by one node, so that there is one to take it over from.
+
+    Raises:
+        PreconditionUnmetError: several nodes answer for one.
+    """
+    owners = defaultdict(set)
+    for row in rows:
+        if row["form"] in ("arp-reply", "na-solicited"):
+            owners[row["address"]].add(row["mac"])
+    if shared := [address for address, macs in owners.items() if len(macs) > 1]:
+        raise PreconditionUnmetError(f"{', '.join(shared)} is answered by several nodes before the fault")
 
 
 def _await_steady(stream: Stream, absent: Collection[str]) -> None:

@@ -11,9 +11,13 @@ from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Fault, Testbed
 from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.layer2.silence import insist_on_silence
 from lbcert_suites.layer2.takeovers import Takeovers
 
 APP = "local"
+
+QUIET_SECONDS = 1.0
+"""For how long the node with the only endpoint is seen to answer alone."""
 
 
 class _Endpoints:
@@ -35,6 +39,14 @@ class _Endpoints:
         self._label(node, "nothing")
         return Fault("endpoint-removal", node, began, time.time_ns(), {"pod": self._pods[node]})
 
+    def leave(self, node: str) -> None:
+        """Leave the endpoint on one node, and no other."""
+        self.nodes = {node}
+        for each, pod in self._pods.items():
+            label = APP if each == node else "nothing"
+            self._cluster.patch_pod(pod, {"metadata": {"labels": {"app": label}}})
+        await_endpoints(self._testbed, self._service, self.nodes)
+
     def restore(self, fault: Fault) -> None:
         """Put it back."""
         self.nodes.add(fault.target)
@@ -47,7 +59,7 @@ class _Endpoints:
 
 @pytest.mark.covers("L2-038")
 @pytest.mark.needs("layer2")
-@pytest.mark.catches("local-policy-ignored", "endpoint-loss-ignored")
+@pytest.mark.catches("local-policy-ignored", "endpoint-loss-ignored", "election-ignores-a-node")
 @pytest.mark.thorough
 @pytest.mark.usefixtures("layer2")
 def test_address_follows_its_endpoints(
@@ -63,7 +75,7 @@ def test_address_follows_its_endpoints(
     Given a dual-stack Service with policy Local, and endpoints on the announcing node and on one of the others
     When the endpoint on the announcing node goes
     Then the other node that has one announces the addresses soon after the EndpointSlices say so, and forwards
-    And when that goes too, nobody announces them
+    And whichever node has the only endpoint announces them; when that goes too, nobody does
     """
     within = profile.timers.layer2_silence
     backends = cluster.backends(app=APP)
@@ -77,6 +89,18 @@ def test_address_follows_its_endpoints(
     moves.judge_moves("L2-038", to=sorted(endpoints.nodes), overlap=within)
     moves.judge_gaps("L2-038")
 
+    for node in testbed.nodes:
+        with Asking(testbed, "client", service.addresses, every=0.05) as asking:
+            endpoints.leave(node.name)
+            for address in service.addresses:
+                asking.until_settled(address, within + QUIET_SECONDS, QUIET_SECONDS, on=node.mac)
+        rows = asking.rows()
+        last = [row for row in rows if row["t"] >= rows[-1]["t"] - QUIET_SECONDS * 1e9]
+        answers = record.evidence("answers", last, f"only-{node.name}", **asking.meta())
+        alone = {"nodes": {node.mac: node.name}, "answered": 0.9}
+        record.judge("L2-038", "one-announcer", {"answers": answers}, alone)
+
+    insist_on_silence(testbed)
     with Asking(testbed, "client", service.addresses, every=0.1) as asking:
         for address in service.addresses:
             asking.until_answered(address, within)

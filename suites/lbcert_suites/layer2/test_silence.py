@@ -9,6 +9,7 @@ from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.layer2.silence import insist_on_silence
 
 AFTERWARDS_SECONDS = 1.5
 """How long addresses are asked for after they have to be silent: ten questions each, and time for an answer."""
@@ -39,6 +40,7 @@ def test_released_addresses_fall_silent(
     addresses = [address for service in services.values() for address in service.addresses]
     for address in addresses:
         cluster.owner(address)
+    insist_on_silence(testbed)
     with Asking(testbed, "client", addresses, every=0.1) as asking:
         with record.act("deletion", services["deletion"].key) as deletion:
             cluster.delete_service("deleted")
@@ -73,6 +75,7 @@ def test_address_without_endpoints_falls_silent(
     service = cluster.serve(app=lone.app)
     for address in service.addresses:
         cluster.owner(address)
+    insist_on_silence(testbed)
     with Asking(testbed, "client", service.addresses, every=0.1) as asking:
         with record.act("last-endpoint-gone", service.key) as gone:
             for pod in lone.pods:

@@ -167,6 +167,14 @@ def test_nobody_answers(frames: Any, cause: float | None, within: float, verdict
     says(run("nobody-answers", inputs, {"addresses": [V4], "within": within}), verdict, reason)
 
 
+TOGETHER = [
+    each
+    for t in range(20)
+    for each in (asked(t / 2), frame(t / 2 + 0.001, ONE, "arp-reply"), frame(t / 2 + 0.002, TWO, "arp-reply"))
+]
+"""Every question is answered by two."""
+
+
 @pytest.mark.parametrize(
     ("frames", "bound", "verdict", "reason"),
     [
@@ -177,6 +185,9 @@ def test_nobody_answers(frames: Any, cause: float | None, within: float, verdict
         ([*STEADY, frame(5.1, "0a:0b", "arp-reply")], {}, FAIL, "which no node has"),
         (STEADY, {"hold": 20}, UNCLEAR, "answers were heard over 9.5 s only, 20 s are needed"),
         (dialogue(0, 10, None), {}, UNCLEAR, "answers were heard over 0.0 s only"),
+        (TOGETHER, {}, UNCLEAR, "10.0.0.9 is answered by n1, n2 at once"),
+        (TOGETHER, {"changes": 2}, FAIL, "changed its node"),
+        (TOGETHER[:9] + STEADY[6:], {}, FAIL, "changed its node"),
     ],
 )
 def test_never_alternates(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
