@@ -6,11 +6,11 @@ import pytest
 
 from lbcert_fixtures.cluster import Backends, Cluster
 from lbcert_fixtures.deployment import Deployment
+from lbcert_fixtures.patience import Expectations, Patience
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_suites.leftovers import Leftovers
-from lbcert_suites.patience import Patience
 from lbcert_suites.ways import Way
 
 NAMESPACE = "lbcert"
@@ -27,10 +27,21 @@ def backends(testbed: Testbed, profile: Profile, implementation: Deployment) -> 
     return shared.backends()
 
 
+@pytest.fixture(scope="session")
+def expectations() -> Expectations:
+    """What most cases stand on: one for all cases, so that only the first waits in vain for as long as is declared."""
+    return Expectations()
+
+
 @pytest.fixture
-def cluster(testbed: Testbed, profile: Profile, backends: Backends) -> Iterator[Cluster]:  # noqa: ARG001 - order
+def cluster(
+    testbed: Testbed,
+    profile: Profile,
+    backends: Backends,  # noqa: ARG001 - order
+    expectations: Expectations,
+) -> Iterator[Cluster]:
     """The cluster; what a case makes in it is taken away after the case."""
-    with Cluster(testbed, profile, NAMESPACE) as cluster:
+    with Cluster(testbed, profile, NAMESPACE, expectations) as cluster:
         yield cluster
         testbed.mend()  # a case that broke between a fault and its cure
     testbed.check()

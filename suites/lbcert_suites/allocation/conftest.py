@@ -4,6 +4,7 @@ import pytest
 
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.deployment import Deployment
+from lbcert_fixtures.patience import Expectations
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
@@ -34,13 +35,18 @@ def hold(quick: bool) -> float:
 
 
 @pytest.fixture(scope="session")
-def assigning(testbed: Testbed, profile: Profile, implementation: Deployment) -> None:  # noqa: ARG001 - order
+def assigning(
+    testbed: Testbed,
+    profile: Profile,
+    implementation: Deployment,  # noqa: ARG001 - order
+    expectations: Expectations,
+) -> None:
     """An implementation that gives out addresses at all, so that it makes sense to look at which and when.
 
     Raises:
         PreconditionUnmetError: it gives none; each case that asks for this ends at once.
     """
-    with Cluster(testbed, profile, NAMESPACE) as cluster:
+    with Cluster(testbed, profile, NAMESPACE, expectations) as cluster:
         cluster.create_namespace()
         cluster.pool("10.98.0.1/32")
         cluster.serve("first", families="ipv4")

@@ -6,12 +6,12 @@ import pytest
 
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.kubernetes.secrets import BasicAuth
+from lbcert_fixtures.patience import Patience
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.changes import RouterChanges
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_suites.bgp.peering import ROUTER, Peering
 from lbcert_suites.leftovers import Leftovers
-from lbcert_suites.patience import Patience
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lbcert_fixtures.cluster import Cluster, Service
+from lbcert_fixtures.patience import Patience
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.changes import RouterChanges
 from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
-from lbcert_suites.patience import Patience
 
 ROUTER = "router"
 

@@ -1,0 +1,30 @@
+"""What all experiments stand on."""
+
+import pytest
+
+from lbcert_fixtures.cluster import Backends, Cluster
+from lbcert_fixtures.patience import Expectations
+from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.testbeds import Testbed
+from lbcert_suites.conftest import BGP_POOL, LAYER2_POOL, NAMESPACE
+
+
+@pytest.fixture(scope="session", autouse=True)
+def carrying(
+    testbed: Testbed,
+    profile: Profile,
+    backends: Backends,  # noqa: ARG001 - order
+    expectations: Expectations,
+) -> None:
+    """An implementation that carries traffic to a Service at all: else each experiment would wait for that in vain.
+
+    Raises:
+        PreconditionUnmetError: it does not.
+    """
+    layer2 = "layer2" in profile.capabilities
+    with Cluster(testbed, profile, NAMESPACE, expectations) as cluster:
+        cluster.pool(*(LAYER2_POOL if layer2 else BGP_POOL[:1]))
+        service = cluster.serve("carried", families="ipv4")
+        if layer2:
+            cluster.announce_layer2()
+            cluster.await_served(service.address())
