@@ -24,8 +24,8 @@ def test_a_speaker_that_is_told_to_end_hands_over(
     """
     done = experiment("speaker-restart")
     for stream in done.named("stream-layer2"):
-        limit = {"limit": profile.timers.layer2_planned_move}
-        record.judge("L2-045", "failover-gap", {"stream": stream, "cause": done.causes[0]}, limit)
+        inputs = {"stream": stream, "cause": done.causes[0], "answers": done.seen["answers"]}
+        record.judge("L2-045", "failover-gap", inputs, {"limit": profile.timers.layer2_planned_move})
 
 
 @pytest.mark.covers("L2-026", "RESET-007")
