@@ -100,7 +100,7 @@ def test_address_follows_its_endpoints(
         alone = {"nodes": {node.mac: node.name}, "answered": 0.9}
         record.judge("L2-038", "one-announcer", {"answers": answers}, alone)
 
-    insist_on_silence(testbed)
+    insist_on_silence(testbed, service.addresses)
     with Asking(testbed, "client", service.addresses, every=0.1) as asking:
         for address in service.addresses:
             asking.until_answered(address, within)

@@ -40,7 +40,7 @@ def test_released_addresses_fall_silent(
     addresses = [address for service in services.values() for address in service.addresses]
     for address in addresses:
         cluster.owner(address)
-    insist_on_silence(testbed)
+    insist_on_silence(testbed, addresses)
     with Asking(testbed, "client", addresses, every=0.1) as asking:
         with record.act("deletion", services["deletion"].key) as deletion:
             cluster.delete_service("deleted")
@@ -75,7 +75,7 @@ def test_address_without_endpoints_falls_silent(
     service = cluster.serve(app=lone.app)
     for address in service.addresses:
         cluster.owner(address)
-    insist_on_silence(testbed)
+    insist_on_silence(testbed, service.addresses)
     with Asking(testbed, "client", service.addresses, every=0.1) as asking:
         with record.act("last-endpoint-gone", service.key) as gone:
             for pod in lone.pods:
