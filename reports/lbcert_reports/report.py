@@ -573,8 +573,9 @@ def _features(start: Event, cases: Mapping[str, _Case], requirements: list[dict[
     rows = []
     for name in sorted(needed | claims | set(probed)):
         tests = {test: case for test, case in cases.items() if name in case.plan.get("needs", ())}
-        covered = [each for each in requirements if set(each["tests"]) & tests.keys()]
-        verdict = combine(Verdict(each["verdict"]) for each in covered)
+        # A requirement may have other cases too; they say nothing about what is not even claimed.
+        covered = [each for each in requirements if name in claims and set(each["tests"]) & tests.keys()]
+        verdict = combine(Verdict(each["verdict"]) for each in covered) if name in claims else Verdict.NOT_APPLICABLE
         shown = {each["shown"] for each in covered if each["verdict"] == verdict}
         rows.append(
             {

@@ -17,6 +17,9 @@ from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.ways import VANTAGE, Way, await_next_hops, serve_both_policies, take
 
+PATIENCE_SECONDS = 5.0
+"""How long an answer may take where it counts that it comes and not when: a busy machine keeps some waiting for one."""
+
 
 @pytest.mark.covers("POLICY-001", "POLICY-003", "POLICY-004")
 @pytest.mark.catches("nobody-announces", "every-address-answered", "source-rewritten")
@@ -40,7 +43,7 @@ def test_every_protocol_is_served_under_both_policies(
             row
             for client in ("client", VANTAGE)
             for protocol in ("http", "udp")
-            for row in request(testbed, client, address, HTTP, 250, protocol, concurrency=100, timeout=1)
+            for row in request(testbed, client, address, HTTP, 250, protocol, concurrency=100, timeout=PATIENCE_SECONDS)
         ]
         replies[policy.partition("-")[0]] = record.evidence("replies", rows, policy)
     every = {f"replies.{policy}": reference for policy, reference in replies.items()}
