@@ -66,5 +66,8 @@ def controls(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """What lbcert promises of itself, measured here: `-- build boot implementation gap report` or some of them."""
+    """What lbcert promises of itself, measured here; `-- PART ...` for some of it.
+
+    The parts: build, boot, implementation, gap, report, certificate.
+    """
     session.run("python", "-m", "lbcert_tools.bench", *session.posargs)

@@ -18,7 +18,7 @@ from lbcert_fixtures.probes.calibration import calibrate, holds, link_cutter
 from lbcert_fixtures.profiles import load, resolve
 from lbcert_fixtures.testbeds import netns
 from lbcert_fixtures.testbeds.netns import Lab, LabOptions, wire
-from lbcert_tools import bench_report
+from lbcert_tools import bench_certificate, bench_report
 
 Row = tuple[str, float, str]
 """Name, value, unit."""
@@ -103,12 +103,18 @@ def report() -> Iterator[Row]:
         yield from bench_report.measure(browser)
 
 
+def certificate() -> Iterator[Row]:
+    """Where the wall time of a quick certificate of MetalLB goes: boot, waiting, faults, measuring, ours."""
+    return bench_certificate.measure()
+
+
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "build": build,
     "boot": boot,
     "implementation": implementation,
     "gap": gap,
     "report": report,
+    "certificate": certificate,
 }
 
 

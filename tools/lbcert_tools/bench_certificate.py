@@ -37,7 +37,10 @@ PHASES: Final[Mapping[str, tuple[str, ...]]] = {
         "watching.py:until",
         "secrets.py:",
     ),
-    "faults and cures": ("netns/client.py:", "testbeds/netns/lab.py:", "chaos/lbcert_chaos/faults.py:"),
+    "faults and cures": tuple(
+        f"testbeds/netns/lab.py:{name}"
+        for name in ("power_off", "cut_link", "stop_program", "_signal_pod", "restart_router", "heal", "mend")
+    ),
     "measuring": (
         "probes/",
         "lbcert_tools/experiments.py:run",
@@ -55,6 +58,9 @@ def measure(*options: str) -> Iterator[Row]:
 
     Args:
         options: of the run, as pytest takes them; by default a quick run.
+
+    Raises:
+        FileNotFoundError: the run ended before it began.
     """
     from lbcert_tools.plugin import suites_folder
 
