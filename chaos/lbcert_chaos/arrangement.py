@@ -34,7 +34,7 @@ def arrange(bench: Bench) -> None:
         PreconditionUnmetError: the implementation gives no address, or opens no sessions.
         TestbedError: the backends do not become ready.
     """
-    bench.lab.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait")  # of a run that was killed
+    _remove_what_was_left(bench)
     bench.cluster.create_namespace()
     bench.lab.kubectl("apply", "--filename=-", stdin=json.dumps(_backends(bench)))
     able = bench.profile.capabilities
@@ -53,6 +53,14 @@ def arrange(bench: Bench) -> None:
     for mode, service in bench.services.items():
         for address in service.addresses:
             bench.cluster.await_served(address, VANTAGE[mode])
+
+
+def _remove_what_was_left(bench: Bench) -> None:
+    """The namespaces of experiments that were killed; those that are going already hold no addresses any more."""
+    listed = json.loads(bench.lab.kubectl("get", "namespaces", "--field-selector=status.phase=Active", "--output=json"))
+    names = [each["metadata"]["name"] for each in listed["items"]]
+    if left := [name for name in names if name.startswith(NAMESPACE)]:
+        bench.lab.kubectl("delete", "namespace", *left, "--wait")
 
 
 def _announce_bgp(bench: Bench) -> None:
@@ -77,7 +85,7 @@ def await_backends(bench: Bench) -> None:
     """
     for node in bench.lab.nodes:
         bench.lab.kubectl(
-            *("rollout", "status", f"deployment/echo-{node.name}", f"--namespace={NAMESPACE}"),
+            *("rollout", "status", f"deployment/echo-{node.name}", f"--namespace={bench.namespace}"),
             f"--timeout={_ROLLOUT_BUDGET_SECONDS}s",
             timeout=_ROLLOUT_BUDGET_SECONDS + 5,
         )
@@ -87,22 +95,22 @@ def clear_away(bench: Bench) -> None:
     """Take away what was arranged: Services first, while their configuration still stands."""
     with bench.cluster:
         pass
-    everything = ("--all", f"--namespace={NAMESPACE}", "--wait=false")
+    everything = ("--all", f"--namespace={bench.namespace}", "--wait=false")
     bench.lab.kubectl("delete", "deployments,replicasets", "--cascade=orphan", *everything)
     bench.lab.kubectl("delete", "pods", "--grace-period=1", *everything)
-    bench.lab.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    bench.lab.kubectl("delete", "namespace", bench.namespace, "--wait=false")
 
 
 def backend_address(bench: Bench) -> IPv4Address | IPv6Address:
     """The address of a backend's own, which clients of the lab can reach without the load balancer."""
-    listed = bench.lab.kubectl("get", "pods", f"--namespace={NAMESPACE}", "--output=json")
+    listed = bench.lab.kubectl("get", "pods", f"--namespace={bench.namespace}", "--output=json")
     return ip_address(json.loads(listed)["items"][0]["status"]["podIP"])
 
 
 def backends(bench: Bench) -> dict[str, str]:
     """The backends that run and are not told to end: pod name to node name."""
     running = "--field-selector=status.phase=Running"
-    listed = bench.lab.kubectl("get", "pods", f"--namespace={NAMESPACE}", running, "--output=json")
+    listed = bench.lab.kubectl("get", "pods", f"--namespace={bench.namespace}", running, "--output=json")
     return {
         pod["metadata"]["name"]: pod["spec"]["nodeName"]
         for pod in json.loads(listed)["items"]
@@ -142,7 +150,7 @@ def _backend(node: str, bench: Bench) -> dict[str, Any]:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": f"echo-{node}", "namespace": NAMESPACE, "labels": {"app": "echo"}},
+        "metadata": {"name": f"echo-{node}", "namespace": bench.namespace, "labels": {"app": "echo"}},
         "spec": {
             "replicas": 1,
             "selector": {"matchLabels": {"app": "echo", "node": node}},

@@ -4,6 +4,7 @@ Chaos Toolkit calls activities by name and hands them nothing but the arguments 
 kept here, one bench for the one experiment that a process runs: `controls` sets it, `current` gives it.
 """
 
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lbcert_chaos.observers import Observers
 
 NAMESPACE: Final = "lbcert-chaos"
+"""What the names of the namespaces begin with, one for each experiment: nobody waits for the last one to be gone."""
 """Where an experiment's Services and backends live; nobody else's."""
 
 CUTTING: Final = frozenset({"node-power-off", "link-cut"})
@@ -147,7 +149,13 @@ class Bench:
         except BaseException:
             lab.detach()
             raise
-        return cls(choice, lab, profile, Deployment(lab, profile, ()), Cluster(lab, profile, NAMESPACE))
+        namespace = f"{NAMESPACE}-{secrets.token_hex(3)}"
+        return cls(choice, lab, profile, Deployment(lab, profile, ()), Cluster(lab, profile, namespace))
+
+    @property
+    def namespace(self) -> str:
+        """Where its Services and backends live."""
+        return self.cluster.namespace
 
     @property
     def observers(self) -> "Observers":

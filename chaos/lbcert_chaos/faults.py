@@ -14,7 +14,7 @@ from typing import Any, Final
 import kubernetes.client
 
 from lbcert_chaos import arrangement
-from lbcert_chaos.bench import NAMESPACE, Bench, current
+from lbcert_chaos.bench import Bench, current
 from lbcert_fixtures.kubernetes.client import watch
 from lbcert_fixtures.profiles import Component
 from lbcert_fixtures.testbeds import Fault, PreconditionUnmetError, TestbedError
@@ -269,7 +269,7 @@ def restart_backends() -> dict[str, Any]:
     before = set(arrangement.backends(bench))
     began = time.time_ns()
     for node in bench.lab.nodes:
-        bench.lab.kubectl("rollout", "restart", f"deployment/echo-{node.name}", f"--namespace={NAMESPACE}")
+        bench.lab.kubectl("rollout", "restart", f"deployment/echo-{node.name}", f"--namespace={bench.namespace}")
         arrangement.await_backends(bench)
     after = set(arrangement.backends(bench))
     if before & after:

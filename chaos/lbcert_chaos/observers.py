@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from lbcert_chaos.arrangement import VANTAGE, backend_address, backends
-from lbcert_chaos.bench import NAMESPACE, Bench
+from lbcert_chaos.bench import Bench
 from lbcert_fixtures.cluster import HTTP, LINES, UDP
 from lbcert_fixtures.kubernetes.watching import ApiWatch, Ingress, watch_services
 from lbcert_fixtures.load import Load, Target, limit
@@ -81,7 +81,7 @@ class Observers:
         if self.bench.choice.load_users:
             self.load_limit = self._limit()
         lab, services, enter = self.bench.lab, self.bench.services, stack.enter_context
-        self.ingress = enter(watch_services(lab, NAMESPACE))
+        self.ingress = enter(watch_services(lab, self.bench.namespace))
         if "layer2" in services:
             self.answers = enter(Asking(lab, "client", services["layer2"].addresses, every=ASKED_EVERY_SECONDS))
         if "bgp" in services:
