@@ -17,6 +17,10 @@ from lbcert_suites.catalogue import Requirement, catalogue
 from lbcert_tools.plugin import suites_folder
 
 
+CAMPAIGN_TRIALS = 29
+"""So many trials bound the 90th percentile by the longest of them, with 95 % confidence."""
+
+
 class PlanError(Exception):
     """A case that cannot be planned, or a choice of cases that cannot be made."""
 
@@ -34,6 +38,7 @@ class Case:
         needs: capabilities without which it does not apply.
         catches: seeded defects that it catches.
         thorough: whether ``--quick`` leaves it out.
+        campaign: whether only a campaign takes it in.
     """
 
     case: str
@@ -44,6 +49,7 @@ class Case:
     needs: tuple[str, ...]
     catches: tuple[str, ...]
     thorough: bool = False
+    campaign: bool = False
 
     def plain(self) -> dict[str, Any]:
         """What the journal carries about it."""
@@ -82,6 +88,7 @@ def case_of(item: pytest.Function, folder: Path, requirements: Mapping[str, Requ
         needs=_words(item, "needs"),
         catches=_words(item, "catches"),
         thorough=item.get_closest_marker("thorough") is not None,
+        campaign=item.get_closest_marker("campaign") is not None,
     )
 
 
@@ -91,7 +98,9 @@ def _words(item: pytest.Function, mark: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(word) for each in marks for word in each.args))
 
 
-def choose(cases: Sequence[Case], only: Iterable[str] = (), *, quick: bool = False) -> list[Case]:
+def choose(
+    cases: Sequence[Case], only: Iterable[str] = (), *, quick: bool = False, trials: int | None = None
+) -> list[Case]:
     """Choose the cases of a run.
 
     Args:
@@ -100,13 +109,15 @@ def choose(cases: Sequence[Case], only: Iterable[str] = (), *, quick: bool = Fal
             prefix of its requirements), and names of cases, with or without area and parameters, with ``*`` and ``?``.
             None: all.
         quick: leave out what is thorough, unless `only` names it.
+        trials: how often each fault is tried: `CAMPAIGN_TRIALS` or more are a campaign.
 
     Raises:
         PlanError: a word fits no case.
     """
     words = [word for expression in only for word in re.split(r"[,\s]+", expression) if word]
     if not words:
-        return [case for case in cases if not (quick and case.thorough)]
+        is_campaign = (trials or 0) >= CAMPAIGN_TRIALS
+        return [case for case in cases if not (quick and case.thorough) and (is_campaign or not case.campaign)]
     wanted: set[str] = set()
     for word in words:
         pattern = word.lower().replace("[", "[[]")  # brackets hold the parameters of a case, and mean themselves

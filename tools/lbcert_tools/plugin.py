@@ -21,12 +21,13 @@ MARKERS = (
     "needs(*capabilities): what an implementation must be able to do for the case to apply to it",
     "catches(*defects): seeded defects of the reference implementation that make the case fail",
     "thorough: the case takes long and is left out by --quick",
+    "campaign: the case repeats under load what others say, and runs in campaigns and by name only",
     "last: what the case does to the implementation would keep others waiting, so it runs after them",
 )
 
 OPTIONS: Mapping[str, dict[str, Any]] = {
     "profile": {"metavar": "NAME|FILE", "help": "the implementation under test: a built-in profile or a TOML file"},
-    "trials": {"metavar": "N", "type": int, "help": "how often each fault is tried (default: 5)"},
+    "trials": {"metavar": "N", "type": int, "help": "how often each fault is tried (default: 5; from 29 on a campaign)"},
     "quick": {"action": "store_true", "help": "one trial a fault, and no case that is marked thorough"},
     "only": {
         "metavar": "EXPR",

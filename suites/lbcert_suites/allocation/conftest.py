@@ -22,7 +22,7 @@ QUICK_HOLD_SECONDS = 3.0
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep what looks at the common arrangement on one worker of pytest-xdist, which then arranges it once."""
-    if config.pluginmanager.has_plugin("xdist"):
+    if hasattr(config, "workerinput"):
         for item in items:
             if "arrangement" in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.xdist_group("arrangement"))

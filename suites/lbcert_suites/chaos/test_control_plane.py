@@ -10,6 +10,7 @@ pytestmark = [pytest.mark.thorough, pytest.mark.last]
 
 
 @pytest.mark.covers("ALLOC-007", "RESET-009")
+@pytest.mark.campaign
 @pytest.mark.catches("addresses-forgotten")
 def test_nothing_happens_while_the_controller_is_away(experiment: RunExperiment, record: CaseRecorder) -> None:
     """Under load, a restart of the controller changes no address and breaks no connection.

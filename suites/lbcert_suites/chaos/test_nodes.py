@@ -11,6 +11,7 @@ pytestmark = pytest.mark.thorough
 
 
 @pytest.mark.covers("L2-026", "RESET-003")
+@pytest.mark.campaign
 @pytest.mark.needs("layer2", "bgp")
 @pytest.mark.catches("ping-pong", "late-withdraw")
 def test_load_is_carried_on_when_the_announcing_node_is_switched_off(
@@ -30,6 +31,7 @@ def test_load_is_carried_on_when_the_announcing_node_is_switched_off(
 
 
 @pytest.mark.covers("L2-026", "RESET-003")
+@pytest.mark.campaign
 @pytest.mark.needs("layer2", "bgp")
 @pytest.mark.catches("ping-pong")
 def test_a_flapping_link_leaves_no_lasting_harm(experiment: RunExperiment, record: CaseRecorder) -> None:

@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.thorough, pytest.mark.needs("bgp")]
 
 
 @pytest.mark.covers("BGP-009")
+@pytest.mark.campaign
 @pytest.mark.catches("no-reconnect", "prefix-forgotten")
 def test_every_session_and_route_returns_after_a_restart_of_the_router(
     experiment: RunExperiment, record: CaseRecorder, profile: Profile

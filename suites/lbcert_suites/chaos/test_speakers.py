@@ -29,6 +29,7 @@ def test_a_speaker_that_is_told_to_end_hands_over(
 
 
 @pytest.mark.covers("L2-026", "RESET-007")
+@pytest.mark.campaign
 @pytest.mark.needs("layer2", "bgp", "session-in-speaker")
 @pytest.mark.catches("ping-pong")
 def test_a_killed_speaker_takes_its_own_routes_only(

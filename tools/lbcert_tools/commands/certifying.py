@@ -32,7 +32,7 @@ _LOOK_SECONDS = 0.2
     "--trials",
     type=click.IntRange(1),
     metavar="N",
-    help="How often each fault is tried: 5 by default, 29 for a campaign.",
+    help="How often each fault is tried: 5 by default. 29 are a campaign, which repeats more of it under load.",
 )
 @click.option(
     "--workers",
@@ -105,7 +105,7 @@ def certify(
     if testbed not in TESTBEDS:
         raise click.BadParameter(f"there is {', '.join(TESTBEDS)}", param_hint="--testbed")
     try:
-        cases = planning.choose(planning.all_cases(), only, quick=quick)
+        cases = planning.choose(planning.all_cases(), only, quick=quick, trials=trials)
     except planning.PlanError as error:
         raise Refusal(str(error), exit_code=USAGE) from error
     if not cases:
