@@ -27,6 +27,12 @@ def backends(testbed: Testbed, profile: Profile, implementation: Deployment) -> 
     return shared.backends()
 
 
+@pytest.fixture
+def everywhere(testbed: Testbed, profile: Profile, backends: Backends) -> None:
+    """Those pods again where a case took them away: what is evicted from a node is nobody's to start anew."""
+    Cluster(testbed, profile, NAMESPACE).backends(*backends.pods.values(), app=backends.app)
+
+
 @pytest.fixture(scope="session")
 def expectations() -> Expectations:
     """What most cases stand on: one for all cases, so that only the first waits in vain for as long as is declared."""
@@ -37,7 +43,7 @@ def expectations() -> Expectations:
 def cluster(
     testbed: Testbed,
     profile: Profile,
-    backends: Backends,  # noqa: ARG001 - order
+    everywhere: None,  # noqa: ARG001 - order
     expectations: Expectations,
 ) -> Iterator[Cluster]:
     """The cluster; what a case makes in it is taken away after the case."""

@@ -16,7 +16,6 @@ import pytest
 from lbcert_suites.catalogue import Requirement, catalogue
 from lbcert_tools.plugin import suites_folder
 
-
 CAMPAIGN_TRIALS = 29
 """So many trials bound the 90th percentile by the longest of them, with 95 % confidence."""
 

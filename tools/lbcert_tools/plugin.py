@@ -27,7 +27,11 @@ MARKERS = (
 
 OPTIONS: Mapping[str, dict[str, Any]] = {
     "profile": {"metavar": "NAME|FILE", "help": "the implementation under test: a built-in profile or a TOML file"},
-    "trials": {"metavar": "N", "type": int, "help": "how often each fault is tried (default: 5; from 29 on a campaign)"},
+    "trials": {
+        "metavar": "N",
+        "type": int,
+        "help": "how often each fault is tried (default: 5; 29 and more: a campaign)",
+    },
     "quick": {"action": "store_true", "help": "one trial a fault, and no case that is marked thorough"},
     "only": {
         "metavar": "EXPR",

@@ -34,6 +34,7 @@ def test_address_is_assigned_from_the_pool(cluster: Cluster, profile: Profile, r
 @pytest.mark.covers("ALLOC-002", "ALLOC-003")
 @pytest.mark.catches("address-without-pool", "pending-not-retried", "foreign-status-erased")
 @pytest.mark.usefixtures("assigning")
+@pytest.mark.thorough
 def test_no_address_before_there_is_a_pool(
     cluster: Cluster, profile: Profile, record: CaseRecorder, hold: float
 ) -> None:

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.usefixtures("assigning")
 
 @pytest.mark.covers("ALLOC-012", "ALLOC-037")
 @pytest.mark.catches("range-off-by-one", "notation-refused", "exhaustion-disturbs", "refusal-without-event")
+@pytest.mark.thorough
 def test_pool_is_given_out_to_the_last_address(
     cluster: Cluster, profile: Profile, record: CaseRecorder, hold: float
 ) -> None:

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.thorough
 
 
 @pytest.mark.covers("L2-045")
+@pytest.mark.campaign
 @pytest.mark.needs("layer2")
 @pytest.mark.catches("slow-planned-move")
 def test_a_speaker_that_is_told_to_end_hands_over(

@@ -66,6 +66,13 @@ class Speakers:
         self.cluster.delete_pod(name, self.implementation.namespace)
         self._await_another(pod.spec.node_name, name)
 
+    def reconnect(self, fault: Fault) -> None:
+        """Join the link of a node that was cut off, and replace its pod, so that it meets the others at once."""
+        self.testbed.heal(fault)
+        name = self.implementation.pod_on(self.component, fault.target)
+        self.cluster.delete_pod(name, self.implementation.namespace)
+        self._await_another(fault.target, name)
+
     def restore(self) -> None:
         """Take away the taints that a case has left."""
         for node in sorted(self._tainted):

@@ -63,6 +63,7 @@ class Takeovers:
     service: Service
     limit: float
     count: int = 0
+    _failed: bool = False
     _seen: dict[str, dict[int, EvidenceRef]] = field(default_factory=lambda: defaultdict(dict))
 
     def attempt(
@@ -91,8 +92,9 @@ class Takeovers:
         Raises:
             PreconditionUnmetError: the addresses are not announced or not served before the fault.
         """
-        for _ in range(trials):
+        for _ in range(0 if self._failed else trials):
             if not self._try(fault, cure, spare=spare, moves=moves, linger=linger, settle=settle):
+                self._failed = True
                 break
 
     def _try(

@@ -55,9 +55,12 @@ def test_address_moves_when_its_node_is_switched_off(
 @pytest.mark.thorough
 @pytest.mark.usefixtures("layer2")
 def test_address_moves_when_the_link_of_its_node_is_cut(
-    testbed: Testbed, cluster: Cluster, profile: Profile, trials: int, takeovers: NewTakeovers
+    testbed: Testbed, cluster: Cluster, speakers: Speakers, profile: Profile, trials: int, takeovers: NewTakeovers
 ) -> None:
     """When the announcing node is cut off another takes over; when its link is back one of the two answers alone.
+
+    Speakers that lost one another may take half a minute to meet again. That is watched once, with all that the new
+    owner announces; after the other trials a new pod cuts it short.
 
     Given a dual-stack Service that is announced in layer 2, with endpoints on other nodes only
     When the link of the announcing node is cut for longer than it takes to notice, and then joined again
@@ -68,13 +71,17 @@ def test_address_moves_when_the_link_of_its_node_is_cut(
     bursts = [number * timers.gratuitous_interval for number in range(timers.gratuitous_bursts)]
     failover = takeovers(cluster.serve(), timers.layer2_failover)
     failover.attempt(
-        trials,
+        1,
         testbed.cut_link,
         testbed.heal,
         spare=True,
         linger=bursts[-1],
         settle=timers.layer2_partition_heal,
     )
+    failover.judge_settling("L2-046", timers.layer2_partition_heal)
+    failover.judge_announcements("L2-016", "ipv4", bursts=bursts, silence=False)
+    failover.judge_announcements("L2-016", "ipv6", bursts=bursts, silence=False)
+    failover.attempt(trials - 1, testbed.cut_link, speakers.reconnect, spare=True)
     failover.judge_gaps("L2-042")
     failover.judge_moves("L2-042")
     failover.judge_announcements("L2-014", "ipv4")
@@ -85,10 +92,7 @@ def test_address_moves_when_the_link_of_its_node_is_cut(
         flags={"target_hardware": "ff:ff:ff:ff:ff:ff"},
         silence=False,
     )
-    failover.judge_announcements("L2-016", "ipv4", bursts=bursts, silence=False)
-    failover.judge_announcements("L2-016", "ipv6", bursts=bursts, silence=False)
     failover.judge_announcements("L2-017", "ipv6", **ADVERTISEMENT)
-    failover.judge_settling("L2-046", timers.layer2_partition_heal)
 
 
 @pytest.mark.covers("L2-043", "L2-014", "L2-017")

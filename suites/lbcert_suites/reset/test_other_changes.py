@@ -41,8 +41,8 @@ ANNOUNCING: Mapping[str, Sequence[Callable[..., str]]] = {
 UNRELATED = {"l2": "172.30.0.230-172.30.0.231", "bgp": "10.98.0.0/30"}
 
 
-@pytest.fixture(scope="module")
-def endpoints(testbed: Testbed, backends: Backends) -> Mapping[str, str]:
+@pytest.fixture
+def endpoints(testbed: Testbed, backends: Backends, everywhere: None) -> Mapping[str, str]:  # noqa: ARG001 - order
     """The backends' own addresses."""
     pods = kubernetes.client.CoreV1Api(testbed.api).list_namespaced_pod("lbcert").items
     return {pod.metadata.name: pod.status.pod_ip for pod in pods if pod.metadata.name in backends.pods}
