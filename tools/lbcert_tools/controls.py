@@ -120,7 +120,8 @@ def plan(cases: Sequence[Case], defects: Iterable[str], costs: Costs, *, against
             chosen = named
         else:
             chosen, more = named[:1], named[1:CHANCES]
-        tasks.append(Task(defect, chosen, more, SWITCH_SECONDS + sum(map(costs.of, chosen))))
+        seconds = SWITCH_SECONDS + CATALOGUE[defect].trials * sum(map(costs.of, chosen))
+        tasks.append(Task(defect, chosen, more, seconds))
     # those of the controller together, so that the speakers of a lab restart for them but once
     return sorted(tasks, key=lambda task: (task.defect not in OF_THE_CONTROLLER, -task.seconds))
 
@@ -212,7 +213,7 @@ def _labs(count: int) -> Iterator[list[str]]:
             process.join(60)
 
 
-def _run_cases(folder: Path, profile: Path, lab: str, cases: Sequence[str]) -> None:
+def _run_cases(folder: Path, profile: Path, lab: str, cases: Sequence[str], trials: int) -> None:
     """Run cases in a lab; in a process of its own."""
     os.setsid()
     with (folder / "pytest.log").open("wb") as log:
@@ -228,7 +229,7 @@ def _run_cases(folder: Path, profile: Path, lab: str, cases: Sequence[str]) -> N
             *("-p", "no:cacheprovider", "--strict-markers", "--assert=plain", "-q"),
             *(f"--lbcert-profile={profile}", f"--lbcert-run-dir={folder / 'run'}", f"--lbcert-lab={lab}"),
             *(f"--lbcert-only={case}" for case in cases),
-            *("--lbcert-trials=1", "--lbcert-seed=1"),
+            *(f"--lbcert-trials={trials}", "--lbcert-seed=1"),
             *(str(suites / area) for area in areas),
         ]
     )
@@ -239,7 +240,8 @@ def _run_cases(folder: Path, profile: Path, lab: str, cases: Sequence[str]) -> N
 def _start(task: Task, lab: str, folder: Path) -> Running:
     folder.mkdir(parents=True)
     profile = write_profile(folder / "profile", task.defect)
-    process = _FORK.Process(target=_run_cases, args=(folder, profile, lab, task.cases))
+    trials = CATALOGUE[task.defect].trials if task.defect else 1
+    process = _FORK.Process(target=_run_cases, args=(folder, profile, lab, task.cases, trials))
     process.start()
     return Running(task, process, folder, time.monotonic())
 
