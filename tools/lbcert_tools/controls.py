@@ -123,7 +123,7 @@ def plan(cases: Sequence[Case], defects: Iterable[str], costs: Costs, *, against
         seconds = SWITCH_SECONDS + CATALOGUE[defect].trials * sum(map(costs.of, chosen))
         tasks.append(Task(defect, chosen, more, seconds))
     # those of the controller together, so that the speakers of a lab restart for them but once
-    return sorted(tasks, key=lambda task: (task.defect not in OF_THE_CONTROLLER, -task.seconds))
+    return sorted(tasks, key=lambda task: (task.defect not in OF_THE_CONTROLLER, task.seconds))
 
 
 def clean_tasks(tasks: Iterable[Task], costs: Costs, parts: int) -> list[Task]:
@@ -347,7 +347,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with _labs(options.labs) as labs:
         _say(f"{len(labs)} labs are up")
         with contextlib.suppress(KeyboardInterrupt):
-            controls.run([*clean, *tasks], labs)
+            controls.run([*tasks, *clean], labs)
     rows = [controls.rows[name] for name in chosen if name in controls.rows]
     missing = [
         Row(each.name, each.does, each.breaks, each.shows, naming(cases, each.name))
