@@ -263,8 +263,15 @@ class Controls:
 
     def run(self, tasks: Sequence[Task], labs: Sequence[str]) -> None:
         """Run all tasks, as many at once as there are labs."""
-        waiting, running = list(tasks), dict[str, Running]()
-        began, total = time.monotonic(), sum(task.seconds for task in tasks)
+        running: dict[str, Running] = {}
+        try:
+            self._run(list(tasks), running, labs)
+        finally:
+            for each in running.values():  # interrupted
+                os.killpg(each.process.pid or 0, signal.SIGKILL)
+
+    def _run(self, waiting: list[Task], running: dict[str, Running], labs: Sequence[str]) -> None:
+        began, total = time.monotonic(), sum(task.seconds for task in waiting)
         done = 0.0
         while waiting or running:
             for lab in labs:
