@@ -5,7 +5,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lbcert_reports import badge, evidence, html, journal, junit
+from lbcert_reports import badge, bundle, evidence, html, journal, junit
+from lbcert_reports.bundle import BundleError
+from lbcert_reports.comparison import Comparison
 from lbcert_reports.report import Report, ReportError, build, validate
 
 
@@ -39,12 +41,39 @@ def report_of(run: Path) -> Report:
     return report
 
 
-def write_all(run: Path, report: Report | None = None) -> Paths:
+def report_from(path: Path) -> Report:
+    """The report of a run directory, of a bundle, or in a report.json.
+
+    Raises:
+        ReportError: if a report.json is not as its schema says, or a journal's events do not make a run.
+        BundleError: if a bundle is not whole or was altered.
+        JournalError: if there is no journal, or it is malformed.
+        EvidenceError: if evidence that the journal names cannot be read.
+    """
+    if path.is_dir():
+        return report_of(path)
+    try:
+        if not path.read_bytes()[:64].lstrip().startswith(b"{"):
+            with bundle.opened(path) as (run, unpacked):
+                if unpacked.findings:
+                    raise BundleError(*unpacked.findings[0])
+                return report_of(run)
+        report: Report = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ReportError(str(path), f"cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ReportError(str(path), f"is not JSON: {error}") from error
+    validate(report, str(path))
+    return report
+
+
+def write_all(run: Path, report: Report | None = None, difference: Comparison | None = None) -> Paths:
     """Write all reports of a run into its directory; each file is replaced as a whole.
 
     Args:
         run: the run directory.
         report: what `report_of` made of it, if the caller has it already.
+        difference: how it compares with another; the page shows it.
 
     Raises:
         JournalError: if there is no journal, or it is malformed.
@@ -54,7 +83,7 @@ def write_all(run: Path, report: Report | None = None) -> Paths:
     report = report or report_of(run)
     paths = Paths(run / "report.json", run / "report.html", run / "junit.xml", run / "badge.svg")
     _replace(paths.json, json.dumps(report, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
-    _replace(paths.html, html.render(report))
+    _replace(paths.html, html.render(report, difference))
     _replace(paths.junit, junit.render(report))
     _replace(paths.badge, badge.render(report))
     return paths

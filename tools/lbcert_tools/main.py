@@ -26,6 +26,7 @@ COMMANDS = {
     "report": "reporting:report",
     "judge": "reporting:judge",
     "bundle": "reporting:bundle",
+    "diff": "reporting:diff",
     "lab": "labs:lab",
     "chaos": "chaos:chaos",
     "cache": "caching:cache",

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lbcert_reports.comparison import compare
 from lbcert_reports.publish import report_of, write_all
+from lbcert_reports.report import Report
 from lbcert_reports.verdicts import Certificate, Result, exit_code
 
 
@@ -28,14 +30,18 @@ class Published:
         return exit_code(Certificate(each["name"], Result(each["certificate"]), {}) for each in profiles)
 
 
-def publish(run: Path) -> Published:
+def publish(run: Path, old: Report | None = None) -> Published:
     """Write all reports of a run, whether it came to its end or not; what was there before is replaced.
+
+    Args:
+        run: the run directory.
+        old: a report with which the page compares this one.
 
     Raises:
         JournalError, ReportError, EvidenceError: the run directory holds no run, or was altered.
     """
     document = report_of(run)
-    return Published(document, write_all(run, document).html)
+    return Published(document, write_all(run, document, compare(old, document) if old else None).html)
 
 
 def summary(document: dict[str, Any]) -> str:

@@ -54,11 +54,16 @@ CERTIFICATES: Final[Mapping[str, str]] = {
 """For each certificate the verdict whose symbol and colour it shares."""
 
 
-def render(report: Mapping[str, Any]) -> str:
+TURNS: Final[Mapping[str, str]] = {"worse": "fail", "other": "inconclusive", "better": "pass"}
+"""For each turn that a verdict can take the verdict whose symbol and colour it shares."""
+
+
+def render(report: Mapping[str, Any], difference: Mapping[str, Any] | None = None) -> str:
     """The page of a report.
 
     Args:
         report: a document of the form ``report.schema.json``.
+        difference: how it compares with an older one, from `lbcert_reports.comparison.compare`.
     """
     style, script = _text("report.css"), _text("report.js")
     results = {each["testId"]: each for each in report["results"]}
@@ -75,6 +80,7 @@ def render(report: Mapping[str, Any]) -> str:
         .get_template("report.html")
         .render(
             report=report,
+            difference=difference,
             requirements={each["id"]: each for each in report["requirements"]},
             results=results,
             evidence={each["path"]: each for each in report["evidence"]},
@@ -175,6 +181,7 @@ def _environment() -> jinja2.Environment:
         words=WORDS,
         meanings=MEANINGS,
         certificates=CERTIFICATES,
+        turns=TURNS,
         limits=LIMITS,
     )
     return environment

@@ -217,7 +217,7 @@ def _environment() -> dict[str, str]:
     return inherited | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "LBCERT_COMMAND": command, "PYTHONUNBUFFERED": "1"}
 
 
-def conclude(run: Path, *, interrupted: bool = False) -> int:
+def conclude(run: Path, *, interrupted: bool = False, old: dict[str, Any] | None = None) -> int:
     """Write the reports of a run, say what it came to, and where the page is; returns the exit code.
 
     Raises:
@@ -230,7 +230,7 @@ def conclude(run: Path, *, interrupted: bool = False) -> int:
         if interrupted:
             raise KeyboardInterrupt
         raise Refusal(f"the run ended before it began\n{_last_words(run / 'logs' / 'pytest.log')}")
-    published = publish(run)
+    published = publish(run, old)
     click.echo(summary(published.document))
     _pack(run)
     click.echo(str(_short(published.html)))

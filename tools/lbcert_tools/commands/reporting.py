@@ -1,6 +1,8 @@
-"""``lbcert report``, ``judge`` and ``bundle``: from a run directory or a bundle, without a testbed."""
+"""``lbcert report``, ``judge``, ``bundle`` and ``diff``: from a run directory or a bundle, without a testbed."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,14 +14,21 @@ _RUN = click.argument("run", required=False, type=click.Path(path_type=Path, exi
 
 @click.command()
 @_RUN
-def report(run: Path | None) -> int:
+@click.option(
+    "--diff",
+    "old",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="OLD",
+    help="Show on the page what changed since OLD: a run directory, a bundle or a report.json.",
+)
+def report(run: Path | None, old: Path | None) -> int:
     """Write the reports of RUN again, by default of the newest run below lbcert-runs.
 
     They follow from the journal and the evidence alone. Exit code as of `lbcert certify`.
     """
     from lbcert_tools.commands.certifying import conclude
 
-    return conclude((run or _latest()).absolute())
+    return conclude((run or _latest()).absolute(), old=_report_from(old) if old else None)
 
 
 @click.command()
@@ -73,6 +82,88 @@ def bundle(run: Path | None, output: Path | None) -> int:
     pack(folder, target)
     click.echo(str(target))
     return 0
+
+
+@click.command()
+@click.argument("old", type=click.Path(path_type=Path, exists=True))
+@click.argument("new", type=click.Path(path_type=Path, exists=True))
+@click.option("--json", "as_document", is_flag=True, help="Print JSON, with the shifts within their uncertainty too.")
+def diff(old: Path, new: Path, as_document: bool) -> int:
+    """Say what changed from OLD to NEW: run directories, bundles, or report.json of runs.
+
+    Changed verdicts first; then measurements, with whether a shift exceeds the uncertainty that the reports state;
+    then versions and environment. Exit codes: 0 no verdict changed, 1 one did, 2 a mistake in the command.
+    """
+    from lbcert_reports.comparison import compare
+
+    found = compare(_report_from(old), _report_from(new))
+    if as_document:
+        click.echo(json.dumps(found, indent=1))
+    else:
+        for line in _told(found):
+            click.echo(_printable(line))
+    return NOT_CONFORMANT if found["changed"] else 0
+
+
+def _report_from(path: Path) -> dict[str, Any]:
+    """The report of whatever was named; what is none is a mistake in the command."""
+    from lbcert_reports.located import LocatedError
+    from lbcert_reports.publish import report_from
+
+    try:
+        return report_from(path)
+    except LocatedError as error:
+        raise Refusal(_printable(str(error)), exit_code=USAGE) from error
+
+
+def _told(found: dict[str, Any]) -> list[str]:
+    """A comparison as lines for people."""
+    from lbcert_reports.html import wording
+
+    lines = []
+    for name in ("old", "new"):
+        run = found[name]
+        what = f"{run['implementation']} {run['mode']} {run['version']}, {wording.moment(run['date'])}"
+        lines.append(f"{name}  {run['name']}: {what}{', interrupted' if run['interrupted'] else ''}")
+    for title, key in (("certificates", "name"), ("requirements", "id"), ("cases", "testId")):
+        if rows := found[title]:
+            lines += ["", f"Verdicts that changed: {wording.count(len(rows), title[:-1])}"]
+        for row in rows:
+            lines.append(f"  {row['turn']:<6} {row[key]}: {row['old']} -> {row['new']}")
+            lines += [f"         {row['newReason']}"] if row["newReason"] else []
+    if not found["changed"]:
+        lines += ["", "No verdict changed."]
+    by = {word: [row for row in found["measurements"] if row["uncertainty"] == word] for word in _UNCERTAINTY}
+    for word, title in _UNCERTAINTY.items():
+        if by[word]:
+            lines += ["", f"{title}: {wording.count(len(by[word]), 'measurement')}"]
+        if word != "within":
+            lines += [_shifted(row) for row in by[word]]
+    if found["settings"]:
+        lines += ["", "Versions and environment"]
+        lines += [f"  {row['name']}: {row['old']} -> {row['new']}" for row in found["settings"]]
+    return lines
+
+
+_UNCERTAINTY = {
+    "beyond": "Shifted beyond the uncertainty that the reports state",
+    "unknown": "Shifted, and a report states no uncertainty",
+    "within": "Shifted within the uncertainty that the reports state",
+}
+
+
+def _shifted(row: dict[str, Any]) -> str:
+    from lbcert_reports.html import wording
+
+    unit = row["unit"]
+    sides = [
+        f"{wording.quantity(side['value'], unit)}"
+        + (f" ({wording.span(side['range'][0], side['range'][1], unit)})" if side["range"] else "")
+        for side in (row["old"], row["new"])
+    ]
+    sign = "+" if row["shift"] > 0 else ""
+    shift = f"{sign}{wording.difference(row['shift'], unit)}"
+    return f"  {row['requirement']} {row['testId']}, {row['name']}: {' -> '.join(sides)}, {shift}"
 
 
 def _printable(text: str) -> str:

@@ -272,6 +272,30 @@ def test_a_bundle_that_does_not_hold_is_refused_with_the_place(lbcert: Lbcert, t
     assert (code, out.splitlines()[0]) == (1, "other: does not begin as a bundle of lbcert does")
 
 
+def test_a_diff_says_with_its_exit_code_whether_a_verdict_changed(lbcert: Lbcert, tmp_path: Path) -> None:
+    for name, verdict in (("old", "inconclusive"), ("same", "inconclusive"), ("new", None)):
+        a_run(tmp_path / name, verdict)
+        lbcert("report", name)
+    code, out, _ = lbcert("diff", "old/old.lbcert.tar.gz", "same")
+    assert (code, "No verdict changed." in out) == (0, True)
+    code, out, _ = lbcert("diff", "old", "new/report.json")
+    assert code == 1
+    assert "other  L2-003: inconclusive -> not-run" in out
+    code, out, _ = lbcert("diff", "old", "new", "--json")
+    assert (code, json.loads(out)["changed"]) == (1, True)
+    code, out, err = lbcert("diff", "old", "old/junit.xml")
+    assert (code, out) == (2, "")
+    assert "junit.xml: does not begin as a bundle of lbcert does" in err
+
+
+def test_a_report_shows_what_changed_since_another(lbcert: Lbcert, tmp_path: Path) -> None:
+    a_run(tmp_path / "old", None)
+    a_run(tmp_path / "new", "inconclusive")
+    assert lbcert("report", "new", "--diff=old")[0] == 3
+    assert "whose verdict changed: 1" in (tmp_path / "new" / "report.html").read_text()
+    assert lbcert("report", "new", "--diff=new/report.html")[0] == 2
+
+
 def test_a_run_that_cannot_be_packed_says_so_and_has_its_report(lbcert: Lbcert, tmp_path: Path) -> None:
     run = a_run(tmp_path / "run", "inconclusive")
     (run / "evidence" / "notes.txt").write_text("mine")

@@ -1,0 +1,195 @@
+"""Two reports side by side: changed verdicts first, then shifted measurements, then versions and environment.
+
+`compare` is a pure function of two report documents. What it says of a measurement rests on the uncertainty that the
+reports state: two intervals that have no point in common are a shift *beyond* their uncertainty, two that overlap
+one *within* it; where a report states neither interval nor resolution, nothing can be said.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from lbcert_reports.report import Report
+
+ABSENT: Final = "absent"
+"""The verdict on what one of the reports does not know."""
+
+Comparison = dict[str, Any]
+"""Plain JSON: ``old``, ``new``, ``changed``, ``certificates``, ``requirements``, ``cases``, ``measurements``,
+``settings``."""
+
+# From what a reader is glad of to what a reader has to act on.
+_ORDER: Final = {
+    word: rank
+    for rank, words in enumerate(
+        (
+            ("pass", "conformant", "success"),
+            ("noted", "not-applicable", "conformant with deviations"),
+            ("expected-failure", "deviation"),
+            ("inconclusive", "undetermined", "not-run", ABSENT, "error"),
+            ("fail", "not conformant"),
+        )
+    )
+    for word in words
+}
+# Facts that differ between any two runs and explain nothing.
+_RESTLESS: Final = ("environment.loadAverage", "environment.calibration", "environment.testbed.limits", "options.seed")
+
+
+def compare(old: Report, new: Report) -> Comparison:
+    """What changed from one report to another, both of the form ``report.schema.json``."""
+    certificates = _changes(
+        {each["name"]: {"verdict": each["certificate"], "reason": each["summary"]} for each in old["profiles"]},
+        {each["name"]: {"verdict": each["certificate"], "reason": each["summary"]} for each in new["profiles"]},
+        "name",
+    )
+    requirements = _changes(
+        {each["id"]: {**each, "verdict": each["shown"]} for each in old["requirements"]},
+        {each["id"]: {**each, "verdict": each["shown"]} for each in new["requirements"]},
+        "id",
+    )
+    cases = _changes(
+        {each["testId"]: each for each in old["results"]}, {each["testId"]: each for each in new["results"]}, "testId"
+    )
+    return {
+        "old": _identity(old),
+        "new": _identity(new),
+        "changed": bool(certificates or requirements or cases),
+        "certificates": certificates,
+        "requirements": requirements,
+        "cases": cases,
+        "measurements": _shifts(old, new),
+        "settings": _settings(old, new),
+    }
+
+
+def _identity(report: Report) -> dict[str, Any]:
+    """What tells a reader which run it is."""
+    return {
+        "name": report["metadata"]["name"],
+        "implementation": report["implementation"]["name"],
+        "mode": report["implementation"]["mode"],
+        "version": report["implementation"]["version"],
+        "date": report["run"]["date"],
+        "interrupted": report["run"]["interrupted"],
+        "digest": report["run"]["journalDigest"],
+    }
+
+
+def _changes(
+    old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]], key: str
+) -> list[dict[str, Any]]:
+    """What has another verdict, the worst turn first."""
+    rows = []
+    for name in dict.fromkeys([*new, *old]):
+        before, after = old.get(name, {}), new.get(name, {})
+        was, became = before.get("verdict", ABSENT), after.get("verdict", ABSENT)
+        if was != became:
+            rows.append(
+                {
+                    key: name,
+                    "title": (after or before).get("title", name),
+                    "old": was,
+                    "new": became,
+                    "turn": _turn(was, became),
+                    "oldReason": before.get("reason", ""),
+                    "newReason": after.get("reason", ""),
+                }
+            )
+    return sorted(rows, key=lambda row: ("worse", "other", "better").index(row["turn"]))
+
+
+def _turn(was: str, became: str) -> str:
+    """Whether it got worse or better; ``other`` if what is known of it changed, and not for the worse or better."""
+    before, after = _ORDER.get(was, 3), _ORDER.get(became, 3)
+    return "other" if before == after or ABSENT in (was, became) else "worse" if after > before else "better"
+
+
+def _measured(report: Report) -> dict[tuple[str, str, str, int], Mapping[str, Any]]:
+    """Every measurement by case, requirement, name and which of that name it is."""
+    found: dict[tuple[str, str, str, int], Mapping[str, Any]] = {}
+    for result in report["results"]:
+        for judgement in result["judgements"]:
+            for each in judgement["measurements"]:
+                number = 0
+                while (key := (result["testId"], judgement["requirement"], each["name"], number)) in found:
+                    number += 1
+                found[key] = each
+    return found
+
+
+def _shifts(old: Report, new: Report) -> list[dict[str, Any]]:
+    """Numbers that both reports have and that differ: beyond their uncertainty first, each kind the largest first."""
+    before, after = _measured(old), _measured(new)
+    rows = [row for key, then in before.items() if (now := after.get(key)) and (row := _shift(key, then, now))]
+    order = ("beyond", "unknown", "within")
+    return sorted(rows, key=lambda row: (order.index(row["uncertainty"]), -abs(row["relative"] or 0.0)))
+
+
+def _shift(key: tuple[str, str, str, int], then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How one measurement shifted; None if it did not, or if there are no two numbers of one unit."""
+    if not _is_number(then["value"]) or not _is_number(now["value"]) or then["unit"] != now["unit"]:
+        return None
+    shift = now["value"] - then["value"]
+    if not shift:
+        return None
+    was, became = _range(then), _range(now)
+    if was is None or became is None:
+        uncertainty = "unknown"
+    else:
+        uncertainty = "beyond" if was[1] < became[0] or became[1] < was[0] else "within"
+    return {
+        "testId": key[0],
+        "requirement": key[1],
+        "name": key[2],
+        "unit": now["unit"],
+        "old": {"value": then["value"], "range": was, "n": then["n"]},
+        "new": {"value": now["value"], "range": became, "n": now["n"]},
+        "shift": shift,
+        "relative": shift / abs(then["value"]) if then["value"] else None,
+        "uncertainty": uncertainty,
+    }
+
+
+def _range(measurement: Mapping[str, Any]) -> list[float] | None:
+    """Where the true value lies by the report: its interval, else as far as the method resolves."""
+    interval, resolution, value = measurement["interval"], measurement["resolution"], measurement["value"]
+    if interval and all(map(_is_number, interval)):
+        return [min(interval), max(interval)]
+    return [value - resolution, value + resolution] if _is_number(resolution) else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _settings(old: Report, new: Report) -> list[dict[str, Any]]:
+    """Versions first, then the declared times, the options, and where it was measured: what differs."""
+    before, after = dict(_facts(old)), dict(_facts(new))
+    return [
+        {"name": name, "old": before.get(name), "new": after.get(name)}
+        for name in dict.fromkeys([*after, *before])
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _facts(report: Report) -> Iterator[tuple[str, Any]]:
+    for part, tree in (
+        ("implementation", report["implementation"]),
+        ("suite", report["suite"]),
+        ("options", report["run"]["options"]),
+        ("environment", report["environment"]),
+    ):
+        for name, value in _leaves(part, tree):
+            if not name.startswith(_RESTLESS):
+                yield name, value
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _leaves(f"{name}.{key}", each)
+    elif isinstance(value, list) and any(isinstance(each, Mapping | list) for each in value):
+        for number, each in enumerate(value, start=1):
+            yield from _leaves(f"{name} {number}", each)
+    else:
+        yield name, value
