@@ -65,6 +65,12 @@ def controls(session: nox.Session) -> None:
 
 
 @nox.session
+def repeat(session: nox.Session) -> None:
+    """The suite N times, shuffled: which verdicts change; `-- N [--load K] [--seed S] [certify options]`."""
+    session.run("python", "-m", "lbcert_tools.repeat", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """What lbcert promises of itself, measured here; `-- PART ...` for some of it.
 

@@ -4,6 +4,7 @@ Registered by `lbcert_tools.plugin` in every process that collects cases: the on
 """
 
 import os
+import random
 import sys
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
@@ -138,6 +139,8 @@ class Certification:
         if left_out:
             self.config.hook.pytest_deselected(items=left_out)
             items[:] = [item for item in items if item not in left_out]
+        if self.config.getoption(destination("shuffle")):
+            _shuffle(items, self.config.getoption(destination("seed")))
         items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -253,6 +256,23 @@ class Certification:
                 report.longrepr = f"inconclusive: {error}"
             report.lbcert_outcome = str(record.verdict)  # type: ignore[attr-defined] # reports take any
         return report
+
+
+def _shuffle(items: list[pytest.Item], seed: int) -> None:
+    """Put the cases into an order that the seed decides: files, and the cases of each file.
+
+    Those of a file stay together, since they may share what is costly to set up.
+    """
+    chance = random.Random(f"{seed} order")  # noqa: S311 - reproducible, not secret
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    order = sorted(files)
+    chance.shuffle(order)
+    for path in order:
+        files[path].sort(key=lambda item: item.nodeid)
+        chance.shuffle(files[path])
+    items[:] = [item for path in order for item in files[path]]
 
 
 def record_of(item: pytest.Item) -> Record:

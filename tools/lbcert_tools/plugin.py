@@ -44,6 +44,7 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
     "lab": {"metavar": "NAME", "help": "stand on this lab, which is up (see `lbcert lab`), and leave it up"},
     "keep-lab": {"action": "store_true", "help": "leave the lab standing at the end, for `lbcert lab`"},
     "seed": {"metavar": "N", "type": int, "help": "seed of whatever cases choose at random (default: new each run)"},
+    "shuffle": {"action": "store_true", "help": "run the cases in an order that the seed decides"},
     "load-workers": {
         "metavar": "N",
         "type": int,

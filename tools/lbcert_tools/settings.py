@@ -34,6 +34,7 @@ class Settings:
         lab: a standing lab to stand on instead of booting one; empty for none.
         keep_lab: whether the lab stays up.
         seed: of everything that is chosen at random.
+        shuffle: whether the seed decides the order of the cases.
         load_workers: processes of the load generator; 0 for one that does it all.
         load_ui: port on which its web UI is offered; 0 for none.
     """
@@ -51,6 +52,7 @@ class Settings:
     seed: int
     load_workers: int = 0
     load_ui: int = 0
+    shuffle: bool = False
 
     def options(self) -> dict[str, Any]:
         """What the journal says about them."""
@@ -61,6 +63,7 @@ class Settings:
             "nodes": self.nodes,
             "kubernetes": self.kubernetes,
             "seed": self.seed,
+            "shuffle": self.shuffle,
         }
 
 
@@ -115,6 +118,7 @@ def settings_of(config: pytest.Config) -> Settings:
         seed=_option(config, "seed"),
         load_workers=_option(config, "load-workers") or 0,
         load_ui=_option(config, "load-ui") or 0,
+        shuffle=bool(_option(config, "shuffle")),
     )
 
 

@@ -46,6 +46,7 @@ _LOOK_SECONDS = 0.2
 @click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
 @click.option("--testbed", default="netns", show_default=True, metavar="NAME", help="What the cases stand on.")
 @click.option("--seed", type=int, metavar="N", help="Seed of what is chosen at random; the report names it.")
+@click.option("--shuffle", is_flag=True, help="Run the cases in an order that the seed decides.")
 @click.option("--lab", metavar="NAME", help="Stand on this lab, which is up (see `lbcert lab`), and leave it up.")
 @click.option("--keep-lab", is_flag=True, help="Leave the labs up at the end, for `lbcert lab`.")
 @click.option(
@@ -76,6 +77,7 @@ def certify(
     kubernetes: str | None,
     testbed: str,
     seed: int | None,
+    shuffle: bool,
     lab: str | None,
     keep_lab: bool,
     load_workers: int | None,
@@ -131,6 +133,7 @@ def certify(
         "nodes": nodes,
         "kubernetes": kubernetes,
         "seed": seed,
+        "shuffle": shuffle,
         "lab": lab,
         "keep-lab": keep_lab,
         "load-workers": load_workers,

@@ -321,6 +321,25 @@ def test_a_case_that_would_keep_others_waiting_runs_last(cases, run) -> None:
     assert [each["case"] for each in start["plan"]] == ["layer2/second", "layer2/first"]
 
 
+def test_a_seed_decides_the_order_and_what_is_last_stays_last(cases, run, pytester: pytest.Pytester) -> None:
+    cases(
+        '@pytest.mark.covers("L2-003")\n@pytest.mark.last\ndef test_z(record):\n    """A claim."""\n'
+        '    told(record, "L2-003", "pass")\n\n'
+        + "\n".join(
+            f'@pytest.mark.covers("L2-003")\ndef test_{name}(record):\n    """A claim."""\n'
+            '    told(record, "L2-003", "pass")\n'
+            for name in "abcdef"
+        )
+    )
+    orders = []
+    for number, seed in enumerate((7, 7, 8)):
+        run("--shuffle", f"--seed={seed}", f"--run-dir=run-{number}")
+        events = journal.read(pytester.path / f"run-{number}")
+        orders.append([each["case"] for each in events.of("run-started")[0]["plan"]])
+    assert orders[0] == orders[1] != orders[2]
+    assert {order[-1] for order in orders} == {"layer2/z"}
+
+
 def test_only_that_fits_nothing_is_a_usage_error_before_anything_runs(cases, run) -> None:
     cases(TWO)
     result, events = run("--only=frist")
@@ -391,6 +410,7 @@ def test_workers_write_a_journal_each_and_together_they_are_one_run(
         "nodes": 3,
         "kubernetes": "1.36",
         "seed": 0,
+        "shuffle": False,
     }, "what was left open is decided once, for all workers"
     assert outcomes(events) == {"layer2/first": "pass", "layer2/second": "pass"}
     assert events.of("run-finished")[0]["cases"] == {"pass": 2}

@@ -1,0 +1,72 @@
+"""Repeating the suite: seeds that come again, runs that go on where they stopped, and what changed."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lbcert_tools import repeat
+
+OPTIONS = ["--profile=reference", "--quick"]
+
+
+@pytest.fixture
+def certified(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Stands for `lbcert certify`: the second run finds something else, and each command is kept."""
+    commands: list[list[str]] = []
+
+    def certify(command: list[str], **_: Any) -> None:
+        commands.append(command)
+        folder = Path(command[-1].removeprefix("--output="))
+        folder.mkdir(parents=True)
+        verdict = "fail" if folder.name == "002" else "pass"
+        report = {"run": {"interrupted": False}, "results": [{"testId": "layer2/one", "verdict": verdict}]}
+        (folder / "report.json").write_text(json.dumps(report))
+
+    monkeypatch.setattr(repeat.subprocess, "run", certify)
+    return commands
+
+
+def test_the_same_seed_gives_the_same_runs_and_more_runs_begin_with_them() -> None:
+    assert repeat.seeds_of(5, 3) == repeat.seeds_of(5, 4)[:3]
+    assert repeat.seeds_of(5, 3) != repeat.seeds_of(6, 3)
+    assert len(set(repeat.seeds_of(5, 30))) == 30
+
+
+def test_each_run_is_shuffled_by_a_seed_of_its_own_and_a_change_is_reported(
+    certified: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert repeat.main(["3", "--seed", "5", "--into", str(tmp_path / "r"), *OPTIONS]) == 1
+    assert [[each for each in command if each.startswith("--seed")] for command in certified] == [
+        [f"--seed={seed}"] for seed in repeat.seeds_of(5, 3)
+    ]
+    assert all("--shuffle" in command and OPTIONS[0] in command for command in certified)
+    document = json.loads((tmp_path / "r" / repeat.RESULT).read_text())
+    (case,) = document["cases"]
+    assert (case["verdict"], case["runs"], case["changes"]) == ("pass", 3, {"002": "fail"})
+    assert document["runs"]["002"] == {"seed": repeat.seeds_of(5, 3)[1], "finished": True}
+    assert "002: fail" in capsys.readouterr().out
+
+
+def test_what_was_interrupted_goes_on_where_it_stopped(certified: list[list[str]], tmp_path: Path) -> None:
+    repeat.main(["1", "--seed", "5", "--into", str(tmp_path), *OPTIONS])
+    (tmp_path / "002").mkdir()
+    assert repeat.main(["2", "--into", str(tmp_path), *OPTIONS]) == 0
+    assert [Path(command[-1].removeprefix("--output=")).name for command in certified] == ["001", "002-2"]
+
+
+@pytest.mark.parametrize("other", [["--seed=6"], ["--load=1"], ["--only=bgp"]])
+def test_runs_of_something_else_are_not_mixed(certified: list[list[str]], tmp_path: Path, other: list[str]) -> None:
+    repeat.main(["1", "--seed", "5", "--into", str(tmp_path), *OPTIONS])
+    with pytest.raises(SystemExit):
+        repeat.main(["1", "--into", str(tmp_path), *OPTIONS, *other])
+
+
+def test_busy_loops_end_with_what_they_stood_beside() -> None:
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    before = children.read_text().split()
+    with repeat.busy(2):
+        assert len(children.read_text().split()) == len(before) + 2
+    assert children.read_text().split() == before
