@@ -2,6 +2,8 @@
 
 Quantiles are bounded by order statistics, shares by Clopper-Pearson intervals: both hold for any distribution and
 any number of samples, so no judge has to assume that gaps are normal or that samples are many.
+
+scipy.stats takes two seconds to import, and is imported by whoever calls it: most commands never do.
 """
 
 import math
@@ -11,7 +13,6 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 CONFIDENCE = 0.95
 
@@ -44,6 +45,8 @@ def quantile_upper_bound(samples: Sequence[float], quantile: float, confidence: 
     Returns:
         The bound, None if there are too few samples for it.
     """
+    from scipy import stats
+
     rank = int(stats.binom.ppf(confidence, len(samples), quantile)) + 1 if samples else 1
     return sorted(samples)[rank - 1] if rank <= len(samples) else None
 
@@ -60,6 +63,8 @@ def median_interval(samples: Sequence[float], confidence: float = CONFIDENCE) ->
     Returns:
         The interval, None for fewer samples than it takes (6 at 95 %).
     """
+    from scipy import stats
+
     ordered, n = sorted(samples), len(samples)
     # Outside the ranks r and n+1-r lies the median with probability 2 P(Binomial(n, 1/2) < r).
     rank = int(np.sum(2 * stats.binom.cdf(np.arange(n // 2), n, 0.5) <= 1 - confidence))
@@ -70,6 +75,8 @@ def clopper_pearson(successes: int, n: int, confidence: float = CONFIDENCE) -> I
     """Exact confidence interval of a share from counts; [0, 1] without observations."""
     if n == 0:
         return Interval(0.0, 1.0)
+    from scipy import stats
+
     interval = stats.binomtest(successes, n).proportion_ci(confidence, method="exact")
     return Interval(float(interval.low), float(interval.high))
 
@@ -101,6 +108,8 @@ def spread(counts: Mapping[str, int], shares: Mapping[str, float], confidence: f
     Raises:
         ValueError: if a member is counted that no share is expected of, or there is nothing to count.
     """
+    from scipy import stats
+
     if foreign := counts.keys() - shares.keys():
         raise ValueError(f"no share is expected of {', '.join(sorted(foreign))}")
     observed = np.array([counts.get(member, 0) for member in shares], dtype=float)
@@ -147,6 +156,8 @@ def homogeneity(first: Mapping[str, int], second: Mapping[str, int]) -> Homogene
     table = table[:, table.sum(axis=0) > 0]
     if table.shape[1] < 2 or 0 in table.sum(axis=1):
         return Homogeneity(1.0, 0.0)
+    from scipy import stats
+
     result = stats.chi2_contingency(table, correction=False)
     return Homogeneity(float(result.pvalue), math.sqrt(float(result.statistic) / int(table.sum())))
 

@@ -152,6 +152,7 @@ def test_wrong_peer_keeps_the_session_down(
 @pytest.mark.needs("bgp")
 @pytest.mark.catches("password-ignored", "secret-ignored", "secret-change-ignored")
 @pytest.mark.usefixtures("unpeered")
+@pytest.mark.thorough
 def test_password_authenticates_the_session(
     testbed: Testbed, peering: Peering, profile: Profile, secret: BasicAuth, record: CaseRecorder
 ) -> None:
@@ -182,6 +183,7 @@ def test_password_authenticates_the_session(
 @pytest.mark.needs("bgp")
 @pytest.mark.catches("session-reset-by-change")
 @pytest.mark.usefixtures("bgp")
+@pytest.mark.thorough
 def test_sessions_survive_unrelated_changes(
     testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder, trials: int
 ) -> None:
