@@ -1,5 +1,6 @@
 """Judges of BGP announcement: sessions and routes as the routers have them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from itertools import pairwise, takewhile
@@ -288,6 +289,44 @@ def keepalives_spaced(
         expected=listed(f"{peer} at most {longest:g} s apart" for peer, longest in peers.items()),
         observed=listed(f"{peer} {average:.2f} s apart" for peer, average in zip(peers, spacings, strict=True)),
         short=short,
+    )
+
+
+@judge("attempts-spaced")
+def attempts_spaced(
+    messages: Evidence[BgpMessage], *, peers: list[str], rate: float, spare: int = 3, least: int = 2
+) -> Judgement:
+    """A speaker that is refused tries again no more often, on average, than it may.
+
+    Args:
+        messages: the messages that passed the router's interface.
+        peers: the speakers' addresses.
+        rate: how often each may begin a session, by OPEN, per second.
+        spare: how many more there may be: the first one, and some that follow fast before a speaker slows down.
+        least: how many there must be from each for a pass: who does not try is not slow.
+    """
+    began, ended = watched(messages)
+    span = seconds(ended - began)
+    most = math.floor(rate * span) + spare
+    counts = {
+        peer: sum(each["type"] == "OPEN" and _ip(each["source"]) == _ip(peer) for each in messages.rows)
+        for peer in peers
+    }
+    few = [peer for peer, count in counts.items() if count < least]
+    return ruling(
+        [f"{peer} began {count} sessions in {span:.1f} s" for peer, count in counts.items() if count > most],
+        "no speaker tried more often than it may",
+        Measurement(
+            "sessions begun",
+            max(counts.values(), default=None),
+            "attempts",
+            len(counts),
+            "speaker with the most",
+            bound=Limit(most, "<=", "rate"),
+        ),
+        expected=f"at most {most} in {span:.1f} s from each",
+        observed=listed(f"{count} from {peer}" for peer, count in counts.items()),
+        short=f"{listed(few)} began fewer than {least} sessions in {span:.1f} s" if few else "",
     )
 
 

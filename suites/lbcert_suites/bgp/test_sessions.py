@@ -148,6 +148,30 @@ def test_wrong_peer_keeps_the_session_down(
     record.judge("BGP-003", "sessions-established", up, {"peers": peering.peers, "within": within})
 
 
+@pytest.mark.covers("BGP-011")
+@pytest.mark.needs("bgp")
+@pytest.mark.thorough
+@pytest.mark.catches("no-back-off")
+@pytest.mark.usefixtures("unpeered")
+def test_a_router_that_refuses_is_not_overrun(testbed: Testbed, peering: Peering, record: CaseRecorder) -> None:
+    """A router that answers OPEN and then refuses the session is not tried again without a pause.
+
+    The catalogue counts for 30 s; a speaker that does not wait tries hundreds of times a second.
+
+    Given a router that expects the nodes to be of another AS, so that it ends each session with a NOTIFICATION
+    When it is declared as a peer
+    Then every node tries again, no more often than once a second on average
+    """
+    remote_as = "neighbor NODES remote-as"
+    peering.router.set(f"{remote_as} {NODES_AS_NUMBER + 1}", undo=[f"{remote_as} {NODES_AS_NUMBER}"])
+    with BgpCapture(testbed, ROUTER) as capture:
+        peering.open()
+        capture.until(lambda _: False, STAYS_DOWN_SECONDS)
+    messages = record.evidence("messages", capture.messages(), **capture.meta())
+    peers = [str(address) for address in peering.addresses()]
+    record.judge("BGP-011", "attempts-spaced", {"messages": messages}, {"peers": peers, "rate": 1})
+
+
 @pytest.mark.covers("BGP-004")
 @pytest.mark.needs("bgp")
 @pytest.mark.catches("password-ignored", "secret-ignored", "secret-change-ignored")

@@ -1,6 +1,7 @@
 """Addresses that Services hold are answered on the segment; addresses that nobody holds are not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,9 @@ from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.layer2.addresses import expanded
+
+QUESTIONS = 150
+"""At a hundred a second; those of the last second may still be on their way, and do not count."""
 
 
 def _macs(rows: Sequence[Answer]) -> dict[str, str]:
@@ -50,6 +54,39 @@ def test_addresses_are_answered(
     record.judge("L2-001", "answers-asked", {"answers": answers}, {**bound, "addresses": [ipv4]})
     flags = {"solicited": True, "hop_limit": 255, "link_layer": _macs(asking.rows()).get(ipv6)}
     record.judge("L2-002", "answers-asked", {"answers": answers}, {**bound, "addresses": [ipv6], "flags": flags})
+
+
+@pytest.mark.covers("L2-009", "L2-012")
+@pytest.mark.needs("layer2")
+@pytest.mark.catches("unicast-arp-unanswered", "arp-probe-unanswered")
+@pytest.mark.usefixtures("layer2")
+def test_neighbours_can_make_sure_of_an_address(
+    testbed: Testbed, cluster: Cluster, record: CaseRecorder, node_of_mac: dict[str, str]
+) -> None:
+    """Who knows the node already, and asks it alone whether it still has an address, gets an answer within one second.
+
+    A kernel asks so before it forgets a neighbour that it talks to: who is not answered loses traffic every few
+    minutes. The probe is for a host that is about to take an address.
+
+    Given a dual-stack Service that is announced in layer 2, and a host on the segment that knows the node
+    When it asks that node's hardware address for the IPv4 address, by ARP
+    And when it asks everybody by ARP, without an address of its own, as a host that wants the address
+    Then each question is answered within a second, to the asker alone
+    """
+    service = cluster.serve()
+    address = service.address("ipv4")
+    questions: Mapping[str, Mapping[str, Any]] = {
+        "arp": {"question": "unicast", "to": testbed.places[cluster.owner(address)].mac},
+        "probe": {"question": "probe"},
+    }
+    seen = {}
+    for name, question in questions.items():
+        with Asking(testbed, "client", [address], every=0.01, **question) as asking:
+            asking.until(lambda rows: sum(row["form"] == "asked" for row in rows) >= QUESTIONS, 10)
+        seen[name] = {"answers": record.observed("answers", asking, name)}
+    bound = {"nodes": node_of_mac, "within": 1}
+    record.judge("L2-009", "answers-asked", seen["arp"], bound)
+    record.judge("L2-012", "answers-asked", seen["probe"], bound)
 
 
 @pytest.mark.covers("L2-005")

@@ -1,5 +1,6 @@
 """Each judge of BGP passes what is right, and fails each defect with its reason."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -405,6 +406,22 @@ def test_each_speaker_has_its_own_longest_interval() -> None:
     says(judgement, FAIL, "172.18.0.11 sent keepalives 1.50 s apart")  # silent since 4 s
     fine = [*keepalives(4, 5, 6, 7), *keepalives(1, 3, 5, 7, source="fd00::12")]
     says(run("keepalives-spaced", {"messages": messages(*fine, ended=7)}, {"peers": {N1: 1.0, "fd00:0::12": 2}}), PASS)
+
+
+@pytest.mark.parametrize(
+    ("opens", "verdict", "reason"),
+    [
+        (range(10), PASS, "10 from 172.18.0.11"),
+        (range(13), PASS, "13 from 172.18.0.11"),
+        (range(14), FAIL, "172.18.0.11 began 14 sessions in 10.0 s"),
+        (range(2), PASS, "2 from 172.18.0.11"),
+        (range(1), UNCLEAR, "172.18.0.11 began fewer than 2 sessions in 10.0 s"),
+    ],
+)
+def test_attempts_spaced(opens: Sequence[int], verdict: Verdict, reason: str) -> None:
+    sent = [(0.5 * number, N1, "OPEN") for number in opens] + [(1.0, N1, "NOTIFICATION"), (1.0, N2, "OPEN")]
+    inputs = {"messages": messages(*sent, ended=10)}
+    says(run("attempts-spaced", inputs, {"peers": [N1], "rate": 1}), verdict, reason)
 
 
 HOPS = [N1, N2, N3]
