@@ -180,14 +180,15 @@ def write_profile(folder: Path, defect: str) -> Path:
 
 
 def _keep_lab(name: str, profile: Profile, ready: multiprocessing.connection.Connection) -> None:
-    """Start a lab and keep it until the other end of the pipe is closed; run in a process of its own."""
+    """Start a lab and keep it until told to end it, or until our parent ends; run in a process of its own."""
+    parent = os.getppid()
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lab = netns.start(name, netns.LabOptions(images=images_of(profile, resolve(profile))))
     try:
         ready.send("up")
-        with contextlib.suppress(EOFError):
-            ready.recv()
+        while not ready.poll(1) and os.getppid() == parent:
+            pass  # the pipe's other end is open here too, so that its end shows nothing
     finally:
         lab.stop()
 
@@ -209,7 +210,7 @@ def _labs(count: int) -> Iterator[list[str]]:
         yield [name for name, _, _ in keepers]
     finally:
         for _, process, pipe in keepers:
-            pipe.close()
+            pipe.send("end")
             process.join(60)
 
 
