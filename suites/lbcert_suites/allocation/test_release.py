@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("assigning")
 
 
 @pytest.mark.covers("ALLOC-004")
-@pytest.mark.catches("address-kept-after-type-change", "address-not-freed", "pending-not-retried")
+@pytest.mark.catches("address-kept-after-type-change", "pending-not-retried")
 @pytest.mark.parametrize(("family", "kind"), [("ipv4", "ClusterIP"), ("ipv6", "NodePort")])
 def test_address_is_freed_by_a_change_of_type(
     cluster: Cluster, profile: Profile, record: CaseRecorder, family: str, kind: str
