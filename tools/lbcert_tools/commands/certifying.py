@@ -115,7 +115,7 @@ def certify(
     if lab and workers > 1:
         raise click.BadParameter("one lab is stood on by one worker", param_hint="--workers")
     workers = min(workers, len(cases))
-    if blocked := doctor.blocking(doctor.Wish(nodes, workers)):
+    if not lab and (blocked := doctor.blocking(doctor.Wish(nodes, workers))):  # a lab that is up was carried already
         for finding in blocked:
             show(finding)
         raise Refusal("this machine cannot carry the lab yet", "mend what is named above; `lbcert doctor` says more")
