@@ -1,0 +1,3 @@
+module lbcert.example/hostile
+
+go 1.24
