@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -185,6 +186,35 @@ class Head:
 
 
 @dataclass(frozen=True, config=_CLOSED)
+class Waiver:
+    """Requirements that have no case, and why.
+
+    Attributes:
+        title: what they have in common.
+        reason: why there is no case.
+        decided: when that was decided.
+        review_by: the last day on which it holds without being decided again.
+        requirements: their ids.
+    """
+
+    _: KW_ONLY
+    title: Paragraph
+    reason: Paragraph
+    decided: date
+    review_by: date
+    requirements: Words
+
+    def expired(self, today: date) -> bool:
+        """Whether it is past its review."""
+        return today > self.review_by
+
+
+@dataclass(frozen=True, config=_CLOSED)
+class _Waivers:
+    waiver: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, config=_CLOSED)
 class _Area:
     """A file of requirements: the entries stay raw so that each is reported by its own id."""
 
@@ -226,6 +256,16 @@ def rejections() -> Mapping[str, Rejection]:
         CatalogueError: naming each row in which something is malformed.
     """
     return read_rejections(_FOLDER)
+
+
+@cache
+def waivers() -> Mapping[str, Waiver]:
+    """For each requirement that is waived its waiver.
+
+    Raises:
+        CatalogueError: naming each waiver in which something is malformed.
+    """
+    return read_waivers(_FOLDER, catalogue())
 
 
 def read_requirements(folder: Traversable) -> Mapping[str, Requirement]:
@@ -284,6 +324,35 @@ def read_rejections(folder: Traversable) -> Mapping[str, Rejection]:
     if problems:
         raise CatalogueError(problems)
     return MappingProxyType(rows)
+
+
+def read_waivers(folder: Traversable, known: Mapping[str, Requirement]) -> Mapping[str, Waiver]:
+    """Read the waivers of a folder; `waivers` is this for the suite's own folder and catalogue.
+
+    Raises:
+        CatalogueError: naming each waiver in which something is malformed.
+    """
+    file = folder / "waivers.toml"
+    waived: dict[str, Waiver] = {}
+    problems: list[str] = []
+    for raw in _read(file, _Waivers).waiver:
+        label = f"{file.name}: {raw.get('title', 'a waiver without title')}"
+        try:
+            waiver = TypeAdapter(Waiver).validate_python(raw)
+        except ValidationError as error:
+            problems += _sentences(label, error)
+            continue
+        if waiver.review_by < waiver.decided:
+            problems.append(f"{label}: is reviewed before it is decided")
+        for name in waiver.requirements:
+            if name not in known:
+                problems.append(f"{label}: there is no requirement {name}")
+            if name in waived:
+                problems.append(f"{label}: waives {name}, which another waives")
+            waived[name] = waiver
+    if problems:
+        raise CatalogueError(problems)
+    return MappingProxyType(waived)
 
 
 def _read(file: Traversable, shape: type[T]) -> T:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from lbcert_suites.catalogue import Requirement, catalogue
+from lbcert_suites.catalogue import Requirement, catalogue, waivers
 from lbcert_tools.refusals import USAGE, Refusal
 
 _AS_JSON = click.option("--json", "as_document", is_flag=True, help="Print JSON.")
@@ -46,7 +46,7 @@ def _requirements() -> list[dict[str, Any]]:
             "id": each.id,
             "level": each.level,
             "profile": each.profile,
-            "tested": "tested" if each.id in covered else "-",
+            "tested": "tested" if each.id in covered else "waived" if each.id in waivers() else "-",
             "title": each.title,
         }
         for each in catalogue().values()
@@ -78,7 +78,10 @@ def explain(requirement: str, as_document: bool) -> None:
         raise Refusal(f"there is no requirement {requirement}", "see `lbcert list requirements`", USAGE)
     cases = [case for case in all_cases() if found.id in case.requirements]
     if as_document:
-        click.echo(json.dumps({**found.plain(), "cases": [case.plain() for case in cases]}, indent=2))
+        waiver = waivers().get(found.id)
+        why = waiver and {"reason": waiver.reason, "decided": str(waiver.decided), "reviewBy": str(waiver.review_by)}
+        document = {**found.plain(), "cases": [case.plain() for case in cases], "waiver": why}
+        click.echo(json.dumps(document, indent=2))
         return
     click.echo(f"{click.style(found.id, bold=True)}  {found.title}")
     click.echo(f"{found.level}, profile {found.profile}, class {found.class_}, mode {', '.join(found.mode)}")
@@ -91,6 +94,9 @@ def explain(requirement: str, as_document: bool) -> None:
         click.echo(textwrap.indent(case.text, "    "))
     if cases:
         click.echo(f"\n  lbcert certify --profile PROFILE --only {found.id}")
+    elif waiver := waivers().get(found.id):
+        click.echo(f"  none: waived on {waiver.decided}, to be looked at again by {waiver.review_by}")
+        click.echo(textwrap.indent(textwrap.fill(waiver.reason, 96), "  "))
     else:
         click.echo("  none yet")
 
