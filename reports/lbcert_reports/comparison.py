@@ -2,7 +2,8 @@
 
 `compare` is a pure function of two report documents. What it says of a measurement rests on the uncertainty that the
 reports state: two intervals that have no point in common are a shift *beyond* their uncertainty, two that overlap
-one *within* it; where a report states neither interval nor resolution, nothing can be said.
+one *within* it; where a report states neither interval nor resolution, or rests on fewer than six trials, nothing can
+be said.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,8 @@ _ORDER: Final = {
     )
     for word in words
 }
+# As few give a 95 % confidence interval of the median; see `lbcert_reports.statistics.median_interval`.
+_TRIALS: Final = 6
 # Facts that differ between any two runs and explain nothing.
 _RESTLESS: Final = ("environment.loadAverage", "environment.calibration", "environment.testbed.limits", "options.seed")
 
@@ -151,7 +154,12 @@ def _shift(key: tuple[str, str, str, int], then: Mapping[str, Any], now: Mapping
 
 
 def _range(measurement: Mapping[str, Any]) -> list[float] | None:
-    """Where the true value lies by the report: its interval, else as far as the method resolves."""
+    """Where the true value lies by the report: its interval, else as far as the method resolves.
+
+    None if it rests on fewer than `_TRIALS`: their intervals say how well each was measured, not how they scatter.
+    """
+    if measurement["n"] < _TRIALS:
+        return None
     interval, resolution, value = measurement["interval"], measurement["resolution"], measurement["value"]
     if interval and all(map(_is_number, interval)):
         return [min(interval), max(interval)]

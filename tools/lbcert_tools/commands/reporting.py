@@ -147,7 +147,7 @@ def _told(found: dict[str, Any]) -> list[str]:
 
 _UNCERTAINTY = {
     "beyond": "Shifted beyond the uncertainty that the reports state",
-    "unknown": "Shifted, and a report states no uncertainty",
+    "unknown": "Shifted, and a report states no uncertainty or has fewer than six trials",
     "within": "Shifted within the uncertainty that the reports state",
 }
 

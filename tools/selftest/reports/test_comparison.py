@@ -17,7 +17,7 @@ from lbcert_reports.publish import report_from
 
 def run(word: str = "pass", *, profile: dict[str, Any] | None = None, **gap: Any) -> dict[str, Any]:
     """A report of one case with one measurement."""
-    numbers = [made.measurement(**gap)] if gap else []
+    numbers = [made.measurement(**({"n": 6} | gap))] if gap else []
     return made.build(
         made.case("one", made.verdict("L2-003", word, measurements=numbers), outcome=word), profile=profile
     )
@@ -97,6 +97,7 @@ def test_what_one_report_does_not_know_is_a_change() -> None:
         ({"value": 1.0, "resolution": 0.1}, {"value": 1.3, "resolution": 0.1}, "beyond"),
         ({"value": 1.0, "interval": [0.9, 1.1]}, {"value": 2.0}, "unknown"),
         ({"value": 1.0}, {"value": 2.0, "resolution": 0.1}, "unknown"),
+        ({"value": 1.0, "interval": [0.9, 1.1], "n": 5}, {"value": 2.0, "interval": [1.8, 2.2]}, "unknown"),
     ],
 )
 def test_a_shift_is_held_against_what_both_reports_say_of_their_uncertainty(
