@@ -92,7 +92,7 @@ def certify(
 
     \b
     lbcert certify --profile metallb-native                       everything, about 20 minutes
-    lbcert certify --profile ./my-lb.toml --quick                 a first look, about 2 minutes
+    lbcert certify --profile ./my-lb.toml --quick                 a first look, about 3 minutes
     lbcert certify --profile metallb-frr --only bgp,RESET-001     a part; such a run certifies nothing
 
     Exit codes: 0 conformant (also with deviations), 1 not conformant, 2 a mistake in the command or the
