@@ -112,24 +112,6 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
         yield Hostile(lab, folder)
 
 
-def test_a_speaker_that_ends_at_once_announces_nothing(hostile: Hostile) -> None:
-    cases = ["ALLOC-001", "layer2/addresses-are-answered", "bgp/every-node-opens-a-session*external*"]
-    report = hostile.certify("controller", "brief-speaker", *cases)
-    assert refused(report) == {"core-l2", "core-bgp"}
-    assert verdicts(report) == {
-        "ALLOC-001": "pass", "L2-001": "fail", "L2-002": "fail", "BGP-001": "fail", "BGP-027": "inconclusive",
-    }  # fmt: skip
-
-
-def test_an_implementation_that_assigns_nothing_fails_there_and_nowhere_else(hostile: Hostile) -> None:
-    report = hostile.certify("deaf-controller", "speaker", "ALLOC-001", "ALLOC-005", "L2-001", "BGP-025")
-    assert refused(report) == {"core-l2", "core-bgp"}
-    assert verdicts(report) == {
-        "ALLOC-001": "fail", "ALLOC-005": "inconclusive", "L2-001": "inconclusive", "L2-002": "inconclusive",
-        "BGP-025": "inconclusive", "BGP-039": "inconclusive",
-    }  # fmt: skip
-
-
 def test_a_speaker_that_answers_for_everybody_is_refused_and_breaks_nothing_of_ours(hostile: Hostile) -> None:
     report = hostile.certify("controller", "loud-speaker", "ALLOC-001", "layer2/exactly*", "L2-005")
     assert refused(report) == {"core-l2"}
