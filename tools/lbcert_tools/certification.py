@@ -127,7 +127,15 @@ class Certification:
         only = self.config.getoption(destination("only")) or ()
         try:
             cases = [case_of(item, self.folder, catalogue()) for item in ours]
-            chosen = {case.case for case in choose(cases, only, quick=self.settings.quick, trials=self.settings.trials)}
+            chosen = {
+                case.case
+                for case in choose(
+                    cases,
+                    only,
+                    quick=self.config.getoption(destination("quick")),
+                    trials=self.config.getoption(destination("trials")),
+                )
+            }
         except PlanError as error:
             raise pytest.UsageError(str(error)) from error
         self._covered = {requirement for case in cases for requirement in case.requirements}
