@@ -63,21 +63,22 @@ class Speakers:
         """Replace the pod that was killed, because the kubelet lets one that ends again wait longer each time."""
         name = fault.target.rpartition("/")[2]
         (pod,) = (each for each in self.implementation.pods(self.component) if each.metadata.name == name)
-        self.cluster.delete_pod(name, self.implementation.namespace)
-        self._await_another(pod.spec.node_name, name)
+        self._replace(name, pod.spec.node_name)
 
     def reconnect(self, fault: Fault) -> None:
         """Join the link of a node that was cut off, and replace its pod, so that it meets the others at once."""
         self.testbed.heal(fault)
-        name = self.implementation.pod_on(self.component, fault.target)
-        self.cluster.delete_pod(name, self.implementation.namespace)
-        self._await_another(fault.target, name)
+        self._replace(self.implementation.pod_on(self.component, fault.target), fault.target)
 
     def restore(self) -> None:
         """Take away the taints that a case has left."""
         for node in sorted(self._tainted):
             self.testbed.kubectl("taint", "node", node, f"{_TAINT}-")
             self._await_another(node, "")
+
+    def _replace(self, name: str, node: str) -> None:
+        self.cluster.delete_pod(name, self.implementation.namespace)
+        self._await_another(node, name)
 
     def _await_another(self, node: str, other_than: str) -> None:
         core = kubernetes.client.CoreV1Api(self.testbed.api)
