@@ -112,6 +112,15 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
         yield Hostile(lab, folder)
 
 
+def test_an_implementation_that_assigns_nothing_fails_there_and_nowhere_else(hostile: Hostile) -> None:
+    report = hostile.certify("deaf-controller", "speaker", "ALLOC-001", "ALLOC-005", "L2-001", "BGP-025")
+    assert refused(report) == {"core-l2", "core-bgp"}
+    assert verdicts(report) == {
+        "ALLOC-001": "fail", "ALLOC-005": "inconclusive", "L2-001": "inconclusive", "L2-002": "inconclusive",
+        "BGP-025": "inconclusive", "BGP-039": "inconclusive",
+    }  # fmt: skip
+
+
 def test_a_speaker_that_answers_for_everybody_is_refused_and_breaks_nothing_of_ours(hostile: Hostile) -> None:
     report = hostile.certify("controller", "loud-speaker", "ALLOC-001", "layer2/exactly*", "L2-005")
     assert refused(report) == {"core-l2"}
