@@ -35,7 +35,7 @@ _ORDER: Final = {
 # As few give a 95 % confidence interval of the median; see `lbcert_reports.statistics.median_interval`.
 _TRIALS: Final = 6
 # Facts that differ between any two runs and explain nothing.
-_RESTLESS: Final = ("environment.loadAverage", "environment.calibration", "environment.testbed.limits", "options.seed")
+_RESTLESS: Final = ("environment.loadAverage", "environment.testbed.limits", "options.seed")
 
 
 def compare(old: Report, new: Report) -> Comparison:

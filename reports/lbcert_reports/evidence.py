@@ -215,6 +215,9 @@ class Noise(TypedDict):
 class Calibration(TypedDict):
     """One gap of known length and what was measured of it; each lies between two bounds, ns."""
 
+    t: int
+    method: str
+    """how it was made: ``link cut``, ``packet drop``; empty for a control"""
     size: int
     """the length that was meant; 0 for a control, in which nothing was cut"""
     injected_lower: int

@@ -57,9 +57,9 @@ class CaseStarted(TypedDict):
 
 
 class EvidenceWritten(TypedDict):
-    """An evidence file was written; ``path`` is relative to the run directory."""
+    """An evidence file was written; ``path`` is relative to the run directory. No case: it is the run's own."""
 
-    case: str
+    case: str | None
     name: str
     kind: str
     path: str
@@ -83,7 +83,7 @@ class FaultInjected(TypedDict):
 class MeasurementMade(TypedDict):
     """A number on which the next verdict of the same case and requirement rests."""
 
-    case: str
+    case: str | None
     requirement: str
     name: str
     value: float | int | None
@@ -97,9 +97,12 @@ class MeasurementMade(TypedDict):
 
 
 class VerdictGiven(TypedDict):
-    """A judge's verdict, before the profile's expected failures are applied."""
+    """A judge's verdict, before the profile's expected failures are applied.
 
-    case: str
+    One without a case is on the suite itself: a calibration, on which the verdicts on timing beside it depend.
+    """
+
+    case: str | None
     requirement: str
     judge: str
     inputs: dict[str, str]

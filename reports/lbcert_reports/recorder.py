@@ -150,6 +150,10 @@ class Recorder:
         """What a case records with; a context manager that journals its begin and its end."""
         return CaseRecorder(self, case)
 
+    def own(self) -> "CaseRecorder":
+        """What the run itself records and judges with: evidence that belongs to no case."""
+        return CaseRecorder(self, "")
+
     def close(self) -> None:
         """Close the journal."""
         self._journal.close()
@@ -165,7 +169,7 @@ class CaseRecorder:
 
     Attributes:
         recorder: of the run.
-        case: the case's name.
+        case: the case's name; empty for what belongs to none.
         verdicts: the verdicts so far.
     """
 
@@ -224,9 +228,11 @@ class CaseRecorder:
             EvidenceError: if it is not as its kind declares, the name is taken, or the disk refuses.
         """
         name = name or kind
-        path = f"evidence/{folder(self.case)}/{folder(name)}.jsonl.gz"
+        path = f"evidence/{folder(self.case) or 'run'}/{folder(name)}.jsonl.gz"
         written = stored.write(self.recorder.run / path, kind, rows, case=self.case, name=name, meta=meta)
-        self.recorder.event("evidence", case=self.case, name=name, kind=kind, path=path, **dataclasses.asdict(written))
+        self.recorder.event(
+            "evidence", case=self.case or None, name=name, kind=kind, path=path, **dataclasses.asdict(written)
+        )
         return EvidenceRef(path, kind, name)
 
     def observed(self, kind: str, watch: Watched, name: str | None = None, **meta: Any) -> EvidenceRef:
@@ -282,7 +288,7 @@ class CaseRecorder:
         """Have stored evidence judged, and journal measurements and verdict.
 
         Args:
-            requirement: id of the requirement on which this is the verdict.
+            requirement: id of the requirement on which this is the verdict; of none for the run's own.
             judge: name of the judge.
             inputs: evidence by role; see ``docs/judges.md``.
             bound: what it is held against.
@@ -291,10 +297,10 @@ class CaseRecorder:
         read = {role: stored.read(self.recorder.run / ref.path) for role, ref in inputs.items()}
         judgement = judges.run(judge, read, limits)
         for measurement in judgement.measurements:
-            self.recorder.event("measurement", case=self.case, requirement=requirement, **measured(measurement))
+            self.recorder.event("measurement", case=self.case or None, requirement=requirement, **measured(measurement))
         self.recorder.event(
             "verdict",
-            case=self.case,
+            case=self.case or None,
             requirement=requirement,
             judge=judge,
             inputs={role: ref.path for role, ref in inputs.items()},

@@ -94,7 +94,7 @@ def _rejudged(run: Path) -> Rejudged:
     findings = [*_files(run, journal.of("evidence"))]
     altered = {finding.place for finding in findings}
     known = {event["path"] for event in journal.of("evidence")}
-    measurements: dict[tuple[str, str, str], list[Event]] = {}
+    measurements: dict[tuple[str, str | None, str], list[Event]] = {}
     count = 0
     for event in journal.events:
         if event.event == "measurement":
@@ -103,7 +103,7 @@ def _rejudged(run: Path) -> Rejudged:
             count += 1
             findings += _verdict(run, event, measurements.pop(_key(event), []), known, altered)
     findings += [
-        Finding(f"{case} {requirement}", f"{len(left)} measurements belong to no verdict")
+        Finding(f"{case or 'run'} {requirement}", f"{len(left)} measurements belong to no verdict")
         for (_, case, requirement), left in measurements.items()
         if journal.finished
     ]
@@ -111,7 +111,7 @@ def _rejudged(run: Path) -> Rejudged:
     return Rejudged(count, tuple(findings), not journal.finished, journal_digest(journal))
 
 
-def _key(event: Event) -> tuple[str, str, str]:
+def _key(event: Event) -> tuple[str, str | None, str]:
     return event.writer, event["case"], event["requirement"]
 
 
@@ -136,7 +136,7 @@ def _files(run: Path, events: list[Event]) -> Iterator[Finding]:
 
 def _verdict(run: Path, event: Event, told: list[Event], known: set[str], altered: set[str]) -> list[Finding]:
     """What does not hold of one verdict."""
-    place = f"{event['case']} {event['requirement']}"
+    place = f"{event['case'] or 'run'} {event['requirement']}"
     inputs: Mapping[str, str] = event["inputs"]
     if unknown := sorted(set(inputs.values()) - known):
         return [Finding(place, f"rests on {', '.join(unknown)}, of which the journal knows nothing")]
@@ -188,7 +188,7 @@ def _same(then: object, now: object) -> bool:
 
 def _outcomes(journal: journals.Journal) -> Iterator[Finding]:
     """Cases whose outcome does not follow from their verdicts, and counts that do not follow from the cases."""
-    verdicts: dict[tuple[str, str], list[Verdict]] = {}
+    verdicts: dict[tuple[str, str | None], list[Verdict]] = {}
     outcomes: Counter[str] = Counter()
     for event in journal.events:
         if event.event == "case-started":

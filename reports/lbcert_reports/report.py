@@ -18,8 +18,10 @@ from typing import Any, Final
 import jsonschema
 
 from lbcert_reports import panels
+from lbcert_reports.calibrations import doubts, is_calibration
 from lbcert_reports.evidence import Evidence
 from lbcert_reports.journal import Event, Journal
+from lbcert_reports.judges.calibration import groups
 from lbcert_reports.located import LocatedError
 from lbcert_reports.timelines import stamp
 from lbcert_reports.verdicts import Certificate, Result, Verdict, certify, combine, declared, profiles_of
@@ -54,6 +56,8 @@ class _Case:
     faults: list[dict[str, Any]] = field(default_factory=list)
     judgements: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    doubted: bool = False
+    """whether one of its verdicts does not stand: how it ended then does not either"""
 
     @property
     def outcome(self) -> Verdict:
@@ -62,6 +66,8 @@ class _Case:
             return Verdict.NOT_RUN
         outcome = Verdict(self.finished["outcome"])
         effective = combine(Verdict(each["outcome"]) for each in self.judgements)
+        if self.doubted:
+            return combine([effective, *([Verdict.ERROR] if self.finished["error"] else [])])
         explained = Verdict.EXPECTED_FAILURE in {each["outcome"] for each in self.judgements}
         return effective if outcome is Verdict.FAIL and explained and not self.finished["error"] else outcome
 
@@ -124,10 +130,12 @@ def _built(journal: Journal, start: Event, evidence: Callable[[str], Evidence[An
         "results": [_result(test, case) for test, case in cases.items()],
         "evidence": [
             {key: each[key] for key in ("path", "sha256", "kind", "name", "rows", "bytes")} | {"testId": test}
-            for test, case in cases.items()
-            for each in case.evidence
+            for test, each in [
+                *((test, each) for test, case in cases.items() for each in case.evidence),
+                *(("", each.fields) for each in journal.of("evidence") if each["case"] is None),
+            ]
         ],
-        "calibration": list(start["environment"].get("calibration", ())),
+        "calibration": _calibration(journal, evidence),
         "provisional": {
             "succeededTests": _provisional(cases, Verdict.PASS),
             "failedTests": _provisional(cases, Verdict.FAIL),
@@ -165,6 +173,7 @@ def _cases(journal: Journal, start: Event, expected_failures: Mapping[str, str])
     """What is known of every planned case, in the order of the plan."""
     cases = {each["case"]: _Case(each) for each in start["plan"]}
     pending: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    doubted = doubts(journal.events)
     for event in journal.events:
         fields = dict(event.fields)
         if (name := fields.get("case")) is None:
@@ -185,7 +194,9 @@ def _cases(journal: Journal, start: Event, expected_failures: Mapping[str, str])
                 pending.setdefault((name, fields["requirement"]), []).append(_measurement(fields))
             case "verdict":
                 rests_on = pending.pop((name, fields["requirement"]), [])
-                case.judgements.append(_judgement(fields, rests_on, fields["requirement"] in expected_failures))
+                doubt = doubted.get((event.writer, event.seq), "")
+                case.doubted |= bool(doubt)
+                case.judgements.append(_judgement(fields, rests_on, fields["requirement"] in expected_failures, doubt))
     return cases
 
 
@@ -219,10 +230,45 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _judgement(fields: Mapping[str, Any], measurements: list[dict[str, Any]], expected_failure: bool) -> dict[str, Any]:
+def _judgement(
+    fields: Mapping[str, Any], measurements: list[dict[str, Any]], expected_failure: bool, doubt: str
+) -> dict[str, Any]:
     names = ("requirement", "judge", "verdict", "reason", "expected", "observed", "bound", "inputs")
+    if doubt:
+        said = f"{doubt} (otherwise {fields['verdict']}: {fields['reason']})"
+        fields = {**fields, "verdict": Verdict.INCONCLUSIVE, "reason": said}
     outcome = declared(Verdict(fields["verdict"]), expected_failure=expected_failure)
     return {name: fields[name] for name in names} | {"outcome": outcome, "measurements": measurements}
+
+
+def _calibration(journal: Journal, evidence: Callable[[str], Evidence[Any]]) -> dict[str, Any]:
+    """Each calibration of the run, and what all of them together say by length and method of the gaps."""
+    made = [event for event in journal.events if is_calibration(event)]
+    seen = [evidence(event["inputs"]["gaps"]) for event in made]
+    rows = [row for each in seen for row in each.rows]
+    return {
+        "made": [
+            {
+                "date": stamp(event.t),
+                "writer": event.writer,
+                "accepted": event["verdict"] == Verdict.PASS,
+                "reason": event["reason"],
+            }
+            for event in made
+        ],
+        "gaps": [
+            {
+                "method": group.method,
+                "size": group.size,
+                "n": group.n,
+                "bias": group.bias,
+                "spread": list(group.spread),
+                "allowed": group.allowed,
+                "accepted": not group.flaws,
+            }
+            for group in groups(rows, max((each.meta.get("period", 0) for each in seen), default=0))
+        ],
+    }
 
 
 def _expected_failures(profile: Mapping[str, Any]) -> dict[str, str]:

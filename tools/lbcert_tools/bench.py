@@ -14,7 +14,8 @@ from pathlib import Path
 
 from lbcert_fixtures.cache import cache_folder
 from lbcert_fixtures.deployment import Deployment
-from lbcert_fixtures.probes.calibration import calibrate, holds, link_cutter
+from lbcert_fixtures.probes.calibration import LINK_CUT, PACKET_DROP, calibrate, error, holds, link_cutter
+from lbcert_fixtures.probes.packet_drop import PacketDrop
 from lbcert_fixtures.profiles import load, resolve
 from lbcert_fixtures.testbeds import netns
 from lbcert_fixtures.testbeds.netns import Lab, LabOptions, wire
@@ -25,7 +26,8 @@ Row = tuple[str, float, str]
 
 SIZES_OF_LABS = (1, 3, 10, 30)
 REST_SECONDS = 10.0
-GAPS = ((0.005, 70), (0.02, 70), (0.1, 60))
+GAPS = {0.005: 35, 0.02: 35, 0.1: 30}
+"""How many gaps of each length, s, each method makes."""
 
 
 def build() -> Iterator[Row]:
@@ -78,18 +80,21 @@ def implementation() -> Iterator[Row]:
 
 
 def gap() -> Iterator[Row]:
-    """The probe against known gaps: how often the truth lies in the interval, and how wide that is."""
-    with netns.start("bench-gap", LabOptions(nodes=1)) as lab:
-        cut = link_cutter(lab, "n1")
-        rows = [
-            row for size, repeats in GAPS for row in calibrate(lab, "client", "n1", cut, sizes=[size], repeats=repeats)
-        ]
+    """The probe against known gaps: how often the truth lies in the interval, how wide that is, and how far off."""
+    with netns.start("bench-gap", LabOptions(nodes=1)) as lab, PacketDrop(lab, "router") as drop:
+        cutters = {LINK_CUT: link_cutter(lab, "far-client"), PACKET_DROP: drop}
+        rows, _ = calibrate(lab, "far-client", "n1", cutters, GAPS)
     widths = [(row["measured_upper"] - row["measured_lower"]) / 1e6 for row in rows]
     yield "gaps injected", len(rows), ""
     yield "truth inside the interval", 100 * sum(map(holds, rows)) / len(rows), "%"
     yield "width, median", statistics.median(widths), "ms"
     yield "width, 99th percentile", statistics.quantiles(widths, n=100)[98], "ms"
     yield "width, longest", max(widths), "ms"
+    for method in cutters:
+        off = [error(row) / 1e6 for row in rows if row["method"] == method]
+        yield f"{method}: bias, median", statistics.median(off), "ms"
+        yield f"{method}: bias of one gap, least", min(off), "ms"
+        yield f"{method}: bias of one gap, greatest", max(off), "ms"
 
 
 def report() -> Iterator[Row]:

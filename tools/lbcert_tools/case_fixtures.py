@@ -12,7 +12,8 @@ from lbcert_fixtures.profiles import Profile, ResolvedManifest, resolve
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.experiments import Experiment, keep
 from lbcert_reports.recorder import folder
-from lbcert_tools import experiments
+from lbcert_reports.verdicts import Verdict
+from lbcert_tools import calibrating, experiments
 from lbcert_tools.certification import Certification, Record, record_of, recorder, writer
 from lbcert_tools.settings import Settings
 from lbcert_tools.testbeds import TESTBEDS
@@ -21,9 +22,13 @@ from lbcert_tools.testbeds import TESTBEDS
 @pytest.fixture(scope="session")
 def settings(request: pytest.FixtureRequest) -> Settings:
     """What the run was asked to do."""
+    return _certification(request).settings
+
+
+def _certification(request: pytest.FixtureRequest) -> Certification:
     certification = request.config.pluginmanager.get_plugin("lbcert-certification")
     assert isinstance(certification, Certification)
-    return certification.settings
+    return certification
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +88,32 @@ def implementation(
         except NotReadyError as error:
             journal.note(f"The implementation did not get ready. {error}")
     return deployment
+
+
+@pytest.fixture(scope="session")
+def calibrated(
+    request: pytest.FixtureRequest,
+    testbed: Testbed,
+    implementation: Deployment,  # noqa: ARG001 - the machine is to be as busy with it as during the cases
+    settings: Settings,
+) -> Iterator[None]:
+    """The probe measures known gaps before the first case that asks for this, and again when the cases are over.
+
+    Without it the verdict of a case on how long a gap was does not stand.
+    """
+    journal, who = recorder(request.config), writer(request.config)
+    lengths = calibrating.lengths(quick=settings.quick, trials=settings.trials)
+
+    def calibrate(when: str) -> None:
+        with journal.phase("calibration"):
+            judgement = calibrating.calibrated(testbed, journal, f"calibration-{when}-{who}", lengths)
+        if judgement.verdict is not Verdict.PASS:
+            journal.note(f"The probe's calibration {when} the timed cases is not accepted: {judgement.reason}.")
+
+    calibrate("before")
+    yield
+    if not _certification(request).interrupted:
+        calibrate("after")
 
 
 @pytest.fixture

@@ -104,6 +104,7 @@ class Certification:
     def __init__(self, config: pytest.Config, folder: Path) -> None:
         self.config = config
         self.folder = folder
+        self.interrupted = False
         self._covered: set[str] = set()
 
     @cached_property
@@ -207,6 +208,10 @@ class Certification:
             "plan": [case.plain() for case in plan],
             "requirements": {each.id: each.plain() for each in in_scope},
         }
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Remember that nobody wants to wait for what would come last."""
+        self.interrupted = True
 
     # --- a case ---------------------------------------------------------------------------------------------------
 

@@ -118,7 +118,7 @@ def _settings(report: Mapping[str, Any]) -> dict[str, Any]:
     implementation, environment = report["implementation"], report["environment"]
     profile, testbed = implementation["profile"], environment["testbed"]
     timers, images = implementation["declaredTimers"], implementation["images"]
-    hidden = ("calibration", "capabilities.", "testbed.limits")
+    hidden = ("capabilities.", "testbed.limits")
     identity = {name: value for name, value in implementation.items() if name not in ("declaredTimers", "images")}
     return {
         "kubernetes": str(environment.get("kubernetes") or testbed.get("kubernetes") or ""),

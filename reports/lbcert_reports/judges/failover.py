@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from lbcert_reports import statistics
-from lbcert_reports.evidence import Answer, Calibration, Evidence, Fault, Noise, Route, Stream
+from lbcert_reports.evidence import Answer, Evidence, Fault, Noise, Route, Stream
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Trials, judge, listed
 from lbcert_reports.judges.spans import effect, nanoseconds, seconds
 from lbcert_reports.statistics import Interval
@@ -66,7 +66,6 @@ def failover_gap(
     answers: Trials[Answer] | None = None,
     routes: Trials[Route] | None = None,
     noise: Trials[Noise] | None = None,
-    calibration: Evidence[Calibration] | None = None,
     *,
     limit: float,
     run: int = 50,
@@ -87,7 +86,6 @@ def failover_gap(
             over in time but did not announce it is void when its gap is too long: the caches of others made it so.
         routes: route changes during each trial: tell detection.
         noise: what the machine did besides during each trial.
-        calibration: known gaps as the same probe measured them: if it measures badly, nothing is said.
         limit: longest outage, s.
         run: how many probes make a sustained run.
         dead_share: share of the probes that Kubernetes itself may lose after the recovery, below 1.
@@ -121,8 +119,6 @@ def failover_gap(
     if verdict is not Verdict.FAIL and len(voided) > void * len(trials):
         void_text = "; ".join(f"trial {name or 1}: {why}" for name, why in voided.items())
         verdict, reason = Verdict.INCONCLUSIVE, f"{len(voided)} of {len(trials)} trials are void: {void_text}"
-    if calibration is not None and (flaws := _flaws(calibration, stream.values())):
-        verdict, reason = Verdict.INCONCLUSIVE, f"the probe's calibration is not accepted: {listed(flaws)}"
     return Judgement(
         verdict,
         reason,
@@ -277,30 +273,6 @@ def _noisy(noise: Evidence[Noise] | None, probes: Evidence[Stream], precision: f
     if delay > nanoseconds(precision / 2):
         return f"the probe waited {seconds(delay):.4f} s for a processor, {precision / 2:g} s are tolerable"
     return ""
-
-
-def _flaws(calibration: Evidence[Calibration], streams: Iterable[Evidence[Stream]]) -> list[str]:
-    """Why a calibration is not accepted: a bias of more than one period, a gap missed, or one where none was."""
-    period = min(probes.meta["period"] for probes in streams)
-    sizes: dict[int, list[Calibration]] = {}
-    for row in calibration.rows:
-        sizes.setdefault(row["size"], []).append(row)
-    flaws = [] if any(sizes) else ["no known gap was injected"]
-    for size, rows in sorted(sizes.items()):
-        wrong = sum(bool(row["gaps_seen"]) != bool(size) for row in rows)
-        if wrong and size:
-            flaws.append(f"{wrong} of {len(rows)} gaps of {seconds(size):g} s were missed")
-        elif wrong:
-            flaws.append(f"{wrong} of {len(rows)} controls showed a gap")
-        bias = _median(
-            [
-                (row["measured_lower"] + row["measured_upper"] - row["injected_lower"] - row["injected_upper"]) / 2
-                for row in rows
-            ]
-        )
-        if size and bias is not None and abs(bias) > period:
-            flaws.append(f"gaps of {seconds(size):g} s were measured {seconds(bias):+.4f} s off")
-    return flaws
 
 
 def _signs(

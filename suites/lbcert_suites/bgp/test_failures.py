@@ -39,7 +39,7 @@ def await_routes(testbed: Testbed, routes: Mapping[str, Sequence[str]]) -> None:
 @pytest.mark.covers("BGP-008")
 @pytest.mark.needs("bgp")
 @pytest.mark.catches("hold-time-ignored")
-@pytest.mark.usefixtures("bgp")
+@pytest.mark.usefixtures("bgp", "calibrated")
 def test_dead_node_is_avoided_after_the_hold_time(
     testbed: Testbed, cluster: Cluster, peering: Peering, record: CaseRecorder, trials: int
 ) -> None:

@@ -51,6 +51,7 @@ def test_a_flapping_link_leaves_no_lasting_harm(experiment: RunExperiment, recor
 @pytest.mark.covers("L2-045")
 @pytest.mark.needs("layer2")
 @pytest.mark.catches("slow-planned-move")
+@pytest.mark.usefixtures("calibrated")
 def test_draining_the_announcing_node_loses_little(
     experiment: RunExperiment, record: CaseRecorder, profile: Profile
 ) -> None:

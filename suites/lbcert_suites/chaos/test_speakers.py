@@ -14,6 +14,7 @@ pytestmark = pytest.mark.thorough
 @pytest.mark.campaign
 @pytest.mark.needs("layer2")
 @pytest.mark.catches("slow-planned-move")
+@pytest.mark.usefixtures("calibrated")
 def test_a_speaker_that_is_told_to_end_hands_over(
     experiment: RunExperiment, record: CaseRecorder, profile: Profile
 ) -> None:

@@ -16,7 +16,12 @@ from lbcert_suites.layer2.takeovers import Takeovers
 
 @pytest.fixture
 def takeovers(
-    testbed: Testbed, cluster: Cluster, backends: Backends, record: CaseRecorder, chance: Random
+    testbed: Testbed,
+    cluster: Cluster,
+    backends: Backends,
+    record: CaseRecorder,
+    chance: Random,
+    calibrated: None,  # noqa: ARG001 - gaps are measured
 ) -> Callable[[Service, float], Takeovers]:
     """Makes trials of faults on the node that announces a Service; takes the limit of a takeover, s."""
     return lambda service, limit: Takeovers(testbed, cluster, backends, record, chance, service, limit)

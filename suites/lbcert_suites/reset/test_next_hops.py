@@ -20,6 +20,8 @@ from lbcert_suites.reset.exclusion import Exclusion
 from lbcert_suites.reset.upheaval import ROUTER, Upheaval, act
 from lbcert_suites.ways import Way, await_next_hops, serve_both_policies
 
+pytestmark = pytest.mark.usefixtures("calibrated")
+
 EXCESS = 0.05
 """By how much more than RFC 2992 says the share of broken connections may surely be."""
 

@@ -199,6 +199,7 @@ def write(
         sample.now += int(span * SECOND)
         sample.recorder.event("phase", name=name, state="end")
     ran = 0
+    calibration(sample, "before")
     sample.recorder.event("phase", name="cases", state="begin")
     for sample.suffix in suffixes:
         for play in PLAYS:
@@ -207,6 +208,7 @@ def write(
                 ran += 1
     sample.recorder.event("phase", name="cases", state="end")
     if finished:
+        calibration(sample, "after")
         sample.recorder.note("The machine was otherwise idle.")
         duration = (sample.now - START) / SECOND
         sample.recorder.event("run-finished", cases=sample.outcomes, duration=duration)
@@ -225,12 +227,22 @@ ENVIRONMENT: dict[str, Any] = {
     "clock": {"source": "tsc", "stepDuringRun": "none"},
     "probes": {"scheduled": "200 packets/s", "latenessP99": "0.13 ms", "captureDrops": 0},
     "capabilities": {"l2": True, "bgp": True, "ipv6": True, "local-policy": True, "bfd": False},
-    "calibration": [
-        {"id": f"gap-{gap} ms", "injected": gap / 1000, "observed": gap / 1000 + 0.0004, "bias": 0.0004,
-         "ci": [0.0001, 0.0007], "accepted": True}
-        for gap in (5, 20, 100, 1000)
-    ],
-}  # fmt: skip
+}
+
+
+def calibration(sample: Sample, when: str) -> None:
+    """The probe before known gaps: each is measured a little too long."""
+    rows = [
+        {"t": sample.now, "method": method if size else "", "size": size * MS, "gaps_seen": int(size > 0),
+         "injected_lower": size * MS, "injected_upper": size * MS + MS // 10,
+         "measured_lower": max(0, size * MS - MS // 2), "measured_upper": size * MS + 14 * MS // 10}
+        for size in (0, 5, 20, 100, 1000) for method in (("link cut", "packet drop") if size else ("",))
+    ]  # fmt: skip
+    own = sample.recorder.own()
+    gaps = own.evidence("calibration", rows, f"calibration-{when}-main", period=MS)
+    bound = {"methods": ["link cut", "packet drop"], "sizes": [0.005, 0.02, 0.1, 1]}
+    own.judge("calibration", "probe-calibration", {"gaps": gaps}, bound)
+    sample.now += SECOND
 
 
 def addresses(sample: Sample) -> None:

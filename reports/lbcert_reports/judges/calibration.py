@@ -1,0 +1,120 @@
+"""The judge of the probe itself: known gaps, and whether the stream measured them as they were.
+
+The rule was fixed in advance. For each method of injection and each length the *bias* is the median of how much longer
+a gap was measured than it was, by the middles of both intervals. A calibration is accepted if no gap is missed, none is
+seen where none was, the truth lies in the interval that was measured for every single gap, and no bias is larger than
+one period of the probe and half the width of the interval in which the truth is known to lie.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from lbcert_reports.evidence import Calibration, Evidence
+from lbcert_reports.judges.registry import Judgement, Limit, Measurement, judge, listed
+from lbcert_reports.judges.spans import seconds
+from lbcert_reports.statistics import Interval
+from lbcert_reports.verdicts import Verdict
+
+CALIBRATION = "probe-calibration"
+
+
+@dataclass(frozen=True)
+class Group:
+    """All gaps of one length that were made in one way.
+
+    Attributes:
+        method: how they were made; empty for controls.
+        size: the length that was meant, s; 0 for controls.
+        n: how many there were.
+        bias: median error, s.
+        spread: least and greatest error of a single gap, s.
+        allowed: largest bias that is accepted, s.
+        flaws: what speaks against the probe.
+    """
+
+    method: str
+    size: float
+    n: int
+    bias: float
+    spread: Interval
+    allowed: float
+    flaws: tuple[str, ...]
+
+
+def groups(rows: Iterable[Calibration], period: int) -> list[Group]:
+    """What known gaps come to, by length and method; the controls first."""
+    found: dict[tuple[int, str], list[Calibration]] = {}
+    for row in rows:
+        found.setdefault((row["size"], row["method"]), []).append(row)
+    return [_group(each, seconds(period)) for _, each in sorted(found.items())]
+
+
+def _group(rows: Sequence[Calibration], period: float) -> Group:
+    size, method, n = seconds(rows[0]["size"]), rows[0]["method"], len(rows)
+    if not size:
+        phantoms = sum(bool(row["gaps_seen"]) for row in rows)
+        flaws = [f"{phantoms} of {n} controls showed a gap"] if phantoms else []
+        return Group("", 0.0, n, 0.0, Interval(0.0, 0.0), 0.0, tuple(flaws))
+    errors = sorted(
+        seconds(row["measured_lower"] + row["measured_upper"] - row["injected_lower"] - row["injected_upper"]) / 2
+        for row in rows
+    )
+    known = [seconds(row["injected_upper"] - row["injected_lower"]) / 2 for row in rows]
+    bias, allowed = median(errors), period + median(known)
+    outside = sum(
+        row["measured_lower"] > row["injected_upper"] or row["injected_lower"] > row["measured_upper"] for row in rows
+    )
+    named = f"gaps of {size:g} s by {method}"
+    flaws = [
+        f"{count} of {n} {named} {problem}"
+        for count, problem in (
+            (sum(not row["gaps_seen"] for row in rows), "were missed"),
+            (sum(row["gaps_seen"] > 1 for row in rows), "were seen as several"),
+            (outside, "were not what was measured"),
+        )
+        if count
+    ]
+    if abs(bias) > allowed:
+        flaws.append(f"{named} were measured {bias:+.4f} s off, {allowed:.4f} s are tolerable")
+    return Group(method, size, n, bias, Interval(errors[0], errors[-1]), allowed, tuple(flaws))
+
+
+@judge(CALIBRATION)
+def probe_calibration(gaps: Evidence[Calibration], *, methods: list[str], sizes: list[float]) -> Judgement:
+    """Gaps of known length are measured as they are, and none is seen where none is.
+
+    For each method and size the bias is the median of how much longer a gap was measured than it was, by the middles of
+    both intervals. It may be one period of the probe, and half the width of the interval in which the truth is known to
+    lie. The truth has to lie in the interval that was measured for each gap, none may be missed, and controls, in which
+    nothing is cut, may show none. Without an accepted calibration before and after it no verdict on timing stands.
+
+    Args:
+        gaps: the known gaps, and what was measured of them; the header holds the probe's period.
+        methods: the ways in which each size has to be made.
+        sizes: the lengths that there have to be, s; a control there has to be too.
+    """
+    there = groups(gaps.rows, gaps.meta.get("period", 0))
+    done = {(group.size, group.method) for group in there}
+    wanted = [(0.0, ""), *((size, method) for size in sizes for method in methods)]
+    lacking = [f"no gap of {size:g} s by {method}" if size else "no control" for size, method in wanted]
+    flaws = [text + " was made" for text, each in zip(lacking, wanted, strict=True) if each not in done]
+    flaws += [flaw for group in there for flaw in group.flaws]
+    measured = [group for group in there if group.size]
+    return Judgement(
+        Verdict.INCONCLUSIVE if flaws else Verdict.PASS,
+        listed(flaws) or f"{sum(group.n for group in measured)} known gaps were measured as they are",
+        "known gaps are measured as they are, and none is seen where none is",
+        "; ".join(f"{group.size:g} s by {group.method}: {group.bias:+.4f} s off" for group in measured),
+        tuple(
+            Measurement(
+                f"bias at {group.size:g} s by {group.method}",
+                abs(group.bias),
+                "s",
+                group.n,
+                f"median {group.bias:+.6f} s, single gaps {group.spread.lower:+.6f} to {group.spread.upper:+.6f} s",
+                bound=Limit(group.allowed, "<=", "allowed"),
+            )
+            for group in measured
+        ),
+    )
