@@ -537,9 +537,12 @@ def _settled(states: Sequence[tuple[int, Sequence[str]]], wanted: Sequence[str])
 
 
 def _states(sessions: Evidence[Session]) -> dict[tuple[str, str], list[Session]]:
-    """The states of each session, by router and peer, in order of time."""
+    """The states of each session, by router and peer, in order of time.
+
+    None at all is an observation too: a router that accepts whoever comes shows no session until somebody did.
+    """
     states: dict[tuple[str, str], list[Session]] = {}
-    for state in sorted(rows(sessions, "sessions"), key=lambda state: state["t"]):
+    for state in sorted(sessions.rows, key=lambda state: state["t"]):
         states.setdefault((state["router"], _ip(state["peer"])), []).append(state)
     return states
 

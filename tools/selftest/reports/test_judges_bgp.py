@@ -101,7 +101,8 @@ BOTH = {"peers": {"r": [N1, "fd00::12"]}, "within": 10}
         ([(3, N1, UP, 1, 0), (4, "fd00::12", UP, 1, 0), (5, N3, DOWN, 0, 0)], {}, PASS, "no other"),
         ([(3, N1, UP, 1, 0), (4, "fd00::12", UP, 1, 0), (5, N3, UP, 1, 0)], {"others": True}, PASS, "2 of 2"),
         ([(3, N1, UP, 1, 0)], {"within": 90}, UNCLEAR, "watched for 60.0 s only, 90 s are needed"),
-        ([], {}, UNCLEAR, "has no rows"),
+        ([], {}, FAIL, "r's session with 172.18.0.11 was never seen after 60.0 s"),
+        ([], {"within": 90}, UNCLEAR, "watched for 60.0 s only, 90 s are needed"),
     ],
 )
 def test_sessions_established(states: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:

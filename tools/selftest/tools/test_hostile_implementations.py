@@ -112,6 +112,15 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
         yield Hostile(lab, folder)
 
 
+def test_a_speaker_that_ends_at_once_announces_nothing(hostile: Hostile) -> None:
+    cases = ["ALLOC-001", "layer2/addresses-are-answered", "bgp/every-node-opens-a-session*external*"]
+    report = hostile.certify("controller", "brief-speaker", *cases)
+    assert refused(report) == {"core-l2", "core-bgp"}
+    assert verdicts(report) == {
+        "ALLOC-001": "pass", "L2-001": "fail", "L2-002": "fail", "BGP-001": "fail", "BGP-027": "inconclusive",
+    }  # fmt: skip
+
+
 def test_an_implementation_that_assigns_nothing_fails_there_and_nowhere_else(hostile: Hostile) -> None:
     report = hostile.certify("deaf-controller", "speaker", "ALLOC-001", "ALLOC-005", "L2-001", "BGP-025")
     assert refused(report) == {"core-l2", "core-bgp"}
