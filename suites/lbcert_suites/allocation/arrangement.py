@@ -10,11 +10,12 @@ each asks for addresses of its own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from typing import Any
 
-from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.cluster import Cluster, Service
 from lbcert_fixtures.kubernetes.watching import Event, Ingress
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError
@@ -30,6 +31,7 @@ POOLS: Mapping[str, Mapping[str, Any]] = {
 }
 
 FAMILIES = ("ipv4", "ipv6")
+_WORKERS = 8
 
 
 @dataclass(frozen=True)
@@ -196,12 +198,20 @@ def watch_arrangement(cluster: Cluster, profile: Profile, hold: float) -> Seen:
         for name, spec in POOLS.items():
             cluster.configure("IPAddressPool", name, **spec)
         for served in ([group.holders for group in GROUPS], [group.joiners for group in GROUPS]):
-            services = [wish.serve(cluster, name) for wishes in served for name, wish in wishes.items()]
+            services = _serve(cluster, served)
             watch.until(assigned(*services), profile.timers.assignment)
-        waiters = [wish.serve(cluster, name) for group in GROUPS for name, wish in group.waiters.items()]
+        waiters = _serve(cluster, [group.waiters for group in GROUPS])
         for name, wish in [edit for group in GROUPS for edit in group.edits.items()]:
             cluster.patch_service(name, wish.patch())
         watch.until(assigned(*waiters), hold + MARGIN_SECONDS)  # ends early only if none of them has to wait
         watch.stop()
         events.stop()
     return Seen(cluster.namespace, hold, watch.rows(), events.rows(), watch.meta())
+
+
+def _serve(cluster: Cluster, groups: Iterable[Mapping[str, Wish]]) -> list[Service]:
+    """Make Services, several at a time; those that share an address are of different calls."""
+    with ThreadPoolExecutor(_WORKERS) as workers:
+        return list(
+            workers.map(lambda item: item[1].serve(cluster, item[0]), chain(*(each.items() for each in groups)))
+        )
