@@ -1,10 +1,11 @@
 """Which node announces which address: evenly spread, and moved only for a reason."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.cluster import Cluster, Service
 from lbcert_fixtures.probes.layer2 import Answer, Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
@@ -13,6 +14,9 @@ from lbcert_suites.layer2.speakers import Speakers
 
 COUNT = 60
 """Services: one node of three has none of their addresses by chance once in ten thousand million times."""
+
+WORKERS = 8
+"""So many of them are made at a time."""
 
 QUIET_SECONDS = 8
 """Sixty addresses for so long give more questions, and more time of addresses, than one address in eight minutes."""
@@ -42,10 +46,12 @@ def test_addresses_spread_over_nodes_and_stay(
     """
     cluster.pool("172.30.0.190-172.30.0.249", "fd00:30::1000-fd00:30::103b")
     cluster.announce_layer2()
-    services = [
-        cluster.serve(f"web-{number}", families=("ipv4", "ipv6")[number % 2], wait=False) for number in range(COUNT)
-    ]
-    addresses = [str(address) for service in services for address in cluster.await_address(service).addresses]
+
+    def serve(number: int) -> Service:
+        return cluster.serve(f"web-{number}", families=("ipv4", "ipv6")[number % 2])
+
+    with ThreadPoolExecutor(WORKERS) as workers:
+        addresses = [str(service.address()) for service in workers.map(serve, range(COUNT))]
     *_, leaving = testbed.nodes
     limit = profile.timers.layer2_speaker_failover
 
