@@ -8,7 +8,7 @@ from typing import Any
 
 from lbcert_reports.evidence import BgpMessage, BgpPath, Evidence, Fault, Route, Session
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
-from lbcert_reports.judges.spans import effect, rows, seconds, watched
+from lbcert_reports.judges.spans import effect, seconds, watched
 
 ESTABLISHED = "Established"
 
