@@ -28,14 +28,14 @@ _LAST_REQUESTS_SECONDS: Final = 5
 
 
 def arrange(bench: Bench) -> None:
-    """Make what the experiment disturbs, and wait until it is announced.
+    """Make what the experiment disturbs, and wait until it has its addresses.
 
     Raises:
         PreconditionUnmetError: the implementation gives no address, or opens no sessions.
         TestbedError: the backends do not become ready.
     """
     _remove_what_was_left(bench)
-    bench.cluster.create_namespace()
+    # The backends first: while they start, the library of the Kubernetes API is loaded, which takes as long.
     bench.lab.kubectl("apply", "--filename=-", stdin=json.dumps(_backends(bench)))
     able = bench.profile.capabilities
     families = "dual" if "dual-stack" in able else "ipv4"
@@ -50,9 +50,6 @@ def arrange(bench: Bench) -> None:
             bench.services[mode] = bench.cluster.serve(
                 mode, policy=bench.choice.policy, families=family, annotations={ADDRESS_POOL: f"chaos-{mode}"}
             )
-    for mode, service in bench.services.items():
-        for address in service.addresses:
-            bench.cluster.await_served(address, VANTAGE[mode])
 
 
 def _remove_what_was_left(bench: Bench) -> None:
@@ -128,7 +125,10 @@ def _backends(bench: Bench) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "List",
-        "items": [_backend(node.name, bench) for node in bench.lab.nodes],
+        "items": [
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": bench.namespace}},
+            *(_backend(node.name, bench) for node in bench.lab.nodes),
+        ],
     }
 
 

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any, Final
 
@@ -116,7 +117,7 @@ class Bench:
         lab: the lab.
         profile: the implementation's.
         deployment: the implementation in the lab.
-        cluster: what the experiment arranged; taken away at its end.
+        namespace: where its Services and backends live.
         services: the Services that it disturbs: ``layer2``, ``bgp``, or both.
         faults: what was injected so far.
         observers: what watches.
@@ -128,7 +129,7 @@ class Bench:
     lab: netns.Lab
     profile: Profile
     deployment: Deployment
-    cluster: Cluster
+    namespace: str
     services: dict[str, Service] = field(default_factory=dict)
     faults: list[Injected] = field(default_factory=list)
     since: int = 0
@@ -150,12 +151,12 @@ class Bench:
             lab.detach()
             raise
         namespace = f"{NAMESPACE}-{secrets.token_hex(3)}"
-        return cls(choice, lab, profile, Deployment(lab, profile, ()), Cluster(lab, profile, namespace))
+        return cls(choice, lab, profile, Deployment(lab, profile, ()), namespace)
 
-    @property
-    def namespace(self) -> str:
-        """Where its Services and backends live."""
-        return self.cluster.namespace
+    @cached_property
+    def cluster(self) -> Cluster:
+        """What the experiment arranged; taken away at its end."""
+        return Cluster(self.lab, self.profile, self.namespace)
 
     @property
     def observers(self) -> "Observers":

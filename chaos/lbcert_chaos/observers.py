@@ -19,7 +19,8 @@ from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.probes.stream import Stream, StreamRow
-from lbcert_fixtures.testbeds import TestbedError
+from lbcert_fixtures.probes.watch import together
+from lbcert_fixtures.testbeds import PreconditionUnmetError, TestbedError
 
 ASKED_EVERY_SECONDS: Final = 0.1
 PROBED_EVERY_SECONDS: Final = 0.01
@@ -27,6 +28,7 @@ CONNECTIONS: Final = 100
 LOAD_REQUESTS_PER_SECOND: Final = 10.0
 """By each of Locust's users: enough to be hurt by a fault, and far from what the generator can do."""
 
+_SERVED_BUDGET_SECONDS: Final = 30.0
 _SPARED_BUDGET_SECONDS: Final = 15.0
 _LONGEST_SECONDS: Final = 900.0
 
@@ -89,13 +91,21 @@ class Observers:
             self.routes = enter(RouteWatch(lab, "router", self.bench.prefixes()))
         nodes = [node.name for node in lab.nodes]
         for mode, service in services.items():
+            place = VANTAGE[mode]
             for address in service.addresses:
-                name, place = f"{mode}-ipv{address.version}", VANTAGE[mode]
                 stream = Stream(lab, place, address, UDP, every=PROBED_EVERY_SECONDS, limit=_LONGEST_SECONDS)
-                self.streams[name] = enter(stream)
+                self.streams[f"{mode}-ipv{address.version}"] = stream
             first = service.addresses[0]
-            lines = Connections(lab, VANTAGE[mode], first, LINES, CONNECTIONS, nodes=nodes)
-            self.connections[f"{mode}-ipv{first.version}"] = enter(lines)
+            lines = Connections(lab, place, first, LINES, CONNECTIONS, nodes=nodes)
+            self.connections[f"{mode}-ipv{first.version}"] = lines
+        enter(together(self.streams.values()))
+        for name, stream in self.streams.items():
+            if stream.until_recovered(_SERVED_BUDGET_SECONDS) is None:
+                raise PreconditionUnmetError(
+                    f"{name} {stream.address} is not served within {_SERVED_BUDGET_SECONDS:g} s, "
+                    f"seen from {stream.place}"
+                )
+        enter(together(self.connections.values()))
         if self.bench.choice.load_users:
             self.load = enter(self._load())
 

@@ -1,6 +1,7 @@
 """What every case may ask for, beside the plugin's `profile`, `testbed`, `implementation`, `record` and `trials`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 import pytest
 
@@ -11,12 +12,15 @@ from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_suites.leftovers import Leftovers
-from lbcert_suites.ways import Way
+from lbcert_suites.ways import Mode, Way
 
 NAMESPACE = "lbcert"
 
 LAYER2_POOL = ("172.30.0.200-172.30.0.219", "fd00:30::200-fd00:30::219")
 BGP_POOL = ("10.99.0.0/24", "fd00:99::/120")
+
+MODES: Final[Mapping[str, Mode]] = {"layer2": "l2", "bgp": "bgp"}
+"""The mode of each capability, which is the name of its fixture, pool and advertisement too."""
 
 
 @pytest.fixture(scope="session")
@@ -70,8 +74,7 @@ def bgp_family(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def layer2(cluster: Cluster) -> tuple[str, ...]:
     """A pool on the nodes' segment, announced in layer 2; gives the pool's ranges."""
-    cluster.pool(*LAYER2_POOL)
-    cluster.announce_layer2()
+    cluster.announce_layer2(ipAddressPools=[cluster.pool(*LAYER2_POOL, name="layer2")])
     return LAYER2_POOL
 
 
@@ -100,8 +103,7 @@ def bgp(
     leftovers.insist(testbed)
     families = ("ipv4", "ipv6") if "bgp-ipv6" in profile.capabilities else ("ipv4",)
     pool = BGP_POOL[: len(families)]
-    cluster.pool(*pool)
-    cluster.announce_bgp()
+    cluster.announce_bgp(ipAddressPools=[cluster.pool(*pool, name="bgp")])
     with SessionWatch(testbed, "router") as sessions:
         for version in families:
             cluster.peer("router", version)
@@ -127,16 +129,12 @@ def way(request: pytest.FixtureRequest) -> Way:
     """Each mode with each family, one after the other, with a pool that is announced that way."""
     arranged, family = request.param
     request.getfixturevalue(arranged)
-    return Way("l2" if arranged == "layer2" else "bgp", (family,))
+    return Way(MODES[arranged], (family,))
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("layer2", marks=pytest.mark.needs("layer2")),
-        pytest.param("bgp", marks=pytest.mark.needs("bgp")),
-    ],
-)
-def mode(request: pytest.FixtureRequest) -> Way:
-    """Each mode with all its families at once, one after the other, with a pool that is announced that way."""
-    ranges = request.getfixturevalue(request.param)
-    return Way("l2" if request.param == "layer2" else "bgp", ("ipv4", "ipv6")[: len(ranges)])
+@pytest.fixture
+def ways(request: pytest.FixtureRequest, profile: Profile) -> list[Way]:
+    """Every mode with all its families, at once, each with a pool that is announced that way."""
+    modes = [mode for mode in ("layer2", "bgp") if mode in profile.capabilities]
+    families = {mode: ("ipv4", "ipv6")[: len(request.getfixturevalue(mode))] for mode in modes}
+    return [Way(MODES[mode], families[mode]) for mode in modes]

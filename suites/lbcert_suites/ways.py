@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 
+from lbcert_fixtures.annotations import ADDRESS_POOL
 from lbcert_fixtures.cluster import HTTP, Cluster
 from lbcert_fixtures.probes.flows import Entering
 from lbcert_fixtures.probes.replies import request
@@ -19,6 +20,9 @@ REQUESTS = 3_000
 """So many requests tell a share within 5 points, of three, on all but a few of a thousand runs."""
 
 
+Mode = Literal["l2", "bgp"]
+
+
 @dataclass(frozen=True)
 class Way:
     """One way into the cluster.
@@ -28,8 +32,13 @@ class Way:
         families: the address families that it is used with, ``ipv4`` and ``ipv6``.
     """
 
-    mode: Literal["l2", "bgp"]
+    mode: Mode
     families: tuple[str, ...]
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """What asks for an address that is announced this way: of the pool that the fixtures name so."""
+        return {ADDRESS_POOL: {"l2": "layer2", "bgp": "bgp"}[self.mode]}
 
     @property
     def family(self) -> str:
@@ -69,7 +78,10 @@ def serve_both_policies(cluster: Cluster, way: Way) -> dict[str, IPv4Address | I
     for policy in ("Cluster", "Local"):
         for family in way.families:
             name = f"{policy}-{family}"
-            addresses[name] = cluster.serve(name.lower(), policy=policy, families=family).address(family)
+            service = cluster.serve(
+                f"{way.mode}-{name}".lower(), policy=policy, families=family, annotations=way.annotations
+            )
+            addresses[name] = service.address(family)
     return addresses
 
 

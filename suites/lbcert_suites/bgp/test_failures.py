@@ -1,19 +1,25 @@
 """What a router and its clients see when a node is lost, and what the nodes do when a router was."""
 
+import time
 from collections.abc import Mapping, Sequence
+from random import Random
 
 import pytest
 
-from lbcert_fixtures.cluster import UDP, Cluster
+from lbcert_fixtures.cluster import UDP
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.probes.stream import Stream
+from lbcert_fixtures.probes.watch import together
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 from lbcert_suites.bgp.peering import ROUTER, Peering
 
 HOLD_SECONDS = 3.0
 """What `Cluster.peer` asks for, the shortest that RFC 4271 allows."""
+
+KEEPALIVE_SECONDS = HOLD_SECONDS / 3
+"""A node dies at a random time between two of its messages."""
 
 ROUTER_SECONDS = 1.0
 """What the router may take beside the hold time: FRR gathers changes for 50 ms, and the machine is shared."""
@@ -36,12 +42,23 @@ def await_routes(testbed: Testbed, routes: Mapping[str, Sequence[str]]) -> None:
             raise PreconditionUnmetError(f"the router has not all of {routes} within {RETURN_SECONDS:g} s")
 
 
+def await_served(*streams: Stream) -> None:
+    """Wait until no probe has been lost for half a second.
+
+    Raises:
+        PreconditionUnmetError: some are within `RETURN_SECONDS`.
+    """
+    for stream in streams:
+        if stream.until_recovered(RETURN_SECONDS, since=time.time_ns()) is None:
+            raise PreconditionUnmetError(f"{stream.address} is not served without loss, seen from {stream.place}")
+
+
 @pytest.mark.covers("BGP-008")
 @pytest.mark.needs("bgp")
 @pytest.mark.catches("hold-time-ignored")
 @pytest.mark.usefixtures("bgp", "calibrated")
 def test_dead_node_is_avoided_after_the_hold_time(
-    testbed: Testbed, cluster: Cluster, peering: Peering, record: CaseRecorder, trials: int
+    testbed: Testbed, peering: Peering, record: CaseRecorder, chance: Random, trials: int
 ) -> None:
     """When a node dies, the router drops it within the hold time, and from then on no flow is lost.
 
@@ -58,14 +75,11 @@ def test_dead_node_is_avoided_after_the_hold_time(
     streams: dict[str, dict[str, EvidenceRef]] = {"client": {}, "far-client": {}}
     for trial in range(1, trials + 1):
         await_routes(testbed, routes)
-        for client in streams:
-            cluster.await_served(address, client)
-        with (
-            RouteWatch(testbed, ROUTER, routes) as watch,
-            Stream(testbed, "client", address, UDP) as near,
-            Stream(testbed, "far-client", address, UDP) as far,
-        ):
-            far.until_sent(500, 5)
+        watch = RouteWatch(testbed, ROUTER, routes)
+        near, far = Stream(testbed, "client", address, UDP), Stream(testbed, "far-client", address, UDP)
+        with together([watch, near, far]):
+            await_served(near, far)
+            far.until_sent(1 + round(1000 * KEEPALIVE_SECONDS * chance.random()), 5)
             fault = testbed.power_off(dead)
             watch.until_routes(survivors, 2 * within)
             near.until_recovered(within, since=fault.effective)

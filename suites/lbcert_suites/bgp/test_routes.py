@@ -97,12 +97,11 @@ def test_pool_without_advertisement_is_not_announced(
     When a Service gets an address of the one, and another an address of the other
     Then the router gets the routes of the selected pool only, for longer than any announcement takes
     """
-    cluster.reconfigure("BGPAdvertisement", "bgp", ipAddressPools=["pool"])
     cluster.pool(*("10.97.0.0/28", "fd00:97::/124")[: len(peering.families)], name="silent")
     silent = peering.serve("silent", annotations={annotations.ADDRESS_POOL: "silent"})
     hold = profile.timers.bgp_update + MARGIN_SECONDS
     unwanted = peering.routes([silent])
-    announced = peering.routes([peering.serve("announced", annotations={annotations.ADDRESS_POOL: "pool"})])
+    announced = peering.routes([peering.serve("announced", annotations={annotations.ADDRESS_POOL: "bgp"})])
     with RouteWatch(testbed, ROUTER, unwanted | announced) as watch:
         if not watch.until_routes(announced, profile.timers.configuration):
             raise PreconditionUnmetError("the selected pool is not announced either")

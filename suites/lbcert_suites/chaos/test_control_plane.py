@@ -31,12 +31,12 @@ def test_nothing_happens_while_the_controller_is_away(experiment: RunExperiment,
 def test_addresses_stay_while_the_api_server_is_away(experiment: RunExperiment, record: CaseRecorder) -> None:
     """Under load, an outage of the API server moves no address and loses no request.
 
-    The outage lasts 20 s and the time that the API server takes to start; the catalogue wishes for five minutes. A
+    The outage lasts 10 s and the time that the API server takes to start; the catalogue wishes for five minutes. A
     speaker that withdraws when its watches break does so at once. Requests count while the outage lasts: one that
     outlasts the leases of the nodes makes Kubernetes itself take endpoints out of Services afterwards.
 
     Given a Service under load, announced in layer 2
-    When the API server is killed, and started again 20 s later
+    When the API server is killed, and started again 10 s later
     Then the same node answers for each address all the while, and every request is served
     """
     done = experiment("api-server-outage")

@@ -3,7 +3,6 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from random import Random
@@ -12,6 +11,7 @@ from typing import Any, Final
 from lbcert_fixtures.cluster import UDP, Backends, Cluster, Service
 from lbcert_fixtures.probes.layer2 import Answer, Asking
 from lbcert_fixtures.probes.stream import Stream, StreamRow
+from lbcert_fixtures.probes.watch import together
 from lbcert_fixtures.testbeds import Fault, PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 
@@ -115,15 +115,13 @@ class Takeovers:
         if spare:
             self.cluster.spare(self.service, victim)
             absent = {pod for pod, node in self.backends.pods.items() if node == victim}
-        with ExitStack() as stack:
-            answers = stack.enter_context(Asking(self.testbed, "client", addresses))
-            # Each vantage probes the other family in the next trial: two streams cost a small machine enough.
-            streams = [
-                stack.enter_context(
-                    Stream(self.testbed, vantage, addresses[(self.count + place) % len(addresses)], UDP)
-                )
-                for place, vantage in enumerate(VANTAGES)
-            ]
+        answers = Asking(self.testbed, "client", addresses)
+        # Each vantage probes the other family in the next trial: two streams cost a small machine enough.
+        streams = [
+            Stream(self.testbed, vantage, addresses[(self.count + place) % len(addresses)], UDP)
+            for place, vantage in enumerate(VANTAGES)
+        ]
+        with together([answers, *streams]):
             clock = streams[0]
             clock.until_sent(1 + round(1000 * PHASE_SECONDS * self.chance.random()), STEADY_BUDGET_SECONDS)
             for stream in streams:
@@ -164,7 +162,7 @@ class Takeovers:
         def is_answered(address: Address) -> bool:
             if lost is None:
                 return answers.until_settled(address, left(), QUIET_SECONDS, since=fault.effective) is not None
-            return answers.until_answered(address, left(), other_than=[lost])
+            return answers.until_answered(address, left(), other_than=[lost]) is not None
 
         return all(map(is_answered, addresses)) and all(
             stream.until_recovered(left(), since=fault.effective) for stream in streams

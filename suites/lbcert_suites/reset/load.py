@@ -13,6 +13,7 @@ from lbcert_fixtures.cluster import HTTP, LINES
 from lbcert_fixtures.probes.connections import Connections
 from lbcert_fixtures.probes.replies import Reply
 from lbcert_fixtures.probes.stream import Stream
+from lbcert_fixtures.probes.watch import together
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 from lbcert_suites.ways import VANTAGE
@@ -68,9 +69,9 @@ class Load:
     def __enter__(self) -> Self:
         nodes = [node.name for node in self.testbed.nodes]
         with ExitStack() as stack:
-            for name, address in self.addresses.items():  # first those that start a process and disturb what runs
-                new = Stream(self.testbed, VANTAGE, address, HTTP, "tcp", every=NEW_CONNECTIONS)
-                self.new[name] = stack.enter_context(new)
+            for name, address in self.addresses.items():
+                self.new[name] = Stream(self.testbed, VANTAGE, address, HTTP, "tcp", every=NEW_CONNECTIONS)
+            stack.enter_context(together(self.new.values()))  # first, for they start processes and disturb what runs
             for name, new in self.new.items():
                 if new.until_recovered(SERVED_BUDGET, STEADY) is None:
                     raise PreconditionUnmetError(f"{name} {new.address} is not served within {SERVED_BUDGET:g} s")

@@ -2,11 +2,11 @@
 
 The catalogue watches for minutes. A connection that sends twice a second meets within ten seconds whatever nodes and
 router do to a flow now and then; what takes longer is left to longer runs. Each case holds 100 connections to every
-Service, of both policies and over each family at once, from behind the router.
+Service, of both policies, in each mode and over each family at once, from behind the router.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
 
 import kubernetes.client
 import pytest
@@ -20,7 +20,7 @@ from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.reset.load import Load
 from lbcert_suites.reset.outage import controller_away
-from lbcert_suites.ways import VANTAGE, Way, await_next_hops, serve_both_policies
+from lbcert_suites.ways import VANTAGE, Mode, Way, await_next_hops, serve_both_policies
 
 QUIET_SECONDS = 10.0
 
@@ -33,12 +33,8 @@ LOST = 0.01
 PODS_SECONDS = 30.0
 """A budget for the cluster, not judged: a pod is Ready until nodes send requests to it."""
 
-ANNOUNCING: Mapping[str, Sequence[Callable[..., str]]] = {
-    "l2": [Cluster.announce_layer2],
-    "bgp": [Cluster.announce_bgp, partial(Cluster.peer, router="client")],  # a peer that never answers
-}
-
-UNRELATED = {"l2": "172.30.0.230-172.30.0.231", "bgp": "10.98.0.0/30"}
+UNRELATED: Mapping[Mode, str] = {"l2": "172.30.0.230-172.30.0.231", "bgp": "10.98.0.0/30"}
+"""Pools of nobody else's."""
 
 
 @pytest.fixture
@@ -50,42 +46,26 @@ def endpoints(testbed: Testbed, backends: Backends, everywhere: None) -> Mapping
 
 @pytest.fixture
 def load(
-    testbed: Testbed, cluster: Cluster, profile: Profile, mode: Way, endpoints: Mapping[str, str]
+    testbed: Testbed, cluster: Cluster, profile: Profile, ways: Sequence[Way], endpoints: Mapping[str, str]
 ) -> Iterator[Load]:
-    """Connections to a Service of each policy and family, and new ones all the while."""
-    addresses = serve_both_policies(cluster, mode)
-    await_next_hops(testbed, mode, addresses.values(), profile.timers.configuration)
+    """Connections to a Service of each mode, policy and family, and new ones all the while."""
+    addresses: dict[str, IPv4Address | IPv6Address] = {}
+    for way in ways:
+        served = serve_both_policies(cluster, way)
+        await_next_hops(testbed, way, served.values(), profile.timers.configuration)
+        addresses |= {f"{way.mode}-{name}": address for name, address in served.items()}
     with Load(testbed, addresses, endpoints) as load:
         load.open()
         yield load
 
 
-@pytest.mark.covers("RESET-001")
-@pytest.mark.needs("layer2")
+@pytest.mark.covers("RESET-001", "POLICY-008")
 @pytest.mark.catches("announcement-flaps")
-@pytest.mark.parametrize("mode", ["layer2"], indirect=True)
 @pytest.mark.thorough
 def test_quiet_cluster_breaks_no_connection(record: CaseRecorder, load: Load) -> None:
-    """While nothing changes every connection in layer 2 lives, and is answered within a second.
+    """While nothing changes every connection lives, is answered within a second, and keeps its node.
 
-    Given 100 connections to a Service of each policy
-    When nothing is changed for ten seconds
-    Then every connection is alive, and none was ever silent for a second
-    """
-    load.hold(QUIET_SECONDS)
-    lived = load.seen(record, "connections") | load.control(record)
-    record.judge("RESET-001", "no-resets", lived, {"hold": QUIET_SECONDS})
-
-
-@pytest.mark.covers("RESET-001", "POLICY-008")
-@pytest.mark.needs("bgp")
-@pytest.mark.catches("announcement-flaps")
-@pytest.mark.parametrize("mode", ["bgp"], indirect=True)
-@pytest.mark.thorough
-def test_quiet_connections_keep_their_node(record: CaseRecorder, load: Load) -> None:
-    """While nothing changes every connection over BGP lives, is answered within a second, and keeps its node.
-
-    Given 100 connections to a Service of each policy, spread over all nodes by the router
+    Given 100 connections to a Service of each policy; those over BGP are spread over all nodes by the router
     When nothing is changed for ten seconds
     Then every connection is alive, none was ever silent for a second, and none entered another node than before
     """
@@ -99,7 +79,7 @@ def test_quiet_connections_keep_their_node(record: CaseRecorder, load: Load) -> 
 @pytest.mark.catches("reset-on-reconfiguration")
 @pytest.mark.thorough
 def test_unrelated_changes_break_no_connection(
-    testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, mode: Way, load: Load
+    testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, ways: Sequence[Way], load: Load
 ) -> None:
     """Other Services, pools, advertisements and peers may come and go: connections live, and new ones work.
 
@@ -111,11 +91,15 @@ def test_unrelated_changes_break_no_connection(
         record.act("unrelated-changes", "everything named unrelated"),
         Cluster(testbed, profile, cluster.namespace) as other,
     ):
-        other.pool(UNRELATED[mode.mode], name="unrelated", autoAssign=False)
-        for announce in ANNOUNCING[mode.mode]:
-            announce(other, name="unrelated")
-        service = other.serve("unrelated", families="ipv4", annotations={ADDRESS_POOL: "unrelated"})
-        other.await_served(service.address(), VANTAGE)
+        for way in ways:
+            pool = other.pool(UNRELATED[way.mode], name=f"unrelated-{way.mode}", autoAssign=False)
+            if way.mode == "l2":
+                other.announce_layer2(pool, ipAddressPools=[pool])
+            else:
+                other.announce_bgp(pool, ipAddressPools=[pool])
+                other.peer("client", name=pool)  # nobody listens there
+            service = other.serve(pool, families="ipv4", annotations={ADDRESS_POOL: pool})
+            other.await_served(service.address(), VANTAGE)
     load.hold(AFTERMATH_SECONDS)
     lived = load.seen(record, "connections") | load.control(record)
     record.judge("RESET-004", "no-resets", lived, {"hold": AFTERMATH_SECONDS})
@@ -127,7 +111,7 @@ def test_unrelated_changes_break_no_connection(
 @pytest.mark.last
 @pytest.mark.thorough
 def test_controller_outage_breaks_no_connection(
-    cluster: Cluster, implementation: Deployment, record: CaseRecorder, load: Load, mode: Way
+    cluster: Cluster, implementation: Deployment, record: CaseRecorder, load: Load
 ) -> None:
     """Without the allocation controller connections live, new ones work, and new Services wait.
 
@@ -136,7 +120,7 @@ def test_controller_outage_breaks_no_connection(
     Then no connection breaks or is silent for a second, every new one works, and the Service has no address
     """
     with controller_away(implementation) as outage, cluster.watch_services() as watch:
-        waiting = cluster.serve("waiting", families=mode.families[0], wait=False)
+        waiting = cluster.serve("waiting", families="ipv4", wait=False)
         load.hold(AFTERMATH_SECONDS)
         record.fault(outage)
         services = record.observed("ingress", watch)
@@ -155,7 +139,7 @@ def test_endpoints_come_and_go(
     cluster: Cluster,
     profile: Profile,
     record: CaseRecorder,
-    mode: Way,
+    ways: Sequence[Way],
     endpoints: Mapping[str, str],
 ) -> None:
     """Under Cluster endpoints may be added, and others taken away: connections to those that stay live where they are.
@@ -164,8 +148,14 @@ def test_endpoints_come_and_go(
     When another endpoint is added on every node, 100 more connections are made, and those endpoints are deleted
     Then no connection to an endpoint that stays breaks or is silent for a second, and none enters another node
     """
-    addresses = {family: cluster.serve(family, families=family).address(family) for family in mode.families}
-    await_next_hops(testbed, mode, addresses.values(), profile.timers.configuration)
+    addresses = {}
+    for way in ways:
+        for family in way.families:
+            service = cluster.serve(f"{way.mode}-{family}", families=family, annotations=way.annotations)
+            addresses[service.name] = service.address(family)
+        await_next_hops(
+            testbed, way, [addresses[f"{way.mode}-{each}"] for each in way.families], profile.timers.configuration
+        )
     more = [f"more-{node.name}" for node in testbed.nodes]
     with Load(testbed, addresses, endpoints) as before:
         before.open()
