@@ -84,7 +84,7 @@ class Takeovers:
             fault: injects it on a node.
             cure: undoes it.
             spare: take the pods on the node out of the Service before, so that Kubernetes loses nothing.
-            moves: whether the addresses have to move; else it is over when they have settled, wherever that is.
+            moves: whether the addresses have to move; else they are watched for the limit.
             linger: how long to go on watching after the addresses were taken over, s.
             settle: how long the addresses may take after the cure until their node answers for them again, s; one
                 that stays where it went is waited for in vain.
@@ -128,7 +128,10 @@ class Takeovers:
                 _await_steady(stream, absent)
             _insist_on_one_owner(answers.rows())
             fault = inject(victim)
-            taken = self._is_over(fault, answers, addresses, streams, mac if moves else None)
+            if moves:
+                taken = self._is_taken_over(fault, answers, addresses, streams, mac)
+            else:
+                taken = clock.until_sent(round(1000 * self.limit) + 100, 2 * self.limit)
             clock.until_sent(1 + round(1000 * linger), linger + STEADY_BUDGET_SECONDS)
             with self.record.act(f"cure-of-{fault.name}", victim) as cured:
                 cure(fault)
@@ -147,24 +150,16 @@ class Takeovers:
     def _keep(self, role: str, ref: EvidenceRef) -> None:
         self._seen[role][self.count] = ref
 
-    def _is_over(
-        self, fault: Fault, answers: Asking, addresses: Sequence[Address], streams: Sequence[Stream], lost: str | None
+    def _is_taken_over(
+        self, fault: Fault, answers: Asking, addresses: Sequence[Address], streams: Sequence[Stream], lost: str
     ) -> bool:
-        """Wait, half as long again as it may take, until another node than the lost one answers and forwards.
-
-        If none is lost, until one alone has answered for a while, be it the same.
-        """
+        """Wait until another node answers and forwards, half as long again as it may take."""
         deadline = time.monotonic() + 1.5 * self.limit
 
         def left() -> float:
             return max(0.0, deadline - time.monotonic())
 
-        def is_answered(address: Address) -> bool:
-            if lost is None:
-                return answers.until_settled(address, left(), QUIET_SECONDS, since=fault.effective) is not None
-            return answers.until_answered(address, left(), other_than=[lost]) is not None
-
-        return all(map(is_answered, addresses)) and all(
+        return all(answers.until_answered(address, left(), other_than=[lost]) for address in addresses) and all(
             stream.until_recovered(left(), since=fault.effective) for stream in streams
         )
 
