@@ -65,6 +65,10 @@ class Stream(TypedDict):
     endpoint: str | None
     flow: NotRequired[int]
     """source port, where a stream uses several"""
+    late: NotRequired[int]
+    """how much later than due it was handed to the kernel, ns, if that was more than half a period"""
+    waited: NotRequired[int]
+    """how long the probe was ready to run and waited for a processor since it was last punctual, ns"""
 
 
 class Fault(TypedDict):
@@ -208,8 +212,6 @@ class Noise(TypedDict):
     until: int
     foreign_cpu: float
     """share of all processors' time used by programs that are not the run's, 0 to 1"""
-    run_queue_delay: int
-    """longest time a probe's thread waited for a processor, ns"""
 
 
 class Calibration(TypedDict):

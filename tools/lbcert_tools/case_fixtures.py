@@ -1,5 +1,6 @@
 """The pytest fixtures that every case may ask for; there only in runs that have cases."""
 
+import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -8,8 +9,10 @@ from typing import NoReturn
 import pytest
 
 from lbcert_fixtures.deployment import Deployment, NotReadyError
+from lbcert_fixtures.probes.noise import NoiseWatch
 from lbcert_fixtures.profiles import Profile, ResolvedManifest, resolve
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
+from lbcert_fixtures.testbeds.netns import wire
 from lbcert_reports.experiments import Experiment, keep
 from lbcert_reports.recorder import folder
 from lbcert_reports.verdicts import Verdict
@@ -99,8 +102,9 @@ def calibrated(
 ) -> Iterator[None]:
     """The probe measures known gaps before the first case that asks for this, and again when the cases are over.
 
-    Without it the verdict of a case on how long a gap was does not stand.
+    Without it the verdict of a case on how long a gap was does not stand. In between the machine is watched.
     """
+    certification = _certification(request)
     journal, who = recorder(request.config), writer(request.config)
     lengths = calibrating.lengths(quick=settings.quick, trials=settings.trials)
 
@@ -111,9 +115,16 @@ def calibrated(
             journal.note(f"The probe's calibration {when} the timed cases is not accepted: {judgement.reason}.")
 
     calibrate("before")
-    yield
-    if not _certification(request).interrupted:
+    with NoiseWatch(_processes(request.config, testbed)) as certification.noise:
+        yield
+    if not certification.interrupted:
         calibrate("after")
+
+
+def _processes(config: pytest.Config, testbed: Testbed) -> list[int]:
+    """The processes from which all that belongs to the run descends; workers have one that oversees them."""
+    lab = wire.supervisor_pid(testbed.name)  # a lab that stood there before is not ours by descent
+    return [os.getppid() if writer(config) != "main" else os.getpid(), *([lab] if lab else [])]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ Registered by `lbcert_tools.plugin` in every process that collects cases: the on
 import os
 import random
 import sys
+import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +16,9 @@ from typing import Any, NoReturn
 
 import pytest
 
+from lbcert_fixtures.probes.noise import NoiseWatch
 from lbcert_fixtures.testbeds import PreconditionUnmetError
+from lbcert_reports.calibrations import TIMED
 from lbcert_reports.judges import Judgement
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef, Recorder
 from lbcert_reports.verdicts import Verdict, combine, declared
@@ -56,12 +59,16 @@ class Record(CaseRecorder):
         error: the first thing that broke.
         applicable: whether the case applies to the implementation at all.
         spoken: whether the test was just ended to say what the judges said.
+        noise: what the machine does besides, if somebody watches.
     """
 
     judgements: list[tuple[str, Judgement]] = field(default_factory=list)
     error: BaseException | None = None
     applicable: bool = True
     spoken: bool = False
+    noise: NoiseWatch | None = None
+    _noise: EvidenceRef | None = None
+    _since: int = field(default_factory=time.time_ns)
 
     def judge(
         self,
@@ -70,7 +77,10 @@ class Record(CaseRecorder):
         inputs: Mapping[str, EvidenceRef],
         bound: Mapping[str, Any] | None = None,
     ) -> Judgement:
-        """Have stored evidence judged, and keep the judgement."""
+        """Have stored evidence judged, and keep the judgement; where time is judged, beside what the machine did."""
+        if judge in TIMED and self.noise:
+            self._noise = self._noise or self.evidence("noise", self.noise.rows(self._since))
+            inputs = {**inputs, "noise": self._noise}
         judgement = super().judge(requirement, judge, inputs, bound)
         self.judgements.append((requirement, judgement))
         return judgement
@@ -105,6 +115,7 @@ class Certification:
         self.config = config
         self.folder = folder
         self.interrupted = False
+        self.noise: NoiseWatch | None = None
         self._covered: set[str] = set()
 
     @cached_property
@@ -248,8 +259,11 @@ class Certification:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         """Hold a case to what it claims, and turn what the judges said into pytest's words."""
+        record = item.stash.get(_RECORD, None)
+        if record:
+            record.noise = self.noise
         yield
-        if record := item.stash.get(_RECORD, None):
+        if record:
             _insist_on_judgement(record, item.stash[_CASE])
             _speak(record, self.expected_failures)
 

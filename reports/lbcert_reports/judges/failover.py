@@ -18,7 +18,7 @@ recovery is measured apart.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from lbcert_reports import statistics
@@ -44,6 +44,9 @@ class Trial:
         lost: probes lost after the fault.
         lost_after: share of the probes lost after the first outage had ended.
         late: 99th percentile of the probes' lateness, s.
+        held: the longest that a probe was late from before the fault on, s, and how long of that the probing process
+            waited for a processor.
+        foreign: largest share of the processors that other programs used meanwhile, if evidence tells.
         detect: from the fault's effect to the first sign that the implementation acted, s, if evidence tells.
         announce: from the fault's effect to the new owner's first unsolicited announcement, s, likewise.
         void: why the trial does not count; empty if it does.
@@ -54,6 +57,8 @@ class Trial:
     lost: int = 0
     lost_after: float = 0.0
     late: float = 0.0
+    held: tuple[float, float] = (0.0, 0.0)
+    foreign: float | None = None
     detect: float | None = None
     announce: float | None = None
     void: str = ""
@@ -65,7 +70,7 @@ def failover_gap(
     cause: Trials[Fault],
     answers: Trials[Answer] | None = None,
     routes: Trials[Route] | None = None,
-    noise: Trials[Noise] | None = None,
+    noise: Evidence[Noise] | None = None,
     *,
     limit: float,
     run: int = 50,
@@ -75,7 +80,6 @@ def failover_gap(
     confidence: float = statistics.CONFIDENCE,
     resolution: float | None = None,
     void: float = 0.2,
-    foreign_cpu: float = 0.5,
 ) -> Judgement:
     """After a fault nobody forwards for no longer than the limit, and then forwarding stays.
 
@@ -85,7 +89,7 @@ def failover_gap(
         answers: frames heard during each trial: tell detection and announcement apart. A trial in which a node took
             over in time but did not announce it is void when its gap is too long: the caches of others made it so.
         routes: route changes during each trial: tell detection.
-        noise: what the machine did besides during each trial.
+        noise: what the machine did besides: for the record, since a punctual probe measures rightly on a busy one too.
         limit: longest outage, s.
         run: how many probes make a sustained run.
         dead_share: share of the probes that Kubernetes itself may lose after the recovery, below 1.
@@ -94,10 +98,9 @@ def failover_gap(
         quantile: the quantile of the outage that is held against the limit; by default every trial has to meet it,
             which bounds the quantile that the number of trials supports.
         confidence: confidence of that bound.
-        resolution: what has to be told apart, s; by default a twentieth of the limit, at least two periods. Probes
-            later than half of it void a trial.
-        void: highest share of the trials that may be void.
-        foreign_cpu: highest share of the processors that other programs may use during a trial.
+        resolution: what has to be told apart, s; by default a twentieth of the limit, at least two periods. A trial is
+            void if one probe in a hundred was later than half of it, or a single one from just before the fault on.
+        void: highest share of the trials that may be void for a pass; if more than half are, nothing is said at all.
     """
     if missing := stream.keys() - cause.keys():
         return Judgement(Verdict.INCONCLUSIVE, f"there is no fault for trial {listed(sorted(missing))}")
@@ -107,16 +110,17 @@ def failover_gap(
         fault = effect(cause[name])
         detect, announce = _signs((answers or {}).get(name), (routes or {}).get(name), fault)
         trial = _gap(probes, fault, detect, run=run, dead_share=dead_share, limit=limit, precision=precision)
-        reason = trial.void or _noisy((noise or {}).get(name), probes, precision, foreign_cpu)
-        reason = reason or _unannounced(trial, probes, (answers or {}).get(name), fault, limit)
-        trials[name] = Trial(**{**vars(trial), "detect": detect, "announce": announce, "void": reason})
+        reason = trial.void or _unannounced(trial, probes, (answers or {}).get(name), fault, limit)
+        trials[name] = replace(
+            trial, detect=detect, announce=announce, void=reason, foreign=_foreign(noise, probes) if noise else None
+        )
     counted = {name: trial for name, trial in trials.items() if not trial.void}
     voided = {name: trial.void for name, trial in trials.items() if trial.void}
     allowed = lost_after if lost_after is not None else (1.0 if dead_share else 0.01)
     claim, bound = _bound([trial.gap for trial in counted.values()], quantile, confidence)
     claim += _seen_from(stream.values())
     verdict, reason = _verdict(counted, bound, limit, allowed, claim)
-    if verdict is not Verdict.FAIL and len(voided) > void * len(trials):
+    if len(voided) > (0.5 if verdict is Verdict.FAIL else void) * len(trials):
         void_text = "; ".join(f"trial {name or 1}: {why}" for name, why in voided.items())
         verdict, reason = Verdict.INCONCLUSIVE, f"{len(voided)} of {len(trials)} trials are void: {void_text}"
     return Judgement(
@@ -136,7 +140,7 @@ def failover_gap(
                 bound=Limit(limit, "<=", "limit"),
                 samples=tuple(_pair(trial.gap) or (trial.gap.lower, None) for trial in counted.values()),
             ),
-            *_details(counted, voided, allowed, len(trials), void),
+            *_details(trials, allowed, void),
         ),
     )
 
@@ -159,10 +163,11 @@ def _gap(
     hit = fault["began"] - max(2 * period, _trip(rows, fault, run))
     start = next((i for i, row in enumerate(rows) if row["sent"] >= hit), len(rows))
     before, lost = rows[max(0, start - run) : start], [row["received"] is None for row in rows]
-    late = _lateness(probes)
-    void = _unusable(probes, before, run, late, precision)
+    late, held = _lateness(probes), _held(rows[max(0, start - run) :])
+    void = _unusable(probes, before, run) or _unpunctual(late, held, precision)
     if start == len(rows):
-        return Trial(Interval(0.0, math.inf), late=late, void=void or "no probe was sent after the fault")
+        void = void or "no probe was sent after the fault"
+        return Trial(Interval(0.0, math.inf), late=late, held=held, void=void)
     chance = math.ceil(math.log(CHANCE / run) / math.log(dead_share)) if dead_share else 0
     sent = [row["sent"] for row in rows]
     outages = _outages(lost, start, run, chance)
@@ -173,7 +178,8 @@ def _gap(
             void = void or f"the stream ended {span:.2f} s after the fault, {limit:g} s are needed"
         good = [row for row in rows[max(0, start - 1) :] if row["received"] is not None]
         longest = max((_answered(later) - earlier["sent"] for earlier, later in pairwise(good)), default=0)
-        return Trial(Interval(0.0, seconds(longest)), None, sum(lost[start:]), _share(lost[start:]), late, void=void)
+        gone = lost[start:]
+        return Trial(Interval(0.0, seconds(longest)), None, sum(gone), _share(gone), late, held, void=void)
     gaps = [_interval(rows, outage, chance) for outage in outages]
     first, end = outages[0]
     missed = [i for i in range(first, end if end is not None else len(lost)) if lost[i]]
@@ -184,6 +190,7 @@ def _gap(
         lost=sum(lost[start:]),
         lost_after=_share(lost[end:]) if end is not None else 0.0,
         late=late,
+        held=held,
         void=void,
     )
 
@@ -247,7 +254,7 @@ def _lateness(probes: Evidence[Stream]) -> float:
     return seconds(late[math.ceil(0.99 * len(late)) - 1]) if late else 0.0
 
 
-def _unusable(probes: Evidence[Stream], before: Sequence[Stream], run: int, late: float, precision: float) -> str:
+def _unusable(probes: Evidence[Stream], before: Sequence[Stream], run: int) -> str:
     """Why a trial cannot be measured; empty if it can."""
     if drops := probes.meta["kernel_drops"]:
         return f"the kernel dropped {drops} packets of the capture"
@@ -255,24 +262,39 @@ def _unusable(probes: Evidence[Stream], before: Sequence[Stream], run: int, late
         return f"only {len(before)} probes were sent before the fault, {run} are needed"
     if gone := sum(row["received"] is None for row in before):
         return f"{gone} of the last {len(before)} probes before the fault were lost already"
+    return ""
+
+
+def _held(rows: Sequence[Stream]) -> tuple[float, float]:
+    """The longest that a probe was late, and how long of that its process waited for a processor, s."""
+    worst = max(rows, key=lambda row: row.get("late", 0), default=None)
+    return (seconds(worst.get("late", 0)), seconds(worst.get("waited", 0))) if worst else (0.0, 0.0)
+
+
+def _unpunctual(late: float, held: tuple[float, float], precision: float) -> str:
+    """Why late probes void a trial; empty if they do not.
+
+    A process that did not run for a while makes up for it when it goes on: one such time is enough, however many probes
+    were punctual.
+    """
+    longest, waited = held
+    if longest > precision / 2 and waited > longest / 2:
+        return (
+            f"the probe was held up for {longest:.4f} s, for {waited:.4f} s it waited for a processor, "
+            f"{precision / 2:g} s are tolerable"
+        )
+    if longest > precision / 2:
+        return f"the probe was held up for {longest:.4f} s, {precision / 2:g} s are tolerable"
     if late > precision / 2:
         return f"1 % of the probes were sent more than {late:.4f} s late, {precision / 2:g} s are tolerable"
     return ""
 
 
-def _noisy(noise: Evidence[Noise] | None, probes: Evidence[Stream], precision: float, foreign_cpu: float) -> str:
-    """Why the machine was too busy for a trial; empty if it was not."""
-    if noise is None or not probes.rows:
-        return ""
-    began, ended = probes.rows[0]["sent"], probes.rows[-1]["sent"]
-    spans = [row for row in noise.rows if row["until"] >= began and row["t"] <= ended]
-    busiest = max((row["foreign_cpu"] for row in spans), default=0.0)
-    delay = max((row["run_queue_delay"] for row in spans), default=0)
-    if busiest > foreign_cpu:
-        return f"other programs used {busiest:.0%} of the processors, {foreign_cpu:.0%} are tolerable"
-    if delay > nanoseconds(precision / 2):
-        return f"the probe waited {seconds(delay):.4f} s for a processor, {precision / 2:g} s are tolerable"
-    return ""
+def _foreign(noise: Evidence[Noise], probes: Evidence[Stream]) -> float | None:
+    """The largest share of the processors that other programs used while a stream ran; None if nobody looked."""
+    began, ended = (probes.rows[place]["sent"] for place in (0, -1)) if probes.rows else (0, 0)
+    spans = [row["foreign_cpu"] for row in noise.rows if row["until"] >= began and row["t"] <= ended]
+    return max(spans, default=None)
 
 
 def _signs(
@@ -366,11 +388,11 @@ def _verdict(
     )
 
 
-def _details(
-    counted: Mapping[str, Trial], voided: Mapping[str, str], allowed: float, n: int, void: float
-) -> list[Measurement]:
-    """The numbers beside the gap itself."""
-    trials = list(counted.values())
+def _details(every: Mapping[str, Trial], allowed: float, void: float) -> list[Measurement]:
+    """The numbers beside the gap itself; how the machine did is told of void trials too."""
+    trials = [trial for trial in every.values() if not trial.void]
+    voided = {name: trial.void for name, trial in every.items() if trial.void}
+    n, foreign = len(every), [trial.foreign for trial in every.values() if trial.foreign is not None]
     middles = [(trial.gap.lower + trial.gap.upper) / 2 for trial in trials]
     median = statistics.median_interval(middles)
     recoveries = [trial.recovery for trial in trials if trial.recovery is not None]
@@ -405,6 +427,14 @@ def _details(
             "lateness", max((trial.late for trial in trials), default=None), "s", len(trials), "p99, worst trial"
         ),
         Measurement(
+            "held up",
+            max((trial.held[0] for trial in every.values()), default=None),
+            "s",
+            n,
+            "longest that a single probe was late, worst trial; of that it waited for a processor "
+            f"{max((trial.held for trial in every.values()), default=(0.0, 0.0))[1]:.4f} s",
+        ),
+        Measurement(
             "void trials",
             len(voided) / n if n else None,
             "share",
@@ -413,6 +443,9 @@ def _details(
             bound=Limit(void, "<=", "void"),
         ),
     ]
+    if foreign:
+        method = "largest share of all processors that other programs used, within a second, worst trial"
+        details.append(Measurement("foreign CPU", max(foreign), "share", len(foreign), method, samples=tuple(foreign)))
     for name, values in (
         ("detection", [trial.detect for trial in trials if trial.detect is not None]),
         ("announcement", [trial.announce for trial in trials if trial.announce is not None]),

@@ -241,23 +241,92 @@ def test_too_short_a_time_before_the_fault_voids_a_trial() -> None:
     assert "only 18 probes were sent before the fault, 50 are needed" in judgement.reason
 
 
+def paused(at: float, for_: float, waited: float = 0.0, **more: Any) -> Evidence[Any]:
+    """A stream with a gap of a second, whose sender did not run for a while and then made up for it."""
+    whole = stream((FAULT, FAULT + 1), **more)
+    rows = []
+    for row in whole.rows:
+        late = round((at + for_) * S) - row["due"]
+        if 0 < late <= round(for_ * S):
+            sent = row["due"] + late
+            lost = FAULT * S - TRIP * S < sent < (FAULT + 1) * S
+            row = {**row, "sent": sent, "late": late, "waited": min(late, round(waited * S))}
+            row["received"] = None if lost else sent + round(TRIP * S)
+        rows.append(row)
+    return Evidence("stream", "c", "stream", whole.meta, tuple(rows))
+
+
 @pytest.mark.parametrize(
-    ("cpu", "delay", "reason"),
+    ("probes", "reason"),
     [
-        (0.9, 0, "other programs used 90% of the processors, 50% are tolerable"),
-        (0.1, 200 * MS, "the probe waited 0.2000 s for a processor, 0.125 s are tolerable"),
+        (paused(3.5, 0.3), "the probe was held up for 0.3000 s, 0.125 s are tolerable"),
+        (paused(3.5, 0.3, 0.1), "the probe was held up for 0.3000 s, 0.125 s are tolerable"),
+        (
+            paused(3.5, 0.3, 0.3),
+            "the probe was held up for 0.3000 s, for 0.3000 s it waited for a processor, 0.125 s are tolerable",
+        ),
+        (paused(2.98, 0.3), "the probe was held up for 0.3000 s, 0.125 s are tolerable"),
     ],
 )
-def test_a_busy_machine_voids_a_trial(cpu: float, delay: int, reason: str) -> None:
-    def noise(t: float) -> Evidence[Any]:
-        row = {"t": round(t * S), "until": round(t * S) + S, "foreign_cpu": cpu, "run_queue_delay": delay}
-        return Evidence("noise", "c", "noise", {}, (row,))
-
-    inputs = {"stream": stream((FAULT, FAULT + 1)), "cause": act()}
-    judgement = run("failover-gap", {**inputs, "noise": noise(4)}, {"limit": 5})
+def test_a_probe_that_did_not_run_for_a_while_voids_a_trial(probes: Evidence[Any], reason: str) -> None:
+    judgement = judged(probes)
     assert judgement.verdict is UNCLEAR
-    assert reason in judgement.reason
-    assert run("failover-gap", {**inputs, "noise": noise(40)}, {"limit": 5}).verdict is PASS
+    assert judgement.reason == f"1 of 1 trials are void: trial 1: {reason}"
+    assert measured(judgement, "held up").value == pytest.approx(0.3)
+    assert judged(probes, limit=0.9).verdict is UNCLEAR, "nor does it make a failure"
+
+
+def test_a_probe_that_did_not_run_long_before_the_fault_is_none_of_the_trial() -> None:
+    assert judged(paused(1.0, 0.3, seconds=40)).verdict is PASS
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(2.5, 5.0), st.floats(0.0, 0.6), st.sampled_from([1.2, 5.0, 9.0]))
+def test_a_trial_counts_only_if_no_pause_was_longer_than_can_be_told_apart(
+    at: float, for_: float, limit: float
+) -> None:
+    probes = paused(at, for_)
+    judgement = judged(probes, limit=limit, resolution=0.25)
+    from_before_the_fault = [row for row in probes.rows if row["sent"] >= round((FAULT - 0.053) * S)]
+    longest = max(row.get("late", 0) for row in from_before_the_fault)
+    gap = measured(judgement, "failover gap")
+    if longest > 0.125 * S:
+        assert (judgement.verdict, gap.n) == (UNCLEAR, 0)
+    elif gap.n:
+        lower, upper = gap.interval
+        assert lower <= 1.0 <= upper, "what counts holds the truth"
+
+
+@pytest.mark.parametrize(
+    ("void", "failed", "verdict"), [(1, 1, FAIL), (2, 1, UNCLEAR), (2, 2, FAIL), (3, 2, UNCLEAR), (0, 1, FAIL)]
+)
+def test_a_failure_stands_unless_more_than_half_of_the_trials_are_void(
+    void: int, failed: int, verdict: Verdict
+) -> None:
+    judgement = judged(*[stream(drops=1)] * void, *[stream((FAULT, FAULT + 6))] * failed)
+    assert judgement.verdict is verdict
+    if verdict is UNCLEAR:
+        assert judgement.reason.startswith(f"{void} of {void + failed} trials are void: trial 1: the kernel dropped")
+
+
+def test_the_bound_comes_from_the_trials_that_count() -> None:
+    good = [stream((FAULT, FAULT + 1), seconds=9)] * 5
+    judgement = judged(*good, paused(3.5, 0.3, seconds=9), limit=5)
+    assert judgement.verdict is PASS
+    assert "worst of 5 trials, an upper bound of p55" in judgement.reason
+    assert measured(judgement, "void trials").method == (
+        "trial 6: the probe was held up for 0.3000 s, 0.125 s are tolerable"
+    )
+
+
+def test_what_other_programs_used_is_on_record_and_voids_nothing() -> None:
+    spans = [(1, 0.1), (4, 0.9), (40, 1.0)]
+    rows = tuple({"t": t * S, "until": (t + 1) * S, "foreign_cpu": share} for t, share in spans)
+    inputs = {"stream": stream((FAULT, FAULT + 1)), "cause": act(), "noise": Evidence("noise", "c", "n", {}, rows)}
+    judgement = run("failover-gap", inputs, {"limit": 5})
+    assert judgement.verdict is PASS
+    foreign = measured(judgement, "foreign CPU")
+    assert (foreign.value, foreign.n) == (0.9, 1), "the share while the stream ran"
 
 
 def test_a_quantile_needs_the_trials_that_bound_it() -> None:
