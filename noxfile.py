@@ -24,14 +24,16 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test of the project, labs and browser among them; `-- ARGUMENTS` go to pytest."""
-    session.run("pytest", *session.posargs)
+    """Every test of the project but those of kind, labs and browser among them; `-- ARGUMENTS` go to pytest."""
+    session.run("pytest", "-m", "not kind", *session.posargs)
 
 
 @nox.session
 def quick(session: nox.Session) -> None:
     """The tests that need neither lab nor browser, two at a time: seconds, for while you write."""
-    session.run("pytest", "-m", "not lab and not browser and not slow", "--numprocesses=2", *session.posargs)
+    session.run(
+        "pytest", "-m", "not lab and not browser and not slow and not kind", "--numprocesses=2", *session.posargs
+    )
 
 
 @nox.session
@@ -50,6 +52,25 @@ def browser(session: nox.Session) -> None:
 def certify(session: nox.Session) -> None:
     """A quick certificate of MetalLB from the checkout; `-- ARGUMENTS` go to `lbcert certify`."""
     session.run("lbcert", "certify", *(session.posargs or ["--profile=metallb-native", "--quick"]))
+
+
+@nox.session(name="kind-image")
+def kind_image(session: nox.Session) -> None:
+    """A node image for kind, from Debian packages and Go modules; `-- ARGUMENTS` go to `lbcert kind image`."""
+    session.run("lbcert", "kind", "image", *session.posargs)
+
+
+@nox.session
+def kind(session: nox.Session) -> None:
+    """To be run before a release: the tests that make kind clusters, and a quick certificate on one. Needs root."""
+    session.run("pytest", "-m", "kind", *session.posargs)
+    session.run("lbcert", "certify", "--testbed=kind", "--profile=metallb-native", "--quick")
+
+
+@nox.session(name="certify-kind")
+def certify_kind(session: nox.Session) -> None:
+    """A certificate of MetalLB on kind; `-- ARGUMENTS` go to `lbcert certify --testbed kind`. Needs root."""
+    session.run("lbcert", "certify", "--testbed=kind", *(session.posargs or ["--profile=metallb-native"]))
 
 
 @nox.session(name="kubernetes-e2e")

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from lbcert_fixtures.cache import cache_folder
 from lbcert_fixtures.commands import private
+from lbcert_fixtures.testbeds.kind import engine
 from lbcert_fixtures.testbeds.netns import cgroups
 
 INOTIFY_PER_LAB, INOTIFY_PER_NODE = 5, 6  # as counted in a lab with MetalLB in it
@@ -86,10 +87,12 @@ class Wish:
     Attributes:
         nodes: nodes of a lab.
         labs: labs at the same time (one a worker).
+        testbed: which testbed, by name.
     """
 
     nodes: int = 3
     labs: int = 1
+    testbed: str = "netns"
 
 
 class Machine:
@@ -387,6 +390,28 @@ def _toolchain(machine: Machine, _wish: Wish) -> Iterator[Finding]:
         yield Finding("Chromium", Level.INFORMATION, "not found", fix)
 
 
+def _kind(machine: Machine, wish: Wish) -> Iterator[Finding]:
+    """What the testbed kind needs besides; looked at only for who wants it."""
+    if wish.testbed != "kind":
+        return
+    subject = "testbed kind"
+    if machine.uid != 0:
+        fix = "run lbcert as root, or use the testbed netns, which needs no root"
+        yield Finding(subject, Level.MISSING, "it needs root: nodes are privileged containers on a bridge of ours", fix)
+    lacking = {program: package for program, package in engine.NEEDED.items() if not machine.program(program)}
+    if lacking:
+        packages = " ".join(sorted(set(lacking.values())))
+        seen = f"no container engine: {', '.join(sorted(lacking))} not found"
+        fix = f"`tools/lbcert test kind` unpacks it; or as root: apt-get install --no-install-recommends {packages}"
+        yield Finding(subject, Level.MISSING, seen, fix)
+    if machine.uid == 0 and not lacking:
+        yield _fine(subject, "root, and a container engine to start in a namespace of its own")
+    status = re.search(r"CapBnd:\s+([0-9a-f]+)", machine.text("proc/self/status") or "")
+    if machine.uid == 0 and status and not int(status[1], 16) >> 24 & 1:
+        seen = "root lacks CAP_SYS_RESOURCE here: nodes run without, and pods keep their score for the OOM killer"
+        yield Finding(subject, Level.INFORMATION, seen)
+
+
 def _labs(wish: Wish) -> str:
     one = f"a lab of {wish.nodes} nodes"
     return one if wish.labs == 1 else f"{one}, {wish.labs} times,"
@@ -410,4 +435,5 @@ _CHECKS: tuple[Callable[[Machine, Wish], Iterator[Finding]], ...] = (
     _limits,
     _clock,
     _toolchain,
+    _kind,
 )

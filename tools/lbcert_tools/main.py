@@ -28,6 +28,7 @@ COMMANDS = {
     "bundle": "reporting:bundle",
     "diff": "reporting:diff",
     "lab": "labs:lab",
+    "kind": "kinds:kind",
     "chaos": "chaos:chaos",
     "cache": "caching:cache",
 }

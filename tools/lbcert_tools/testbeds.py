@@ -13,6 +13,7 @@ from lbcert_fixtures.profiles import Profile, ResolvedManifest, undeclared_image
 from lbcert_fixtures.testbeds import Testbed
 
 if TYPE_CHECKING:
+    from lbcert_fixtures.testbeds.netns import Lab
     from lbcert_tools.settings import Settings
 
 Start = Callable[["Settings", Sequence[ResolvedManifest], str, Progress], AbstractContextManager[Testbed]]
@@ -33,19 +34,51 @@ def _netns(
 ) -> Iterator[Testbed]:
     from lbcert_fixtures.testbeds import netns
 
+    def start() -> netns.Lab:
+        options = netns.LabOptions(
+            nodes=settings.nodes,
+            kubernetes=settings.kubernetes,
+            images=images_of(settings.profile, manifests),
+        )
+        name = re.sub(r"[^A-Za-z0-9-]+", "-", f"{settings.run.name}-{who}")
+        return netns.start(name, options, standing=settings.keep_lab, progress=progress)
+
+    with _standing_on(start, settings, who) as lab:
+        yield lab
+
+
+@contextlib.contextmanager
+def _kind(
+    settings: "Settings", manifests: Sequence[ResolvedManifest], who: str, progress: Progress
+) -> Iterator[Testbed]:
+    from lbcert_fixtures.testbeds import kind
+
+    def start() -> kind.KindCluster:
+        options = kind.KindOptions(
+            nodes=settings.nodes,
+            kubernetes=settings.kubernetes,
+            images=images_of(settings.profile, manifests),
+        )
+        return kind.start(
+            kind.cluster_name(f"{settings.run.name}-{who}"), options, standing=settings.keep_lab, progress=progress
+        )
+
+    with _standing_on(start, settings, who) as cluster:
+        yield cluster
+
+
+@contextlib.contextmanager
+def _standing_on(start: Callable[[], "Lab"], settings: "Settings", who: str) -> "Iterator[Lab]":
+    """Stand on what is up already, or start one; what is not to be kept is ended."""
+    from lbcert_fixtures.testbeds import netns
+
     if settings.lab:
         standing = netns.attach(settings.lab)
         yield standing
         _save_logs(standing, settings.run / "logs" / who)
         standing.detach()
         return
-    options = netns.LabOptions(
-        nodes=settings.nodes,
-        kubernetes=settings.kubernetes,
-        images=images_of(settings.profile, manifests),
-    )
-    name = re.sub(r"[^A-Za-z0-9-]+", "-", f"{settings.run.name}-{who}")
-    lab = netns.start(name, options, standing=settings.keep_lab, progress=progress)
+    lab = start()
     try:
         yield lab
     finally:
@@ -80,7 +113,23 @@ def _prepare_netns(
     netns.prepare("preparation", options, progress=progress)
 
 
-TESTBEDS: Mapping[str, Start] = {"netns": _netns}
+def _prepare_kind(
+    profile: Profile,
+    manifests: Sequence[ResolvedManifest],
+    nodes: int,
+    kubernetes: str | None,
+    progress: Progress,
+) -> None:
+    from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
+    from lbcert_fixtures.testbeds import kind
+
+    options = kind.KindOptions(
+        nodes=nodes, kubernetes=kubernetes or DEFAULT_KUBERNETES, images=images_of(profile, manifests)
+    )
+    kind.prepare("preparation", options, progress=progress)
+
+
+TESTBEDS: Mapping[str, Start] = {"netns": _netns, "kind": _kind}
 """Every testbed by its name."""
 
 
@@ -96,6 +145,7 @@ def prepare(
 
     Raises:
         ProgramsError, ImageError: something cannot be had.
+        TestbedError: this machine or user cannot have the testbed.
     """
-    if testbed == "netns":
-        _prepare_netns(profile, manifests, nodes, kubernetes, progress)
+    prepared = {"netns": _prepare_netns, "kind": _prepare_kind}[testbed]
+    prepared(profile, manifests, nodes, kubernetes, progress)

@@ -44,7 +44,9 @@ _LOOK_SECONDS = 0.2
 )
 @click.option("--nodes", default=3, show_default=True, type=click.IntRange(1), metavar="N", help="Nodes of a lab.")
 @click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
-@click.option("--testbed", default="netns", show_default=True, metavar="NAME", help="What the cases stand on.")
+@click.option(
+    "--testbed", default="netns", show_default=True, metavar="NAME", help="What the cases stand on: netns or kind."
+)
 @click.option("--seed", type=int, metavar="N", help="Seed of what is chosen at random; the report names it.")
 @click.option("--shuffle", is_flag=True, help="Run the cases in an order that the seed decides.")
 @click.option("--lab", metavar="NAME", help="Stand on this lab, which is up (see `lbcert lab`), and leave it up.")
@@ -94,6 +96,7 @@ def certify(
     lbcert certify --profile metallb-native                       everything, about 20 minutes
     lbcert certify --profile ./my-lb.toml --quick                 a first look, about 3 minutes
     lbcert certify --profile metallb-frr --only bgp,RESET-001     a part; such a run certifies nothing
+    lbcert certify --profile metallb-native --testbed kind        on a real kind cluster; needs root
 
     Exit codes: 0 conformant (also with deviations), 1 not conformant, 2 a mistake in the command or the
     profile, 3 undetermined.
@@ -115,7 +118,9 @@ def certify(
     if lab and workers > 1:
         raise click.BadParameter("one lab is stood on by one worker", param_hint="--workers")
     workers = min(workers, len(cases))
-    if not lab and (blocked := doctor.blocking(doctor.Wish(nodes, workers))):  # a lab that is up was carried already
+    if not lab and (
+        blocked := doctor.blocking(doctor.Wish(nodes, workers, testbed))
+    ):  # a lab that is up was carried already
         for finding in blocked:
             show(finding)
         raise Refusal("this machine cannot carry the lab yet", "mend what is named above; `lbcert doctor` says more")

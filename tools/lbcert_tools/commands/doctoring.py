@@ -20,13 +20,14 @@ _MARKS = {
 @click.option(
     "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(1), help="Labs at the same time."
 )
+@click.option("--testbed", default="netns", show_default=True, metavar="NAME", help="Which testbed: netns or kind.")
 @click.option("--json", "as_document", is_flag=True, help="Print the findings as JSON.")
-def doctor(nodes: int, workers: int, as_document: bool) -> int:
+def doctor(nodes: int, workers: int, testbed: str, as_document: bool) -> int:
     """Say what this machine lacks for a lab, all at once, each with what helps.
 
     Features of the kernel are tried in a private namespace. Exit code 0 if nothing stops a lab, 3 if something does.
     """
-    findings = examine(Wish(nodes, workers))
+    findings = examine(Wish(nodes, workers, testbed))
     if as_document:
         click.echo(as_json(findings))
     else:

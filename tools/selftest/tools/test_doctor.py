@@ -196,3 +196,30 @@ def test_the_machine_it_runs_on_is_read_and_its_features_are_tried() -> None:
     assert {"Linux", "Python", "disk", "clock"} <= {finding.subject for finding in findings}
     assert all(finding.fix for finding in findings if finding.level is Level.MISSING)
     assert json.loads(doctor.as_json(findings))[0]["level"] == "fine"
+
+
+KIND = Wish(testbed="kind")
+
+
+def test_the_testbed_kind_wants_root(machine: Faked) -> None:
+    (finding,) = bad(machine, KIND)
+    assert (finding.subject, finding.level) == ("testbed kind", Level.MISSING)
+    assert "as root" in finding.fix
+
+
+def test_the_testbed_kind_wants_an_engine_and_names_all_that_is_missing(machine: Faked) -> None:
+    machine.uid = 0
+    machine.absent = {"dockerd", "docker", "runc"}
+    (finding,) = bad(machine, KIND)
+    assert finding.level is Level.MISSING
+    assert "docker, dockerd, runc" in finding.observed
+    assert finding.fix.endswith("docker.io runc")
+    assert doctor.blocking(Wish(), machine) == []
+
+
+def test_a_root_without_sys_resource_is_told_what_that_means_for_kind(machine: Faked) -> None:
+    machine.uid = 0
+    machine.put("proc/self/status", "CapBnd:\t000001fffeffffff\n")
+    (finding,) = bad(machine, KIND)
+    assert finding.level is Level.INFORMATION
+    assert "CAP_SYS_RESOURCE" in finding.observed

@@ -1,0 +1,167 @@
+"""``lbcert kind``: what the testbed kind is made of, and what is left of it."""
+
+import contextlib
+import shutil
+from pathlib import Path
+
+import click
+
+from lbcert_tools.refusals import USAGE, Refusal
+
+
+@click.group()
+def kind() -> None:
+    """Make what the testbed kind needs, start one to look around in, and clean up after it.
+
+    A kind testbed that is up is a lab like any other: `lbcert lab status`, `shell`, `kubectl`, `logs` and `down` take
+    its name, and `lbcert certify --lab NAME` stands on it.
+
+    \b
+    lbcert certify --testbed kind --profile metallb-native
+    lbcert kind up && lbcert lab kubectl get nodes
+    lbcert kind clean
+    """  # noqa: D301 - \b is click's mark for text that is not wrapped
+
+
+@kind.command()
+@click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Copy the archive here, for another machine: `docker load` reads it.",
+)
+def image(kubernetes: str | None, output: Path | None) -> None:
+    """Make a node image that needs no registry, and say its name and where it lies.
+
+    It is put together from Debian packages and from programs built out of Go modules, once: a quarter of an hour, of
+    which the lab shares most.
+    """
+    from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
+    from lbcert_fixtures.testbeds.kind.image import node_image
+    from lbcert_tools.progress import display
+
+    with display() as screen:
+        made = node_image(kubernetes or DEFAULT_KUBERNETES, progress=screen.step)
+    for name in made.images:
+        click.echo(f"holds {name}")
+    archive = made.archive
+    if output:
+        shutil.copyfile(archive, output)
+        archive = output
+    click.echo(f"{made.name} ({archive.stat().st_size / 1e6:.0f} MB)")
+    click.echo(str(archive))
+
+
+@kind.command()
+@click.option("--profile", metavar="NAME|FILE", help="Of this implementation too.")
+@click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
+def images(profile: str | None, kubernetes: str | None) -> None:
+    """List every image that a run on kind needs: what is to be carried to a machine behind an air gap."""
+    from lbcert_fixtures.images.own import ECHO
+    from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
+    from lbcert_fixtures.profiles import load, resolve
+    from lbcert_fixtures.testbeds.kind.image import node_image
+    from lbcert_tools.progress import display
+    from lbcert_tools.testbeds import images_of
+
+    with display() as screen:
+        made = node_image(kubernetes or DEFAULT_KUBERNETES, progress=screen.step)
+    click.echo(f"{made.name}  the nodes, with {len(made.images)} images in it")
+    click.echo(f"{ECHO}  the backends of cases; lbcert builds it")
+    if profile:
+        chosen = load(profile)
+        for name, source in images_of(chosen, resolve(chosen)).items():
+            click.echo(f"{name}  of {chosen.name}, source {source.source}")
+
+
+@kind.command()
+@click.argument("name", default="kind")
+@click.option("--nodes", default=3, show_default=True, type=click.IntRange(1), metavar="N", help="Workers.")
+@click.option("--routers", default=1, show_default=True, type=click.IntRange(1, 2), metavar="N", help="FRR routers.")
+@click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
+@click.option(
+    "--proxy-mode",
+    default="nftables",
+    show_default=True,
+    type=click.Choice(["nftables", "iptables"]),
+    help="Of kube-proxy.",
+)
+@click.option("--feature-gate", "gates", multiple=True, metavar="NAME=true|false", help="Of Kubernetes.")
+@click.option(
+    "--node-image",
+    nargs=2,
+    type=(click.Path(path_type=Path, dir_okay=False), str),
+    metavar="ARCHIVE NAME",
+    help="Another node image: an archive that `docker save` wrote, and the image's name in it.",
+)
+def up(
+    name: str,
+    nodes: int,
+    routers: int,
+    kubernetes: str | None,
+    proxy_mode: str,
+    gates: tuple[str, ...],
+    node_image: tuple[Path, str] | None,
+) -> None:
+    """Start a kind testbed that stays up until `lbcert lab down NAME`."""
+    from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
+    from lbcert_fixtures.testbeds import kind as testbed
+    from lbcert_tools.progress import display
+
+    if testbed.cluster_name(name) != name:
+        raise Refusal(f"{name!r} is no name for a cluster", "at most 40 of a-z, 0-9 and -, as in kind-2", USAGE)
+    options = testbed.KindOptions(
+        nodes=nodes,
+        routers=routers,
+        kubernetes=kubernetes or DEFAULT_KUBERNETES,
+        proxy_mode=proxy_mode,
+        feature_gates=dict(map(_gate, gates)),
+        node_image=node_image,
+    )
+    with display() as screen:
+        testbed.start(name, options, standing=True, progress=screen.step).detach()
+    click.echo(f"{name} is up: {nodes} workers and a control plane, {routers} router{'s'[: routers - 1]}")
+    click.echo("lbcert lab kubectl get nodes | lbcert lab shell client | lbcert lab status | lbcert lab down")
+
+
+def _gate(words: str) -> tuple[str, bool]:
+    name, _, value = words.partition("=")
+    if value not in ("true", "false"):
+        raise click.BadParameter(f"{words!r}: say {name}=true or {name}=false", param_hint="--feature-gate")
+    return name, value == "true"
+
+
+@kind.command()
+@click.argument("names", nargs=-1)
+def clean(names: tuple[str, ...]) -> None:
+    """End kind testbeds (NAMES, or all of this user), and remove what killed ones left: containers, data, cgroups.
+
+    Nothing that lbcert did not make is touched: engines and clusters of others are not even looked for.
+    """
+    from lbcert_fixtures.cache import cache_folder
+    from lbcert_fixtures.testbeds import TestbedError, netns
+    from lbcert_fixtures.testbeds.kind import engine
+
+    standing = []
+    for name in netns.labs():
+        with contextlib.suppress(TestbedError):  # one that boots is somebody's
+            lab = netns.attach(name)
+            if lab.is_kind:
+                standing.append(lab)
+            else:
+                lab.detach()
+    if unknown := sorted(set(names) - {lab.name for lab in standing}):
+        up = ", ".join(lab.name for lab in standing) or "none"
+        raise Refusal(f"no kind testbed named {', '.join(unknown)} is up (up: {up})", exit_code=USAGE)
+    for lab in standing:
+        if names and lab.name not in names:
+            lab.detach()
+            continue
+        lab.stop()
+        click.echo(f"{lab.name} is down")
+    removed = engine.clean(cache_folder() / "engines")
+    for thing in removed:
+        click.echo(f"removed {thing}")
+    if not standing and not removed:
+        click.echo("there is nothing to clean")
