@@ -225,3 +225,36 @@ def test_a_checkout_that_cannot_be_written_is_served_from_the_users_cache(machin
     machine.checkout.chmod(0o555)
     assert machine.run("list")[:2] == (0, "lbcert list\n")
     assert list((Path(machine.environment["HOME"]) / ".cache" / "lbcert").glob("venv-*"))
+
+
+@pytest.mark.parametrize(
+    "words", [["certify", "--testbed", "kind"], ["certify", "--testbed=kind"], ["test", "certify-kind"], ["kind", "up"]]
+)
+def test_who_wants_kind_gets_an_engine_unpacked_that_nobody_starts(machine: Machine, words: list[str]) -> None:
+    machine.run("test")
+    machine.program("iptables", "#!/bin/sh\n")
+    # the library by its path, as the tests' machine may not have it
+    text = machine.script.read_text().replace("/lib/*/libdevmapper.so.1.02.1", str(machine.fake))
+    machine.script.write_text(text)
+    machine.program("apt-cache", "#!/bin/sh\nexit 100\n")
+    machine.program("apt-get", '#!/bin/sh\necho "$*" >> "$FAKE/apt"\n: > a.deb\n')
+    machine.program(
+        "dpkg-deb",
+        "#!/bin/sh\nmkdir -p usr/sbin usr/bin lib/systemd\n: > lib/systemd/docker.service\n"
+        "for name in usr/sbin/dockerd usr/bin/docker usr/bin/containerd usr/sbin/runc; do\n"
+        '  printf "#!/bin/sh\\n" > $name; chmod +x $name\ndone\n',
+    )
+    assert machine.run(*words)[0] == 0
+    assert (machine.fake / "apt").read_text() == "-o APT::Sandbox::User=root download docker.io containerd runc\n"
+    unpacked = {path.name for path in (machine.checkout / ".venv/bin").iterdir()}
+    assert {"dockerd", "docker", "containerd", "runc"} <= unpacked
+    assert not list(machine.checkout.rglob("*.service"))
+    (machine.fake / "apt").unlink()
+    assert machine.run(*words)[0] == 0
+    assert not (machine.fake / "apt").exists()
+
+
+def test_who_does_not_want_kind_gets_no_engine(machine: Machine) -> None:
+    machine.program("apt-get", '#!/bin/sh\necho "$*" >> "$FAKE/apt"\n')
+    assert machine.run("certify", "--profile", "kindness.toml")[0] == 0
+    assert not (machine.fake / "apt").exists()
