@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lbcert_reports import html
 from lbcert_reports.publish import report_of
+from lbcert_reports.report import build
 
 
 class Page(HTMLParser):
@@ -98,6 +99,27 @@ def test_expected_observed_reason_and_digest_of_the_evidence_can_be_read(page: P
     ):
         assert words in said
     assert report_of(sample)["evidence"][0]["sha256"] in said
+
+
+def test_bias_and_spread_of_the_probe_are_shown_by_length_and_method(page: Page) -> None:
+    text = " ".join(" ".join(page.said).split())
+    assert "The probe against known gaps, before and after the timed cases" in text
+    assert "none, as a control 2 no gap seen" in text
+    assert "5 ms, link cut 2 400 µs (400 µs) 1.05 ms" in text
+    assert "1 s, packet drop 2 400 µs (400 µs) 1.05 ms" in text
+    assert "is not accepted" not in text
+
+
+def test_a_calibration_that_was_refused_says_so_and_why() -> None:
+    report = build(made.journal(made.case("a", made.verdict("L2-003", "pass"))), lambda _: pytest.fail("no evidence"))
+    report["calibration"]["made"] = [
+        {"date": "2026-11-25T10:00:00Z", "writer": "main", "accepted": False, "reason": "1 of 1 controls showed a gap"}
+    ]
+    text = " ".join(" ".join(Page(html.render(report)).said).split())
+    assert (
+        "The calibration of 25 November 2026, 10:00 UTC is not accepted, so no verdict on timing beside it stands: "
+        "1 of 1 controls showed a gap."
+    ) in text
 
 
 def test_a_case_beside_all_requirements_is_not_lost() -> None:
