@@ -227,6 +227,8 @@ class Calibration(TypedDict):
     measured_lower: int
     measured_upper: int
     gaps_seen: int
+    late: int
+    """the longest that a probe was late at its begin or its end, ns; 0 if that was less than half a period"""
 
 
 class LoadSecond(TypedDict):

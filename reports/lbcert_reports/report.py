@@ -261,6 +261,7 @@ def _calibration(journal: Journal, evidence: Callable[[str], Evidence[Any]]) -> 
                 "method": group.method,
                 "size": group.size,
                 "n": group.n,
+                "void": group.void,
                 "bias": group.bias,
                 "spread": list(group.spread),
                 "allowed": group.allowed,

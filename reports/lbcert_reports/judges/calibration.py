@@ -3,7 +3,8 @@
 The rule was fixed in advance. For each method of injection and each length the *bias* is the median of how much longer
 a gap was measured than it was, by the middles of both intervals. A calibration is accepted if no gap is missed, none is
 seen where none was, the truth lies in the interval that was measured for every single gap, and no bias is larger than
-one period of the probe and half the width of the interval in which the truth is known to lie.
+one period of the probe and half the width of the interval in which the truth is known to lie. As in a trial, a gap at
+whose ends the probe was late says nothing of how it measures; there have to be others.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,7 +27,8 @@ class Group:
     Attributes:
         method: how they were made; empty for controls.
         size: the length that was meant, s; 0 for controls.
-        n: how many there were.
+        n: how many there were that count.
+        void: how many there were at whose ends the probe was more than a period late.
         bias: median error, s.
         spread: least and greatest error of a single gap, s.
         allowed: largest bias that is accepted, s.
@@ -36,6 +38,7 @@ class Group:
     method: str
     size: float
     n: int
+    void: int
     bias: float
     spread: Interval
     allowed: float
@@ -50,12 +53,19 @@ def groups(rows: Iterable[Calibration], period: int) -> list[Group]:
     return [_group(each, seconds(period)) for _, each in sorted(found.items())]
 
 
-def _group(rows: Sequence[Calibration], period: float) -> Group:
-    size, method, n = seconds(rows[0]["size"]), rows[0]["method"], len(rows)
+def _group(every: Sequence[Calibration], period: float) -> Group:
+    size, method = seconds(every[0]["size"]), every[0]["method"]
+    rows = [row for row in every if seconds(row["late"]) <= period]
+    n, void = len(rows), len(every) - len(rows)
+    named = f"gaps of {size:g} s by {method}" if size else "controls"
+    if not rows:
+        late = seconds(min(row["late"] for row in every))
+        flaws = [f"the probe was at least {late:.4f} s late at the ends of all {void} {named}"]
+        return Group(method, size, 0, void, 0.0, Interval(0.0, 0.0), 0.0, tuple(flaws))
     if not size:
         phantoms = sum(bool(row["gaps_seen"]) for row in rows)
         flaws = [f"{phantoms} of {n} controls showed a gap"] if phantoms else []
-        return Group("", 0.0, n, 0.0, Interval(0.0, 0.0), 0.0, tuple(flaws))
+        return Group(method, size, n, void, 0.0, Interval(0.0, 0.0), 0.0, tuple(flaws))
     errors = sorted(
         seconds(row["measured_lower"] + row["measured_upper"] - row["injected_lower"] - row["injected_upper"]) / 2
         for row in rows
@@ -65,7 +75,6 @@ def _group(rows: Sequence[Calibration], period: float) -> Group:
     outside = sum(
         row["measured_lower"] > row["injected_upper"] or row["injected_lower"] > row["measured_upper"] for row in rows
     )
-    named = f"gaps of {size:g} s by {method}"
     flaws = [
         f"{count} of {n} {named} {problem}"
         for count, problem in (
@@ -77,7 +86,7 @@ def _group(rows: Sequence[Calibration], period: float) -> Group:
     ]
     if abs(bias) > allowed:
         flaws.append(f"{named} were measured {bias:+.4f} s off, {allowed:.4f} s are tolerable")
-    return Group(method, size, n, bias, Interval(errors[0], errors[-1]), allowed, tuple(flaws))
+    return Group(method, size, n, void, bias, Interval(errors[0], errors[-1]), allowed, tuple(flaws))
 
 
 @judge(CALIBRATION)
@@ -87,7 +96,8 @@ def probe_calibration(gaps: Evidence[Calibration], *, methods: list[str], sizes:
     For each method and size the bias is the median of how much longer a gap was measured than it was, by the middles of
     both intervals. It may be one period of the probe, and half the width of the interval in which the truth is known to
     lie. The truth has to lie in the interval that was measured for each gap, none may be missed, and controls, in which
-    nothing is cut, may show none. Without an accepted calibration before and after it no verdict on timing stands.
+    nothing is cut, may show none. A gap at whose ends the probe was more than a period late is void. Without an
+    accepted calibration before and after it no verdict on timing stands.
 
     Args:
         gaps: the known gaps, and what was measured of them; the header holds the probe's period.
@@ -112,7 +122,8 @@ def probe_calibration(gaps: Evidence[Calibration], *, methods: list[str], sizes:
                 abs(group.bias),
                 "s",
                 group.n,
-                f"median {group.bias:+.6f} s, single gaps {group.spread.lower:+.6f} to {group.spread.upper:+.6f} s",
+                f"median {group.bias:+.6f} s, single gaps {group.spread.lower:+.6f} to {group.spread.upper:+.6f} s"
+                + (f", {group.void} void" if group.void else ""),
                 bound=Limit(group.allowed, "<=", "allowed"),
             )
             for group in measured

@@ -233,7 +233,7 @@ ENVIRONMENT: dict[str, Any] = {
 def calibration(sample: Sample, when: str) -> None:
     """The probe before known gaps: each is measured a little too long."""
     rows = [
-        {"t": sample.now, "method": method if size else "", "size": size * MS, "gaps_seen": int(size > 0),
+        {"t": sample.now, "method": method if size else "", "size": size * MS, "gaps_seen": int(size > 0), "late": 0,
          "injected_lower": size * MS, "injected_upper": size * MS + MS // 10,
          "measured_lower": max(0, size * MS - MS // 2), "measured_upper": size * MS + 14 * MS // 10}
         for size in (0, 5, 20, 100, 1000) for method in (("link cut", "packet drop") if size else ("",))

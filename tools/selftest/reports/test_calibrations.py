@@ -60,8 +60,9 @@ def test_a_verdict_that_does_not_stand_says_why(kinds: list[str], why: str) -> N
 def calibrate(recorder: Recorder, name: str, off: int) -> None:
     """Record a calibration that measured everything so much too long, ns."""
     rows = [
-        {"t": 1, "method": "cut" if size else "", "size": size, "gaps_seen": int(size > 0), "injected_lower": size,
-         "injected_upper": size, "measured_lower": max(size - S + off, 0), "measured_upper": size + S + off}
+        {"t": 1, "method": "cut" if size else "", "size": size, "gaps_seen": int(size > 0), "late": 0,
+         "injected_lower": size, "injected_upper": size,
+         "measured_lower": max(size - S + off, 0), "measured_upper": size + S + off}
         for size in (0, 20 * S)
     ]  # fmt: skip
     own = recorder.own()

@@ -17,12 +17,19 @@ BOUND = {"methods": ["cut"], "sizes": [0.02, 1]}
 
 
 def gap(
-    size: float, off: float = 0.0, seen: int = 1, *, known: float = 0.0001, measured: float = 0.001, method: str = "cut"
+    size: float,
+    off: float = 0.0,
+    seen: int = 1,
+    *,
+    known: float = 0.0001,
+    measured: float = 0.001,
+    method: str = "cut",
+    late: float = 0.0,
 ) -> dict[str, Any]:
     """A known gap: how far off the middle was measured, and how far either end is from the middle, s."""
     middle, size_ns = round((size + off) * S), round(size * S)
     return {
-        "t": 0, "method": method if size else "", "size": size_ns, "gaps_seen": seen,
+        "t": 0, "method": method if size else "", "size": size_ns, "gaps_seen": seen, "late": round(late * S),
         "injected_lower": size_ns - round(known * S), "injected_upper": size_ns + round(known * S),
         "measured_lower": middle - round(measured * S), "measured_upper": middle + round(measured * S),
     }  # fmt: skip
@@ -47,6 +54,13 @@ CONTROL = gap(0, seen=0)
         ([gap(0.02), gap(1, seen=2), CONTROL], "1 of 1 gaps of 1 s by cut were seen as several"),
         ([gap(0.02), gap(1), CONTROL, gap(0, seen=1)], "1 of 2 controls showed a gap"),
         ([gap(0.02), gap(1)], "no control was made"),
+        ([gap(0.02, 9, late=0.0011), gap(0.02), gap(0.02), gap(1), gap(0, seen=3, late=1), CONTROL], ""),
+        ([gap(0.02, 9, late=0.001), gap(1), CONTROL], "1 of 1 gaps of 0.02 s by cut were not what was measured"),
+        (
+            [gap(0.02, late=0.002), gap(0.02, late=0.0015), gap(1), CONTROL],
+            "the probe was at least 0.0015 s late at the ends of all 2 gaps of 0.02 s by cut",
+        ),
+        ([gap(0.02), gap(1), gap(0, seen=0, late=0.1)], "the probe was at least 0.1000 s late at the ends of all 1 "),
         ([gap(0.02), CONTROL], "no gap of 1 s by cut was made"),
         ([gap(0.02, method="drop"), gap(1), CONTROL], "no gap of 0.02 s by cut was made"),
         ([], "no control was made, no gap of 0.02 s by cut was made, no gap of 1 s by cut was made"),
@@ -77,6 +91,20 @@ def test_a_bias_of_more_than_a_period_is_refused_however_wide_the_intervals_are(
     judgement = judged([*rows, CONTROL], sizes=[20])
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert "gaps of 20 s by cut were measured" in judgement.reason
+
+
+@given(errors, st.lists(st.tuples(st.floats(-9, 9), st.floats(0.0011, 9), st.integers(0, 3)), min_size=1))
+def test_gaps_at_whose_ends_the_probe_was_late_say_nothing_either_way(
+    offs: list[float], void: list[tuple[float, float, int]]
+) -> None:
+    rows = [CONTROL, *(gap(size, off) for size in (0.02, 1) for off in offs)]
+    late = [gap(0.02, off, seen, late=late) for off, late, seen in void]
+    with_them, without = judged([*late, *rows]), judged(rows)
+    assert (with_them.verdict, with_them.reason) == (without.verdict, without.reason)
+    assert with_them.measurements[0].value == without.measurements[0].value
+    assert with_them.measurements[0].method.endswith(f", {len(void)} void")
+    alone = judged([*late, CONTROL, gap(1)])
+    assert alone.verdict is Verdict.INCONCLUSIVE
 
 
 @given(errors, st.randoms())

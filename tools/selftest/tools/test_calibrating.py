@@ -53,7 +53,7 @@ def test_the_probe_measures_known_gaps_as_they_are_and_in_time(lab: Lab, tmp_pat
     for run in range(3):
         judgement = calibrating.calibrated(lab, recorder, f"calibration-{run}", dict(calibrating.QUICK))
         assert judgement.verdict is Verdict.PASS, judgement.reason
-        assert judgement.reason == "14 known gaps were measured as they are"
+        assert judgement.reason.endswith("known gaps were measured as they are")
     recorder.event("run-finished", cases={}, duration=1.0)
     again = rejudge(tmp_path)
     assert (again.verdicts, again.findings) == (3, ())
@@ -64,7 +64,7 @@ def test_the_probe_measures_known_gaps_as_they_are_and_in_time(lab: Lab, tmp_pat
     ("measure", "flaw"),
     [
         (longer, "gaps of 0.005 s by packet drop were measured +0.00"),
-        (wider, "gaps of 0.1 s by link cut were measured -0.05"),
+        (wider, "gaps of 0.02 s by packet drop were measured -0.00"),
         (blunt, "3 of 3 gaps of 0.005 s by packet drop were missed"),
         (nervous, "1 of 1 controls showed a gap"),
     ],
