@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import pytest
 
@@ -25,8 +25,10 @@ from lbcert_reports.verdicts import Verdict, combine, declared
 from lbcert_suites.catalogue import catalogue
 from lbcert_tools import environment
 from lbcert_tools.planning import Case, PlanError, case_of, choose
-from lbcert_tools.plugin import destination
+from lbcert_tools.plugin import ASIDE, destination
 from lbcert_tools.settings import Settings, settings_of
+
+LOWEST_PRIORITY: Final = 19
 
 _RECORDER = pytest.StashKey[Recorder]()
 _CASE = pytest.StashKey[Case]()
@@ -145,6 +147,7 @@ class Certification:
                     cases,
                     only,
                     quick=self.config.getoption(destination("quick")),
+                    everything=self.config.getoption(destination("all")),
                     trials=self.config.getoption(destination("trials")),
                 )
             }
@@ -231,12 +234,19 @@ class Certification:
         """Journal the beginning and the end of a case; one that is interrupted has no end."""
         if _CASE not in item.stash:
             return (yield)
+        self._stand_aside(item)
         record = Record(recorder(self.config), item.stash[_CASE].case)
         item.stash[_RECORD] = record
         record.start()
         result = yield
         record.conclude()
         return result
+
+    def _stand_aside(self, item: pytest.Item) -> None:
+        """Let this process and its lab have what the other leaves of the machine, if its cases are those for that."""
+        group = item.get_closest_marker("xdist_group")
+        if group and group.args == (ASIDE,) and os.nice(0) < LOWEST_PRIORITY:
+            os.nice(LOWEST_PRIORITY)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

@@ -1,7 +1,7 @@
 """A run seen from outside while it runs: its journal, read as it grows, and what is left to do."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,7 @@ class Watcher:
         self.verdicts: dict[str, str] = {}
         self.phase = "collecting"
         self._plan: list[str] = []
+        self._aside: set[str] = set()
         self._running: list[str] = []
         self._suffix = ""
         self._began: dict[str, int] = {}
@@ -99,6 +100,7 @@ class Watcher:
         match event["event"]:
             case "run-started":
                 self._plan = [each["case"] for each in event["plan"]]
+                self._aside = {e["case"] for e in event["plan"] if event["options"].get("aside") and e.get("untimed")}
                 self._suffix = f" x{event['options'].get('trials', 1)}"
                 self.display.say(f"{len(self._plan)} cases, about {_minutes(self.remaining)} and the boot")
             case "phase":
@@ -140,7 +142,12 @@ class Watcher:
     def remaining(self) -> float:
         """Seconds until the last case ends, as far as is known."""
         left = [case for case in self._plan if case not in self.verdicts]
-        return sum(self.durations.of(case + self._suffix) for case in left) / max(1, min(self.workers, len(left)))
+        if self._aside:  # who is aside waits for nobody, and nobody for him
+            return max(self._seconds(set(left) - self._aside), self._seconds(set(left) & self._aside))
+        return self._seconds(left) / max(1, min(self.workers, len(left)))
+
+    def _seconds(self, cases: Iterable[str]) -> float:
+        return sum(self.durations.of(case + self._suffix) for case in cases)
 
     def show(self) -> None:
         """Show what is going on now."""

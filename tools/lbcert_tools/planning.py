@@ -37,7 +37,8 @@ class Case:
         needs: capabilities without which it does not apply.
         catches: seeded defects that it catches.
         thorough: whether ``--quick`` leaves it out.
-        campaign: whether only a campaign takes it in.
+        untimed: whether it takes no times, and may run aside.
+        campaign: whether only ``--all`` and a campaign take it in.
     """
 
     case: str
@@ -49,6 +50,7 @@ class Case:
     catches: tuple[str, ...]
     thorough: bool = False
     campaign: bool = False
+    untimed: bool = False
 
     def plain(self) -> dict[str, Any]:
         """What the journal carries about it."""
@@ -88,6 +90,7 @@ def case_of(item: pytest.Function, folder: Path, requirements: Mapping[str, Requ
         catches=_words(item, "catches"),
         thorough=item.get_closest_marker("thorough") is not None,
         campaign=item.get_closest_marker("campaign") is not None,
+        untimed=item.get_closest_marker("untimed") is not None,
     )
 
 
@@ -98,7 +101,12 @@ def _words(item: pytest.Function, mark: str) -> tuple[str, ...]:
 
 
 def choose(
-    cases: Sequence[Case], only: Iterable[str] = (), *, quick: bool = False, trials: int | None = None
+    cases: Sequence[Case],
+    only: Iterable[str] = (),
+    *,
+    quick: bool = False,
+    everything: bool = False,
+    trials: int | None = None,
 ) -> list[Case]:
     """Choose the cases of a run.
 
@@ -108,6 +116,7 @@ def choose(
             prefix of its requirements), and names of cases, with or without area and parameters, with ``*`` and ``?``.
             None: all.
         quick: leave out what is thorough, unless `only` names it.
+        everything: take in what only a campaign does by default.
         trials: how often each fault is tried: `CAMPAIGN_TRIALS` or more are a campaign.
 
     Raises:
@@ -115,7 +124,7 @@ def choose(
     """
     words = [word for expression in only for word in re.split(r"[,\s]+", expression) if word]
     if not words:
-        is_campaign = (trials or 0) >= CAMPAIGN_TRIALS
+        is_campaign = everything or (trials or 0) >= CAMPAIGN_TRIALS
         return [case for case in cases if not (quick and case.thorough) and (is_campaign or not case.campaign)]
     wanted: set[str] = set()
     for word in words:
@@ -168,7 +177,7 @@ def all_cases() -> list[Case]:
         raise PlanError("the package lbcert_suites is not installed: install lbcert as a whole")
     collected = _Collected()
     arguments = ["--collect-only", "-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={folder}", str(folder)]
-    arguments.append(f"--lbcert-trials={CAMPAIGN_TRIALS}")  # a campaign leaves none out
+    arguments.append("--lbcert-all")
     with Path(os.devnull).open("w") as sink, redirect_stdout(sink), redirect_stderr(sink):
         pytest.main([*arguments, "--import-mode=importlib", "--assert=plain"], plugins=[collected])
     if collected.problems:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -21,9 +21,13 @@ MARKERS = (
     "needs(*capabilities): what an implementation must be able to do for the case to apply to it",
     "catches(*defects): seeded defects of the reference implementation that make the case fail",
     "thorough: the case takes long and is left out by --quick",
-    "campaign: the case repeats under load what others say, and runs in campaigns and by name only",
+    "campaign: the case takes a minute and more for little, and runs with --all, in campaigns and by name only",
+    "untimed: the case takes no times, so that a lab on what others leave of the machine is good enough for it",
     "last: what the case does to the implementation would keep others waiting, so it runs after them",
 )
+
+ASIDE: Final = "aside"
+"""The group of cases that the lab aside takes."""
 
 OPTIONS: Mapping[str, dict[str, Any]] = {
     "profile": {"metavar": "NAME|FILE", "help": "the implementation under test: a built-in profile or a TOML file"},
@@ -33,6 +37,7 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
         "help": "how often each fault is tried (default: 5; 29 and more: a campaign)",
     },
     "quick": {"action": "store_true", "help": "one trial a fault, and no case that is marked thorough"},
+    "all": {"action": "store_true", "help": "also the cases that are marked campaign"},
     "only": {
         "metavar": "EXPR",
         "action": "append",
@@ -45,6 +50,10 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
     "keep-lab": {"action": "store_true", "help": "leave the lab standing at the end, for `lbcert lab`"},
     "seed": {"metavar": "N", "type": int, "help": "seed of whatever cases choose at random (default: new each run)"},
     "shuffle": {"action": "store_true", "help": "run the cases in an order that the seed decides"},
+    "aside": {
+        "action": "store_true",
+        "help": "two workers of pytest-xdist, of which one takes what is marked untimed, at the lowest priority",
+    },
     "load-workers": {
         "metavar": "N",
         "type": int,
@@ -117,6 +126,15 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
         plugins.register(Certification(parent.config, folder), "lbcert-certification")
         if not parent.config.option.collectonly:
             plugins.import_plugin("lbcert_tools.case_fixtures")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tell pytest-xdist which cases are for the lab aside."""
+    if config.getoption(destination("aside")):
+        for item in items:
+            group = ASIDE if item.get_closest_marker("untimed") else "timed"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 _SHOWN = {

@@ -27,6 +27,8 @@ class Settings:
         run: the run directory.
         trials: how often each fault is tried.
         quick: whether thorough cases are left out.
+        everything: whether the cases of campaigns are taken in.
+        aside: whether a second lab, at the lowest priority, takes the cases that take no times.
         only: expressions that choose cases; empty for all.
         testbed: its name.
         nodes: its nodes.
@@ -53,12 +55,16 @@ class Settings:
     load_workers: int = 0
     load_ui: int = 0
     shuffle: bool = False
+    everything: bool = False
+    aside: bool = False
 
     def options(self) -> dict[str, Any]:
         """What the journal says about them."""
         return {
             "trials": self.trials,
             "quick": self.quick,
+            "all": self.everything,
+            "aside": self.aside,
             "only": ", ".join(self.only),
             "nodes": self.nodes,
             "kubernetes": self.kubernetes,
@@ -118,6 +124,8 @@ def settings_of(config: pytest.Config) -> Settings:
         seed=_option(config, "seed"),
         load_workers=_option(config, "load-workers") or 0,
         load_ui=_option(config, "load-ui") or 0,
+        everything=_option(config, "all"),
+        aside=_option(config, "aside"),
         shuffle=bool(_option(config, "shuffle")),
     )
 

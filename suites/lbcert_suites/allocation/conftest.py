@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Keep what looks at the common arrangement on one worker of pytest-xdist, which then arranges it once."""
     if hasattr(config, "workerinput"):
         for item in items:
-            if "arrangement" in getattr(item, "fixturenames", ()):
+            if "arrangement" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("xdist_group"):
                 item.add_marker(pytest.mark.xdist_group("arrangement"))
 
 

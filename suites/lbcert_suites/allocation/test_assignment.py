@@ -10,6 +10,8 @@ from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned
 
+pytestmark = pytest.mark.untimed
+
 
 @pytest.mark.covers("ALLOC-001")
 @pytest.mark.catches("address-outside-pool", "address-not-published", "proxy-mode-published")

@@ -11,7 +11,7 @@ from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.arrangement import AUTOMATIC, BY_NAME, RESERVED, Seen
 from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned, warned
 
-pytestmark = pytest.mark.usefixtures("assigning")
+pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning")]
 
 
 @pytest.mark.covers("ALLOC-012", "ALLOC-037")

@@ -8,7 +8,7 @@ from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.conditions import assigned, warned
 from lbcert_suites.allocation.release import insist_on_release
 
-pytestmark = pytest.mark.usefixtures("assigning")
+pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning")]
 
 
 @pytest.mark.covers("ALLOC-004")

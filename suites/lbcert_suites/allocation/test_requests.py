@@ -10,7 +10,7 @@ from lbcert_suites.allocation.arrangement import IN_USE, MALFORMED, OUTSIDE, See
 from lbcert_suites.allocation.conditions import assigned, warned
 from lbcert_suites.allocation.release import insist_on_release
 
-pytestmark = pytest.mark.usefixtures("assigning")
+pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning")]
 
 
 @pytest.mark.covers("ALLOC-018", "ALLOC-019")

@@ -6,6 +6,8 @@ from lbcert_fixtures.profiles import Profile
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.arrangement import KEYS, POLICIES, PORTS, Seen
 
+pytestmark = pytest.mark.untimed
+
 
 @pytest.mark.covers("ALLOC-041")
 @pytest.mark.catches("sharing-without-key", "sharing-refused", "sharing-key-not-compared")

@@ -10,7 +10,7 @@ from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.conditions import assigned, changed, warned
 from lbcert_suites.allocation.controller import Controller
 
-pytestmark = pytest.mark.usefixtures("assigning")
+pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning")]
 
 ROUNDS = 3
 

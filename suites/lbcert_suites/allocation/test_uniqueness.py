@@ -14,9 +14,12 @@ from lbcert_suites.allocation.conditions import assigned, some_assigned, unassig
 from lbcert_suites.allocation.controller import Controller
 from lbcert_suites.allocation.crowd import LARGE, SMALL, Crowd
 
-pytestmark = [pytest.mark.usefixtures("assigning"), pytest.mark.last]
+pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning"), pytest.mark.last]
 
 WORKERS = 20
+ENDS = 4
+"""How often the controller ends: twice in each way."""
+
 LEAST = 8
 """When so many Services of a wave have an address the controller is certainly back."""
 
@@ -25,7 +28,7 @@ LEAST = 8
 @pytest.mark.catches("duplicate-under-load", "duplicate-after-restart")
 @pytest.mark.thorough
 def test_no_address_is_held_twice_under_load(
-    cluster: Cluster, profile: Profile, controller: Controller, record: CaseRecorder, chance: Random, trials: int
+    cluster: Cluster, profile: Profile, controller: Controller, record: CaseRecorder, chance: Random
 ) -> None:
     """At no instant two Services without a common sharing key carry the same address.
 
@@ -38,7 +41,7 @@ def test_no_address_is_held_twice_under_load(
     disturbances: list[Callable[[], None]] = [
         partial(cluster.reconfigure, "IPAddressPool", "pool", addresses=SMALL),
         partial(cluster.reconfigure, "IPAddressPool", "pool", addresses=LARGE),
-        *controller.ends(trials),
+        *controller.ends(ENDS),
     ]
     with cluster.watch_services() as watch, ThreadPoolExecutor(WORKERS) as workers:
         crowd = Crowd(cluster, chance, workers)

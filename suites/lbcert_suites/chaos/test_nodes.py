@@ -68,6 +68,7 @@ def test_draining_the_announcing_node_loses_little(
 
 
 @pytest.mark.covers("L2-041")
+@pytest.mark.campaign
 @pytest.mark.catches("unready-node-shakes-election")
 @pytest.mark.needs("layer2")
 def test_a_node_without_kubelet_moves_an_address_once_at_most(experiment: RunExperiment, record: CaseRecorder) -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lbcert_fixtures.cluster import Cluster, Service
+from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.probes.layer2 import Answer, Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
@@ -47,11 +47,12 @@ def test_addresses_spread_over_nodes_and_stay(
     cluster.pool("172.30.0.190-172.30.0.249", "fd00:30::1000-fd00:30::103b")
     cluster.announce_layer2()
 
-    def serve(number: int) -> Service:
-        return cluster.serve(f"web-{number}", families=("ipv4", "ipv6")[number % 2])
+    def serve(number: int) -> str:
+        (address,) = cluster.serve(f"web-{number}", families=("ipv4", "ipv6")[number % 2]).addresses
+        return str(address)
 
     with ThreadPoolExecutor(WORKERS) as workers:
-        addresses = [str(service.address()) for service in workers.map(serve, range(COUNT))]
+        addresses = list(workers.map(serve, range(COUNT)))
     *_, leaving = testbed.nodes
     limit = profile.timers.layer2_speaker_failover
 

@@ -23,6 +23,12 @@ _LOOK_SECONDS = 0.2
 @click.option("--profile", required=True, metavar="NAME|FILE", help="The implementation: see `lbcert list profiles`.")
 @click.option("--quick", is_flag=True, help="One trial a fault, and no thorough cases: a first look in minutes.")
 @click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also what takes a minute and more a case: experiments with the control plane, and others under load.",
+)
+@click.option(
     "--only",
     multiple=True,
     metavar="EXPR",
@@ -32,7 +38,7 @@ _LOOK_SECONDS = 0.2
     "--trials",
     type=click.IntRange(1),
     metavar="N",
-    help="How often each fault is tried: 5 by default. 29 are a campaign, which repeats more of it under load.",
+    help="How often each fault is tried: 5 by default. 29 and more are a campaign, which runs all cases.",
 )
 @click.option(
     "--workers",
@@ -41,6 +47,12 @@ _LOOK_SECONDS = 0.2
     type=click.IntRange(1),
     metavar="N",
     help="Labs at the same time. Each wants two cores to itself, or what it measures is the machine.",
+)
+@click.option(
+    "--aside/--no-aside",
+    default=False,
+    show_default=True,
+    help="Take cases that measure no times to a second lab, which gets what the first leaves of the machine.",
 )
 @click.option("--nodes", default=3, show_default=True, type=click.IntRange(1), metavar="N", help="Nodes of a lab.")
 @click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
@@ -72,9 +84,11 @@ _LOOK_SECONDS = 0.2
 def certify(
     profile: str,
     quick: bool,
+    everything: bool,
     only: tuple[str, ...],
     trials: int | None,
     workers: int,
+    aside: bool,
     nodes: int,
     kubernetes: str | None,
     testbed: str,
@@ -93,8 +107,9 @@ def certify(
     verdict from that evidence.
 
     \b
-    lbcert certify --profile metallb-native                       everything, about 20 minutes
+    lbcert certify --profile metallb-native                       what certificates stand on, about 18 minutes
     lbcert certify --profile ./my-lb.toml --quick                 a first look, about 3 minutes
+    lbcert certify --profile ./my-lb.toml --all                   every case there is, about 25 minutes
     lbcert certify --profile metallb-frr --only bgp,RESET-001     a part; such a run certifies nothing
     lbcert certify --profile metallb-native --testbed kind        on a real kind cluster; needs root
 
@@ -110,7 +125,7 @@ def certify(
     if testbed not in TESTBEDS:
         raise click.BadParameter(f"there is {', '.join(TESTBEDS)}", param_hint="--testbed")
     try:
-        cases = planning.choose(planning.all_cases(), only, quick=quick, trials=trials)
+        cases = planning.choose(planning.all_cases(), only, quick=quick, everything=everything, trials=trials)
     except planning.PlanError as error:
         raise Refusal(str(error), exit_code=USAGE) from error
     if not cases:
@@ -118,9 +133,10 @@ def certify(
     if lab and workers > 1:
         raise click.BadParameter("one lab is stood on by one worker", param_hint="--workers")
     workers = min(workers, len(cases))
-    if not lab and (
-        blocked := doctor.blocking(doctor.Wish(nodes, workers, testbed))
-    ):  # a lab that is up was carried already
+    aside = aside and workers == 1 and not lab and len({case.untimed for case in cases}) == 2
+    labs = 2 if aside else workers
+    # a lab that is up was carried already
+    if not lab and (blocked := doctor.blocking(doctor.Wish(nodes, labs, testbed))):
         for finding in blocked:
             show(finding)
         raise Refusal("this machine cannot carry the lab yet", "mend what is named above; `lbcert doctor` says more")
@@ -132,6 +148,7 @@ def certify(
         "profile": str(Path(profile).absolute()) if Path(profile).suffix == ".toml" else profile,
         "run-dir": run,
         "quick": quick,
+        "all": everything,
         "only": only,
         "trials": trials,
         "testbed": testbed,
@@ -141,10 +158,11 @@ def certify(
         "shuffle": shuffle,
         "lab": lab,
         "keep-lab": keep_lab,
+        "aside": aside,
         "load-workers": load_workers,
         "load-ui": load_ui,
     }
-    interrupted = _run(run, options, workers, _preparation(chosen_profile, testbed, nodes, kubernetes))
+    interrupted = _run(run, options, labs, _preparation(chosen_profile, testbed, nodes, kubernetes))
     return conclude(run, interrupted=interrupted)
 
 
@@ -160,7 +178,7 @@ def _preparation(profile: Any, testbed: str, nodes: int, kubernetes: str | None)
     return run
 
 
-def _run(run: Path, options: Mapping[str, Any], workers: int, preparation: Any) -> bool:
+def _run(run: Path, options: Mapping[str, Any], labs: int, preparation: Any) -> bool:
     """Prepare, then run the cases in pytest, showing how it goes; returns whether that was interrupted."""
     from lbcert_tools.following import Durations, Tail, Watcher
     from lbcert_tools.progress import display
@@ -169,10 +187,10 @@ def _run(run: Path, options: Mapping[str, Any], workers: int, preparation: Any) 
         preparation(screen.step)
         (run / "logs").mkdir(parents=True, exist_ok=True)
         tail, durations = Tail(run), Durations()
-        watcher = Watcher(screen, durations, workers)
+        watcher = Watcher(screen, durations, labs)
         with (run / "logs" / "pytest.log").open("wb") as log:
             process = subprocess.Popen(
-                dying_with_us(_pytest(options, workers)),
+                dying_with_us(_pytest(options, labs)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -200,15 +218,15 @@ def _run(run: Path, options: Mapping[str, Any], workers: int, preparation: Any) 
         return interrupted
 
 
-def _pytest(options: Mapping[str, Any], workers: int) -> list[str]:
+def _pytest(options: Mapping[str, Any], labs: int) -> list[str]:
     """The command that runs the cases; nothing of the folder in which it is given has a say in it."""
     from lbcert_tools.plugin import suites_folder
 
     folder = suites_folder()
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, f"--rootdir={folder}", "--import-mode=importlib"]
     command += ["-p", "lbcert_tools.plugin", "-p", "no:cacheprovider", "--strict-markers", "--assert=plain", "-v"]
-    if workers > 1:
-        command += ["-p", "xdist.plugin", f"--numprocesses={workers}", "--dist=loadgroup", "--no-loadscope-reorder"]
+    if labs > 1:
+        command += ["-p", "xdist.plugin", f"--numprocesses={labs}", "--dist=loadgroup", "--no-loadscope-reorder"]
     for name, value in options.items():
         values = value if isinstance(value, tuple) else (value,)
         for each in values:
