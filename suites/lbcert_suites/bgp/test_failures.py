@@ -98,6 +98,7 @@ def test_dead_node_is_avoided_after_the_hold_time(
 
 @pytest.mark.covers("BGP-009")
 @pytest.mark.needs("bgp")
+@pytest.mark.thorough
 @pytest.mark.catches("no-reconnect", "not-announced-again", "prefix-forgotten")
 @pytest.mark.usefixtures("bgp")
 def test_everything_returns_after_a_router_restart(

@@ -354,8 +354,8 @@ def test_an_interrupt_ends_without_a_traceback(lbcert: Lbcert, monkeypatch: pyte
 # --- choosing -------------------------------------------------------------------------------------------------------
 
 
-def a_case(name: str, *requirements: str, thorough: bool = False) -> Case:
-    return Case(name, "t", "", name.partition("/")[0], requirements, (), (), thorough)
+def a_case(name: str, *requirements: str, thorough: bool = False, campaign: bool = False) -> Case:
+    return Case(name, "t", "", name.partition("/")[0], requirements, (), (), thorough, campaign)
 
 
 CASES = [
@@ -364,6 +364,7 @@ CASES = [
     a_case("bgp/withdraws", "BGP-039", "BGP-025"),
     a_case("bgp/restarts", "BGP-040", thorough=True),
 ]
+RARE = a_case("layer2/outlasts", "L2-041", campaign=True)
 
 
 @pytest.mark.parametrize(
@@ -388,6 +389,13 @@ def test_cases_are_chosen_by_requirement_area_and_name(only: str, count: int) ->
 def test_quick_leaves_out_what_is_thorough_unless_it_is_named() -> None:
     assert a_case("bgp/restarts", "BGP-040", thorough=True) not in choose(CASES, quick=True)
     assert len(choose(CASES, ["restarts"], quick=True)) == 1
+
+
+def test_what_is_for_campaigns_runs_in_them_with_all_and_by_name() -> None:
+    cases = [*CASES, RARE]
+    assert choose(cases) == CASES
+    assert choose(cases, trials=29) == choose(cases, everything=True) == cases
+    assert choose(cases, ["L2-041"]) == [RARE]
 
 
 def test_a_requirement_without_a_case_is_told_from_a_typing_mistake() -> None:

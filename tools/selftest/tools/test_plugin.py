@@ -411,10 +411,49 @@ def test_workers_write_a_journal_each_and_together_they_are_one_run(
         "kubernetes": "1.36",
         "seed": 0,
         "shuffle": False,
+        "all": False,
+        "aside": False,
     }, "what was left open is decided once, for all workers"
     assert outcomes(events) == {"layer2/first": "pass", "layer2/second": "pass"}
     assert events.of("run-finished")[0]["cases"] == {"pass": 2}
     assert {event.writer for event in events.of("case-finished")} == {"gw0", "gw1"}
+
+
+ASIDE = '''
+    import os
+
+    @pytest.mark.covers("L2-004")
+    @pytest.mark.untimed
+    def test_third(record):
+        """A claim that takes no times."""
+        record.note(f"nice {os.nice(0)}")
+        told(record, "L2-004", "pass")
+
+    @pytest.mark.covers("L2-004")
+    @pytest.mark.untimed
+    def test_fourth(record):
+        """Another of these."""
+        told(record, "L2-004", "pass")
+'''
+
+
+def test_what_takes_no_times_runs_aside_at_the_lowest_priority(cases, pytester: pytest.Pytester) -> None:
+    cases(TWO + ASIDE)
+    pytester.makeconftest(
+        """
+        from pathlib import Path
+        import lbcert_tools.plugin
+        lbcert_tools.plugin.suites_folder = lambda: Path(__file__).parent / "suites"
+        """
+    )
+    more = ("-n2", "--dist=loadgroup", "--no-loadscope-reorder", "--aside", "--assert=plain")
+    result = pytester.runpytest_subprocess("suites", "--profile=metallb-native", *more)
+    result.assert_outcomes(passed=4)
+    (run,) = (pytester.path / "lbcert-runs").iterdir()
+    events = journal.read(run)
+    writers = {event["case"].partition("/")[2]: event.writer for event in events.of("case-finished")}
+    assert writers["first"] == writers["second"] != writers["third"] == writers["fourth"]
+    assert [event["text"] for event in events.of("note")] == ["nice 19"]
 
 
 # --- everybody else's runs ------------------------------------------------------------------------------------------
