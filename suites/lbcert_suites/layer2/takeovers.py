@@ -21,7 +21,7 @@ VANTAGES: Final = ("client", "far-client")
 PHASE_SECONDS: Final = 1.0
 """A fault comes at a random time within this span: as long as failure detectors commonly wait between two probes."""
 
-QUIET_SECONDS: Final = 1.0
+QUIET_SECONDS: Final = 2.0
 """An address has settled when one node alone has answered for so long."""
 
 SETTLE_BUDGET_SECONDS: Final = 30.0
@@ -198,7 +198,7 @@ class Takeovers:
         """Hold how often the answering node changed from before the fault to after the return against a number."""
         bound = {
             "nodes": self._nodes,
-            "hold": 4 * QUIET_SECONDS,
+            "hold": 2 * QUIET_SECONDS,
             "changes": most,
             "overlap": HANDOVER_SECONDS,
             "trials": self.count,
@@ -207,7 +207,7 @@ class Takeovers:
 
     def judge_settling(self, requirement: str, within: float) -> None:
         """Hold how long after the cure several nodes may have answered against a limit."""
-        bound = {"nodes": self._nodes, "within": within, "hold": QUIET_SECONDS, "trials": self.count}
+        bound = {"nodes": self._nodes, "within": within, "hold": QUIET_SECONDS / 2, "trials": self.count}
         self.record.judge(requirement, "settles-on-one", self._inputs(answers="answers", cause="cure"), bound)
 
     @property
