@@ -49,9 +49,8 @@ _LOOK_SECONDS = 0.2
     help="Labs at the same time. Each wants two cores to itself, or what it measures is the machine.",
 )
 @click.option(
-    "--aside/--no-aside",
-    default=False,
-    show_default=True,
+    "--aside",
+    is_flag=True,
     help="Take cases that measure no times to a second lab, which gets what the first leaves of the machine.",
 )
 @click.option("--nodes", default=3, show_default=True, type=click.IntRange(1), metavar="N", help="Nodes of a lab.")
