@@ -1,7 +1,6 @@
 """What every case may ask for, beside the plugin's `profile`, `testbed`, `implementation`, `record` and `trials`."""
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,15 +11,12 @@ from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_suites.leftovers import Leftovers
-from lbcert_suites.ways import Mode, Way
+from lbcert_suites.ways import ARRANGED, Way
 
 NAMESPACE = "lbcert"
 
 LAYER2_POOL = ("172.30.0.200-172.30.0.219", "fd00:30::200-fd00:30::219")
 BGP_POOL = ("10.99.0.0/24", "fd00:99::/120")
-
-MODES: Final[Mapping[str, Mode]] = {"layer2": "l2", "bgp": "bgp"}
-"""The mode of each capability, which is the name of its fixture, pool and advertisement too."""
 
 
 @pytest.fixture(scope="session")
@@ -119,22 +115,25 @@ def bgp(
 
 @pytest.fixture(
     params=[
-        pytest.param(("layer2", "ipv4"), id="layer2-ipv4", marks=pytest.mark.needs("layer2")),
-        pytest.param(("layer2", "ipv6"), id="layer2-ipv6", marks=pytest.mark.needs("layer2")),
+        pytest.param(("l2", "ipv4"), id="layer2-ipv4", marks=pytest.mark.needs("layer2")),
+        pytest.param(("l2", "ipv6"), id="layer2-ipv6", marks=pytest.mark.needs("layer2")),
         pytest.param(("bgp", "ipv4"), id="bgp-ipv4", marks=pytest.mark.needs("bgp")),
         pytest.param(("bgp", "ipv6"), id="bgp-ipv6", marks=pytest.mark.needs("bgp", "bgp-ipv6")),
     ],
 )
 def way(request: pytest.FixtureRequest) -> Way:
     """Each mode with each family, one after the other, with a pool that is announced that way."""
-    arranged, family = request.param
-    request.getfixturevalue(arranged)
-    return Way(MODES[arranged], (family,))
+    mode, family = request.param
+    request.getfixturevalue(ARRANGED[mode])
+    return Way(mode, (family,))
 
 
 @pytest.fixture
 def ways(request: pytest.FixtureRequest, profile: Profile) -> list[Way]:
     """Every mode with all its families, at once, each with a pool that is announced that way."""
-    modes = [mode for mode in ("layer2", "bgp") if mode in profile.capabilities]
-    families = {mode: ("ipv4", "ipv6")[: len(request.getfixturevalue(mode))] for mode in modes}
-    return [Way(MODES[mode], families[mode]) for mode in modes]
+    ranges = {
+        mode: request.getfixturevalue(arranged)
+        for mode, arranged in ARRANGED.items()
+        if arranged in profile.capabilities
+    }
+    return [Way(mode, ("ipv4", "ipv6")[: len(each)]) for mode, each in ranges.items()]

@@ -1,9 +1,9 @@
 """The ways by which traffic gets in: who announces the address, and over which family it is asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import Literal
+from typing import Final, Literal
 
 from lbcert_fixtures.annotations import ADDRESS_POOL
 from lbcert_fixtures.cluster import HTTP, Cluster
@@ -22,6 +22,9 @@ REQUESTS = 3_000
 
 Mode = Literal["l2", "bgp"]
 
+ARRANGED: Final[Mapping[Mode, str]] = {"l2": "layer2", "bgp": "bgp"}
+"""For each mode the capability that it takes; the fixture that arranges it, its pool and advertisement are named so."""
+
 
 @dataclass(frozen=True)
 class Way:
@@ -38,7 +41,7 @@ class Way:
     @property
     def annotations(self) -> dict[str, str]:
         """What asks for an address that is announced this way: of the pool that the fixtures name so."""
-        return {ADDRESS_POOL: {"l2": "layer2", "bgp": "bgp"}[self.mode]}
+        return {ADDRESS_POOL: ARRANGED[self.mode]}
 
     @property
     def family(self) -> str:

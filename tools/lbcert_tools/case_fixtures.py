@@ -19,7 +19,7 @@ from lbcert_reports.verdicts import Verdict
 from lbcert_tools import calibrating, experiments
 from lbcert_tools.certification import Certification, Record, record_of, recorder, writer
 from lbcert_tools.settings import Settings
-from lbcert_tools.testbeds import TESTBEDS
+from lbcert_tools.testbeds import stand
 
 
 @pytest.fixture(scope="session")
@@ -64,14 +64,14 @@ def testbed(
 ) -> Iterator[Testbed]:
     """What the cases stand on, with its nodes Ready: booted for the first case that asks, one a worker."""
     journal = recorder(request.config)
-    stand = TESTBEDS[settings.testbed](settings, manifests, writer(request.config), lambda *_words, **_more: None)
+    standing = stand(settings, manifests, writer(request.config), lambda *_words, **_more: None)
     with journal.phase("boot"):
-        up = stand.__enter__()
+        up = standing.__enter__()
     try:
         yield up
     finally:
         with journal.phase("take down"):
-            stand.__exit__(None, None, None)
+            standing.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")

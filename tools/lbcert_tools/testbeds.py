@@ -3,9 +3,9 @@
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lbcert_fixtures.cache import Progress
 from lbcert_fixtures.images.sources import ImageSource, Registry
@@ -16,8 +16,22 @@ if TYPE_CHECKING:
     from lbcert_fixtures.testbeds.netns import Lab
     from lbcert_tools.settings import Settings
 
-Start = Callable[["Settings", Sequence[ResolvedManifest], str, Progress], AbstractContextManager[Testbed]]
-"""Starts a testbed for a run: settings, the implementation's manifests, who runs (a worker's id), progress."""
+
+@dataclass(frozen=True)
+class Sort:
+    """How testbeds of one sort are had.
+
+    Attributes:
+        options: makes what a user decides about one, of ``nodes``, ``kubernetes`` and ``images``.
+        name: makes a name that one can have out of a wish.
+        prepare: builds and fetches what one needs; takes a name, options and progress.
+        start: starts one; takes the same, and whether it outlives this process.
+    """
+
+    options: Callable[..., Any]
+    name: Callable[[str], str]
+    prepare: Callable[..., object]
+    start: Callable[..., "Lab"]
 
 
 def images_of(profile: Profile, manifests: Sequence[ResolvedManifest]) -> dict[str, ImageSource]:
@@ -28,48 +42,37 @@ def images_of(profile: Profile, manifests: Sequence[ResolvedManifest]) -> dict[s
     return declared
 
 
-@contextlib.contextmanager
-def _netns(
-    settings: "Settings", manifests: Sequence[ResolvedManifest], who: str, progress: Progress
-) -> Iterator[Testbed]:
+def _netns() -> Sort:
     from lbcert_fixtures.testbeds import netns
 
-    def start() -> netns.Lab:
-        options = netns.LabOptions(
-            nodes=settings.nodes,
-            kubernetes=settings.kubernetes,
-            images=images_of(settings.profile, manifests),
-        )
-        name = re.sub(r"[^A-Za-z0-9-]+", "-", f"{settings.run.name}-{who}")
-        return netns.start(name, options, standing=settings.keep_lab, progress=progress)
+    def name(wanted: str) -> str:
+        return re.sub(r"[^A-Za-z0-9-]+", "-", wanted)
 
-    with _standing_on(start, settings, who) as lab:
-        yield lab
+    return Sort(netns.LabOptions, name, netns.prepare, netns.start)
 
 
-@contextlib.contextmanager
-def _kind(
-    settings: "Settings", manifests: Sequence[ResolvedManifest], who: str, progress: Progress
-) -> Iterator[Testbed]:
+def _kind() -> Sort:
     from lbcert_fixtures.testbeds import kind
 
-    def start() -> kind.KindCluster:
-        options = kind.KindOptions(
-            nodes=settings.nodes,
-            kubernetes=settings.kubernetes,
-            images=images_of(settings.profile, manifests),
-        )
-        return kind.start(
-            kind.cluster_name(f"{settings.run.name}-{who}"), options, standing=settings.keep_lab, progress=progress
-        )
+    return Sort(kind.KindOptions, kind.cluster_name, kind.prepare, kind.start)
 
-    with _standing_on(start, settings, who) as cluster:
-        yield cluster
+
+TESTBEDS: Mapping[str, Callable[[], Sort]] = {"netns": _netns, "kind": _kind}
+"""Every sort of testbed by its name; what one needs is imported when it is asked for."""
 
 
 @contextlib.contextmanager
-def _standing_on(start: Callable[[], "Lab"], settings: "Settings", who: str) -> "Iterator[Lab]":
-    """Stand on what is up already, or start one; what is not to be kept is ended."""
+def stand(
+    settings: "Settings", manifests: Sequence[ResolvedManifest], who: str, progress: Progress
+) -> Iterator[Testbed]:
+    """Stand on what is up already, or start a testbed for a run; what is not to be kept is ended.
+
+    Args:
+        settings: the run's.
+        manifests: the implementation's.
+        who: who runs: a worker's id.
+        progress: told what is done and how long it will take.
+    """
     from lbcert_fixtures.testbeds import netns
 
     if settings.lab:
@@ -78,7 +81,11 @@ def _standing_on(start: Callable[[], "Lab"], settings: "Settings", who: str) -> 
         _save_logs(standing, settings.run / "logs" / who)
         standing.detach()
         return
-    lab = start()
+    sort = TESTBEDS[settings.testbed]()
+    images = images_of(settings.profile, manifests)
+    options = sort.options(nodes=settings.nodes, kubernetes=settings.kubernetes, images=images)
+    name = sort.name(f"{settings.run.name}-{who}")
+    lab = sort.start(name, options, standing=settings.keep_lab, progress=progress)
     try:
         yield lab
     finally:
@@ -97,42 +104,6 @@ def _save_logs(lab: object, folder: Path) -> None:
             save(folder)
 
 
-def _prepare_netns(
-    profile: Profile,
-    manifests: Sequence[ResolvedManifest],
-    nodes: int,
-    kubernetes: str | None,
-    progress: Progress,
-) -> None:
-    from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
-    from lbcert_fixtures.testbeds import netns
-
-    options = netns.LabOptions(
-        nodes=nodes, kubernetes=kubernetes or DEFAULT_KUBERNETES, images=images_of(profile, manifests)
-    )
-    netns.prepare("preparation", options, progress=progress)
-
-
-def _prepare_kind(
-    profile: Profile,
-    manifests: Sequence[ResolvedManifest],
-    nodes: int,
-    kubernetes: str | None,
-    progress: Progress,
-) -> None:
-    from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
-    from lbcert_fixtures.testbeds import kind
-
-    options = kind.KindOptions(
-        nodes=nodes, kubernetes=kubernetes or DEFAULT_KUBERNETES, images=images_of(profile, manifests)
-    )
-    kind.prepare("preparation", options, progress=progress)
-
-
-TESTBEDS: Mapping[str, Start] = {"netns": _netns, "kind": _kind}
-"""Every testbed by its name."""
-
-
 def prepare(
     testbed: str,
     profile: Profile,
@@ -147,5 +118,9 @@ def prepare(
         ProgramsError, ImageError: something cannot be had.
         TestbedError: this machine or user cannot have the testbed.
     """
-    prepared = {"netns": _prepare_netns, "kind": _prepare_kind}[testbed]
-    prepared(profile, manifests, nodes, kubernetes, progress)
+    from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
+
+    sort = TESTBEDS[testbed]()
+    images = images_of(profile, manifests)
+    options = sort.options(nodes=nodes, kubernetes=kubernetes or DEFAULT_KUBERNETES, images=images)
+    sort.prepare("preparation", options, progress=progress)

@@ -10,12 +10,11 @@ each asks for addresses of its own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from typing import Any
 
-from lbcert_fixtures.cluster import Cluster, Service
+from lbcert_fixtures.cluster import Cluster, Service, several
 from lbcert_fixtures.kubernetes.watching import Event, Ingress
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError
@@ -31,7 +30,6 @@ POOLS: Mapping[str, Mapping[str, Any]] = {
 }
 
 FAMILIES = ("ipv4", "ipv6")
-_WORKERS = 8
 
 
 @dataclass(frozen=True)
@@ -211,7 +209,4 @@ def watch_arrangement(cluster: Cluster, profile: Profile, hold: float) -> Seen:
 
 def _serve(cluster: Cluster, groups: Iterable[Mapping[str, Wish]]) -> list[Service]:
     """Make Services, several at a time; those that share an address are of different calls."""
-    with ThreadPoolExecutor(_WORKERS) as workers:
-        return list(
-            workers.map(lambda item: item[1].serve(cluster, item[0]), chain(*(each.items() for each in groups)))
-        )
+    return several(lambda item: item[1].serve(cluster, item[0]), chain(*(each.items() for each in groups)))

@@ -1,11 +1,10 @@
 """Which node announces which address: evenly spread, and moved only for a reason."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.cluster import Cluster, several
 from lbcert_fixtures.probes.layer2 import Answer, Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
@@ -14,9 +13,6 @@ from lbcert_suites.layer2.speakers import Speakers
 
 COUNT = 60
 """Services: one node of three has none of their addresses by chance once in ten thousand million times."""
-
-WORKERS = 8
-"""So many of them are made at a time."""
 
 QUIET_SECONDS = 8
 """Sixty addresses for so long give more questions, and more time of addresses, than one address in eight minutes."""
@@ -51,8 +47,7 @@ def test_addresses_spread_over_nodes_and_stay(
         (address,) = cluster.serve(f"web-{number}", families=("ipv4", "ipv6")[number % 2]).addresses
         return str(address)
 
-    with ThreadPoolExecutor(WORKERS) as workers:
-        addresses = list(workers.map(serve, range(COUNT)))
+    addresses = several(serve, range(COUNT))
     *_, leaving = testbed.nodes
     limit = profile.timers.layer2_speaker_failover
 

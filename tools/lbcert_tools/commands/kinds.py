@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from lbcert_tools.commands import labs
 from lbcert_tools.refusals import USAGE, Refusal
 
 
@@ -24,7 +25,7 @@ def kind() -> None:
 
 
 @kind.command()
-@click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
+@labs.kubernetes
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -55,7 +56,7 @@ def image(kubernetes: str | None, output: Path | None) -> None:
 
 @kind.command()
 @click.option("--profile", metavar="NAME|FILE", help="Of this implementation too.")
-@click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
+@labs.kubernetes
 def images(profile: str | None, kubernetes: str | None) -> None:
     """List every image that a run on kind needs: what is to be carried to a machine behind an air gap."""
     from lbcert_fixtures.images.own import ECHO
@@ -78,15 +79,9 @@ def images(profile: str | None, kubernetes: str | None) -> None:
 @kind.command()
 @click.argument("name", default="kind")
 @click.option("--nodes", default=3, show_default=True, type=click.IntRange(1), metavar="N", help="Workers.")
-@click.option("--routers", default=1, show_default=True, type=click.IntRange(1, 2), metavar="N", help="FRR routers.")
-@click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
-@click.option(
-    "--proxy-mode",
-    default="nftables",
-    show_default=True,
-    type=click.Choice(["nftables", "iptables"]),
-    help="Of kube-proxy.",
-)
+@labs.routers
+@labs.kubernetes
+@labs.proxy_mode
 @click.option("--feature-gate", "gates", multiple=True, metavar="NAME=true|false", help="Of Kubernetes.")
 @click.option(
     "--node-image",
@@ -122,7 +117,7 @@ def up(
     with display() as screen:
         testbed.start(name, options, standing=True, progress=screen.step).detach()
     click.echo(f"{name} is up: {nodes} workers and a control plane, {routers} router{'s'[: routers - 1]}")
-    click.echo("lbcert lab kubectl get nodes | lbcert lab shell client | lbcert lab status | lbcert lab down")
+    click.echo(labs.LOOK_AROUND)
 
 
 def _gate(words: str) -> tuple[str, bool]:

@@ -32,19 +32,27 @@ def lab() -> None:
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
 
 
-@lab.command()
-@click.argument("name", default="lab")
-@click.option("--nodes", default=3, show_default=True, type=click.IntRange(1), metavar="N", help="Nodes.")
-@click.option("--routers", default=1, show_default=True, type=click.IntRange(1, 2), metavar="N", help="FRR routers.")
-@click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
-@click.option("--profile", metavar="NAME|FILE", help="Deploy this implementation and wait until it is ready.")
-@click.option(
+routers = click.option(
+    "--routers", default=1, show_default=True, type=click.IntRange(1, 2), metavar="N", help="FRR routers."
+)
+kubernetes = click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
+proxy_mode = click.option(
     "--proxy-mode",
     default="nftables",
     show_default=True,
     type=click.Choice(["nftables", "iptables"]),
     help="Of kube-proxy.",
 )
+LOOK_AROUND = "lbcert lab kubectl get nodes | lbcert lab shell client | lbcert lab status | lbcert lab down"
+
+
+@lab.command()
+@click.argument("name", default="lab")
+@click.option("--nodes", default=3, show_default=True, type=click.IntRange(1), metavar="N", help="Nodes.")
+@routers
+@kubernetes
+@click.option("--profile", metavar="NAME|FILE", help="Deploy this implementation and wait until it is ready.")
+@proxy_mode
 @click.option("--dns", is_flag=True, help="Run CoreDNS.")
 def up(
     name: str, nodes: int, routers: int, kubernetes: str | None, profile: str | None, proxy_mode: str, dns: bool
@@ -83,7 +91,7 @@ def up(
         finally:
             started.detach()  # a lab whose implementation is not ready is one to look into
     click.echo(f"lab {name} is up: {nodes} nodes, {routers} router{'s'[: routers - 1]}")
-    click.echo("lbcert lab kubectl get nodes | lbcert lab shell client | lbcert lab status | lbcert lab down")
+    click.echo(LOOK_AROUND)
 
 
 @lab.command()
