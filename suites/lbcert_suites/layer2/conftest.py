@@ -21,10 +21,12 @@ def takeovers(
     backends: Backends,
     record: CaseRecorder,
     chance: Random,
+    profile: Profile,
     calibrated: None,  # noqa: ARG001 - gaps are measured
 ) -> Callable[[Service, float], Takeovers]:
     """Makes trials of faults on the node that announces a Service; takes the limit of a takeover, s."""
-    return lambda service, limit: Takeovers(testbed, cluster, backends, record, chance, service, limit)
+    announcing = profile.timers.gratuitous_bursts * profile.timers.gratuitous_interval
+    return lambda service, limit: Takeovers(testbed, cluster, backends, record, chance, service, limit, announcing)
 
 
 @pytest.fixture

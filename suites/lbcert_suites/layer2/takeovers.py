@@ -52,6 +52,7 @@ class Takeovers:
         chance: decides when within the detector's period a fault comes.
         service: its addresses are those that move.
         limit: how long a takeover may take, s.
+        announcing: for how long a new owner goes on announcing itself, as declared, s.
         count: trials so far.
     """
 
@@ -62,8 +63,10 @@ class Takeovers:
     chance: Random
     service: Service
     limit: float
+    announcing: float
     count: int = 0
     _failed: bool = False
+    _announced: float = 0
     _seen: dict[str, dict[int, EvidenceRef]] = field(default_factory=lambda: defaultdict(dict))
 
     def attempt(
@@ -123,7 +126,9 @@ class Takeovers:
         ]
         with together([answers, *streams]):
             clock = streams[0]
-            clock.until_sent(1 + round(1000 * PHASE_SECONDS * self.chance.random()), STEADY_BUDGET_SECONDS)
+            # A node that goes on announcing the last takeover is no fresh one: it may leave the next to its schedule.
+            wait = max(0.0, self._announced - time.monotonic()) + PHASE_SECONDS * self.chance.random()
+            clock.until_sent(1 + round(1000 * wait), wait + STEADY_BUDGET_SECONDS)
             for stream in streams:
                 _await_steady(stream, absent)
             _insist_on_one_owner(answers.rows())
@@ -135,6 +140,7 @@ class Takeovers:
             clock.until_sent(1 + round(1000 * linger), linger + STEADY_BUDGET_SECONDS)
             with self.record.act(f"cure-of-{fault.name}", victim) as cured:
                 cure(fault)
+            self._announced = time.monotonic() + self.announcing
             deadline = time.monotonic() + settle
             for address in addresses:
                 left = max(deadline - time.monotonic(), QUIET_SECONDS)
