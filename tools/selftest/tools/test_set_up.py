@@ -86,7 +86,7 @@ class Machine:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [self.script, *arguments],
+            ["env", "--default-signal=INT", self.script, *arguments],  # these tests may be a background job
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
