@@ -24,8 +24,8 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test of the project but those of kind, labs and browser among them; `-- ARGUMENTS` go to pytest."""
-    session.run("pytest", "-m", "not kind", *session.posargs)
+    """Every test but those of kind, those with labs beside the others; `-- ARGUMENTS` go to pytest."""
+    session.run("pytest", "-m", "not kind", "--numprocesses=2", "--dist=loadgroup", *session.posargs)
 
 
 @nox.session

@@ -111,6 +111,7 @@ def test_sessions_end_with_their_peer(
 @pytest.mark.covers("BGP-003")
 @pytest.mark.needs("bgp")
 @pytest.mark.thorough
+@pytest.mark.untimed
 @pytest.mark.catches("peer-asn-ignored", "password-ignored", "peer-edit-ignored")
 @pytest.mark.usefixtures("unpeered")
 @pytest.mark.parametrize(
@@ -151,6 +152,7 @@ def test_wrong_peer_keeps_the_session_down(
 @pytest.mark.covers("BGP-011")
 @pytest.mark.needs("bgp")
 @pytest.mark.thorough
+@pytest.mark.untimed
 @pytest.mark.catches("no-back-off")
 @pytest.mark.usefixtures("unpeered")
 def test_a_router_that_refuses_is_not_overrun(testbed: Testbed, peering: Peering, record: CaseRecorder) -> None:

@@ -135,12 +135,12 @@ class Takeovers:
             fault = inject(victim)
             if moves:
                 taken = self._is_taken_over(fault, answers, addresses, streams, mac)
+                self._announced = time.monotonic() + self.announcing
             else:
                 taken = clock.until_sent(round(1000 * self.limit) + 100, 2 * self.limit)
             clock.until_sent(1 + round(1000 * linger), linger + STEADY_BUDGET_SECONDS)
             with self.record.act(f"cure-of-{fault.name}", victim) as cured:
                 cure(fault)
-            self._announced = time.monotonic() + self.announcing
             deadline = time.monotonic() + settle
             for address in addresses:
                 left = max(deadline - time.monotonic(), QUIET_SECONDS)
