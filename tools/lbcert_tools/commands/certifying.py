@@ -109,7 +109,7 @@ def certify(
     \b
     lbcert certify --profile metallb-native                       what certificates stand on, about 15 minutes
     lbcert certify --profile ./my-lb.toml --quick                 a first look, about 2 minutes
-    lbcert certify --profile ./my-lb.toml --all                   every case there is, about 25 minutes
+    lbcert certify --profile ./my-lb.toml --all                   every case there is, about half an hour
     lbcert certify --profile metallb-frr --only bgp,RESET-001     a part; such a run certifies nothing
     lbcert certify --profile metallb-native --testbed kind        on a real kind cluster; needs root
 
