@@ -530,12 +530,16 @@ def _limits(
         words = only if isinstance(only, str) else ", ".join(map(str, only))
         limits.append(f"Only a part of the suite was asked for: {words}.")
     if outages := [each for each in drawings["failover"] if each["traffic"]]:
-        fewest = min(len(each["trials"]) for each in outages)
-        claim = next(each["claim"] for each in outages if len(each["trials"]) == fewest)
+        claims = {len(each["trials"]): each["claim"] for each in outages}
+        bounds = [
+            f"of {count} bounds the {claims[count]['quantile'] * 100:.0f}th percentile"
+            f" at {claims[count]['level'] * 100:.0f} % confidence"
+            for count in sorted({min(claims), max(claims)})
+        ]
+        times = " to ".join(str(count) for count in sorted({min(claims), max(claims)}))
         limits.append(
-            f"Each fault was tried at least {fewest} {'time' if fewest == 1 else 'times'}; the longest of that many"
-            f" bounds the {claim['quantile'] * 100:.0f}th percentile at {claim['level'] * 100:.0f} % confidence,"
-            " no higher one."
+            f"Timed faults were tried {times} {'time' if times == '1' else 'times'}, as their plots say;"
+            f" the longest gap {', '.join(bounds)}, and no higher one."
         )
     limits += [str(each) for each in start["testbed"].get("limits", ())]
     return limits
