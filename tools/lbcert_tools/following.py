@@ -1,6 +1,7 @@
 """A run seen from outside while it runs: its journal, read as it grows, and what is left to do."""
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +91,7 @@ class Watcher:
         self.phase = "collecting"
         self._plan: list[str] = []
         self._aside: set[str] = set()
-        self._running: list[str] = []
+        self._running: dict[str, int] = {}
         self._suffix = ""
         self._began: dict[str, int] = {}
         self._shared: dict[str, float] = {}
@@ -108,7 +109,7 @@ class Watcher:
             case "note" if event["case"] is None:
                 self.display.say(event["text"])
             case "case-started":
-                self._running.append(event["case"])
+                self._running[event["case"]] = event["t"]
                 self._shared[event["writer"]] = 0.0
             case "case-finished":
                 self._finished(event)
@@ -127,8 +128,7 @@ class Watcher:
 
     def _finished(self, event: Mapping[str, Any]) -> None:
         case, outcome = event["case"], event["outcome"]
-        if case in self._running:
-            self._running.remove(case)
+        self._running.pop(case, None)
         self.verdicts[case] = outcome
         seconds = max(0.0, event["duration"] - self._shared.get(event["writer"], 0.0))
         if outcome in ("pass", "fail"):
@@ -147,7 +147,9 @@ class Watcher:
         return self._seconds(left) / max(1, min(self.workers, len(left)))
 
     def _seconds(self, cases: Iterable[str]) -> float:
-        return sum(self.durations.of(case + self._suffix) for case in cases)
+        now = time.time_ns()
+        gone = {case: (now - began) / 1e9 for case, began in self._running.items()}
+        return sum(max(0.0, self.durations.of(case + self._suffix) - gone.get(case, 0.0)) for case in cases)
 
     def show(self) -> None:
         """Show what is going on now."""

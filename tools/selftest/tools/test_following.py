@@ -1,0 +1,75 @@
+"""A run that is followed: what its journal says is told once, and what is left of it is estimated."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lbcert_tools.following import Durations, Tail, Watcher
+from lbcert_tools.progress import Lines
+
+
+@pytest.fixture
+def durations(tmp_path: Path) -> Durations:
+    """Two cases of which it is known how long they take."""
+    known = Durations(tmp_path / "durations.json")
+    known.seconds = {"bgp/one x5": 100.0, "allocation/two x5": 30.0}
+    return known
+
+
+def started(**options: Any) -> dict[str, Any]:
+    plan = [{"case": "bgp/one"}, {"case": "allocation/two", "untimed": True}]
+    return {"event": "run-started", "plan": plan, "options": {"trials": 5, **options}}
+
+
+def begun(case: str, ago: float) -> dict[str, Any]:
+    return {"event": "case-started", "case": case, "writer": "main", "t": time.time_ns() - round(ago * 1e9)}
+
+
+def test_what_is_left_counts_down_while_a_case_runs(durations: Durations) -> None:
+    watcher = Watcher(Lines(), durations)
+    watcher.see(started())
+    assert watcher.remaining == 130
+    watcher.see(begun("bgp/one", 40))
+    assert watcher.remaining == pytest.approx(90, abs=5)
+
+
+def test_a_case_that_takes_longer_than_ever_is_about_to_end(durations: Durations) -> None:
+    watcher = Watcher(Lines(), durations)
+    watcher.see(started())
+    watcher.see(begun("bgp/one", 1000))
+    assert watcher.remaining == 30
+
+
+def test_what_runs_aside_adds_nothing_unless_it_takes_longer(durations: Durations) -> None:
+    watcher = Watcher(Lines(), durations)
+    watcher.see(started(aside=True))
+    assert watcher.remaining == 100
+    watcher.see(begun("bgp/one", 90))
+    assert watcher.remaining == 30
+
+
+def test_a_case_that_ended_is_learnt_from_and_counts_no_more(durations: Durations) -> None:
+    watcher = Watcher(Lines(), durations)
+    watcher.see(started())
+    watcher.see(begun("bgp/one", 0))
+    ended = {"event": "case-finished", "case": "bgp/one", "writer": "main", "outcome": "pass", "duration": 60.0}
+    watcher.see({**ended, "error": None})
+    assert watcher.remaining == 30
+    assert durations.of("bgp/one x5") == 80
+
+
+def test_a_damaged_file_of_durations_costs_the_estimate_only(tmp_path: Path) -> None:
+    (tmp_path / "durations.json").write_text('{"bgp/one x5": "long"}')
+    assert Durations(tmp_path / "durations.json").seconds == {}
+
+
+def test_a_line_that_is_still_written_waits(tmp_path: Path) -> None:
+    (tmp_path / "journal").mkdir()
+    journal = tmp_path / "journal" / "gw0.jsonl"
+    journal.write_text('{"event": "one"}\n{"event": ')
+    tail = Tail(tmp_path)
+    assert [event["event"] for event in tail.events()] == ["one"]
+    journal.write_text('{"event": "one"}\n{"event": "two"}\n')
+    assert list(tail.events()) == [{"event": "two", "writer": "gw0"}]
