@@ -260,7 +260,10 @@ def stop_kubelet(node: str, not_ready_within: float) -> dict[str, Any]:
 
 
 def restart_backends() -> dict[str, Any]:
-    """Restart the backends one after the other, as a rolling update does, and wait for the last.
+    """Restart the backends one after the other, each when its node is no longer announced, and wait for the last.
+
+    A load balancer that gathers changes for seconds would not notice a restart that takes one. One that announces a
+    node without a backend is waited for as long as an update may take, and is not what this is about.
 
     Raises:
         TestbedError: one is not replaced within a minute, or a pod of before is left.
@@ -269,7 +272,10 @@ def restart_backends() -> dict[str, Any]:
     before = set(arrangement.backends(bench))
     began = time.time_ns()
     for node in bench.lab.nodes:
-        bench.lab.kubectl("rollout", "restart", f"deployment/echo-{node.name}", f"--namespace={bench.namespace}")
+        scale = ("scale", f"deployment/echo-{node.name}", f"--namespace={bench.namespace}")
+        bench.lab.kubectl(*scale, "--replicas=0")
+        bench.observers.until_withdrawn(node, bench.profile.timers.bgp_update)
+        bench.lab.kubectl(*scale, "--replicas=1")
         arrangement.await_backends(bench)
     after = set(arrangement.backends(bench))
     if before & after:

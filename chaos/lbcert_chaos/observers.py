@@ -20,7 +20,7 @@ from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.probes.stream import Stream, StreamRow
 from lbcert_fixtures.probes.watch import together
-from lbcert_fixtures.testbeds import PreconditionUnmetError, TestbedError
+from lbcert_fixtures.testbeds import Place, PreconditionUnmetError, TestbedError
 
 ASKED_EVERY_SECONDS: Final = 0.1
 PROBED_EVERY_SECONDS: Final = 0.01
@@ -142,6 +142,12 @@ class Observers:
         for name, stream in self.streams.items():
             if not stream.until(lambda probes: _spared(probes, pods), _SPARED_BUDGET_SECONDS):
                 raise TestbedError(f"{name}: backends on {node} still answer {_SPARED_BUDGET_SECONDS:g} s later")
+
+    def until_withdrawn(self, node: Place, budget: float) -> bool:
+        """Wait until the router has a node as next hop of no prefix; returns whether that was within the budget, s."""
+        its = {str(node.ipv4), str(node.ipv6)}
+        left = {prefix: set(hops) - its for prefix, hops in self.bench.next_hops().items()}
+        return self.routes is None or self.routes.until_routes(left, budget)
 
     def evidence(self) -> Iterator[dict[str, Any]]:
         """Everything that was seen, as evidence: ``kind``, ``name``, ``meta`` and ``rows`` of each."""
