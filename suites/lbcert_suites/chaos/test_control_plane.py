@@ -27,7 +27,7 @@ def test_nothing_happens_while_the_controller_is_away(experiment: RunExperiment,
 
 @pytest.mark.covers("L2-049")
 @pytest.mark.needs("layer2")
-@pytest.mark.campaign
+@pytest.mark.untimed
 @pytest.mark.catches("withdraws-without-api")
 def test_addresses_stay_while_the_api_server_is_away(experiment: RunExperiment, record: CaseRecorder) -> None:
     """Under load, an outage of the API server moves no address and loses no request.

@@ -25,6 +25,7 @@ AFTERWARDS_SECONDS = 3
 @pytest.mark.needs("layer2")
 @pytest.mark.catches("one-node-announces-everything", "election-ignores-a-node", "every-change-moves-everything")
 @pytest.mark.thorough
+@pytest.mark.untimed
 def test_addresses_spread_over_nodes_and_stay(
     testbed: Testbed,
     cluster: Cluster,

@@ -27,6 +27,11 @@ def test_no_requirement_that_has_a_case_is_waived(tested: set[str]) -> None:
     assert not both, f"there is a case now: take out of requirements/waivers.toml {', '.join(both)}"
 
 
+def test_what_a_certificate_depends_on_is_tested_in_every_whole_run(tested: set[str]) -> None:
+    always = {requirement for case in all_cases() if not case.campaign for requirement in case.requirements}
+    assert {name for name in tested - always if catalogue()[name].level != "MAY"} == set()
+
+
 def test_no_waiver_is_past_its_date() -> None:
     late = {each.title for each in waivers().values() if each.expired(TODAY)}
     assert not late, f"write the cases, or decide again and say so with a new date: {', '.join(sorted(late))}"
