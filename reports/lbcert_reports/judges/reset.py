@@ -27,21 +27,23 @@ def no_resets(
 
     Args:
         connections: the fates of long-lived connections.
-        control: connections straight to endpoints over the same time: where one of those is silent for so long too,
-            a silence says nothing about the load balancer.
+        control: connections straight to endpoints over the same time: as much longer than their heartbeat as one of
+            those was silent, the others may be too; where it was longer than `stall`, a silence says nothing.
         count: how many it takes for a verdict.
         hold: how long each must have been open, s.
-        stall: longest time without a reply, s; where the probe itself was late, so much longer.
+        stall: longest time without a reply, s; where the probe or the endpoints were late, so much longer.
         gone: endpoints that were taken away on purpose; their connections do not count.
     """
     watched = [each for each in rows(connections, "connections") if each["endpoint"] not in (gone or ())]
     broken = [each for each in watched if each["outcome"] != "alive"]
     late = seconds(connections.meta.get("absence", 0))
+    beside = max((_silence(each) for each in control.rows), default=0.0) if control else 0.0
+    if control and beside <= stall:
+        late += max(0.0, beside - seconds(control.meta.get("heartbeat", 0)))
     stalled = [each for each in watched if each["outcome"] == "alive" and _silence(each) > stall + late]
     open_for = min((seconds((each["at"] or each["opened"]) - each["opened"]) for each in watched), default=0.0)
     problems = [f"{len(broken)} of {len(watched)} connections broke: {_fates(broken)}"] if broken else []
     short = f"{len(watched)} connections, {count} are needed" if len(watched) < count else ""
-    beside = max((_silence(each) for each in control.rows), default=0.0) if control else 0.0
     if stalled:
         worst = max(_silence(each) for each in stalled)
         text = f"{len(stalled)} of {len(watched)} connections stalled, for up to {worst:.2f} s"
