@@ -10,7 +10,9 @@ from typing import Any
 from lbcert_fixtures.cache import cache_folder
 from lbcert_tools.progress import Display
 
-_UNKNOWN_CASE_SECONDS = 15.0
+_UNKNOWN_CASE_SECONDS, _UNKNOWN_WEIGHT = 13.0, 20
+"""What a case takes on average, and how many cases have to be known until they count as much as that."""
+
 _WEIGHT_OF_LAST = 0.5
 
 
@@ -58,7 +60,8 @@ class Durations:
     def of(self, key: str) -> float:
         """How long a case will take, as far as we know."""
         known = self.seconds.values()
-        return self.seconds.get(key, sum(known) / len(known) if known else _UNKNOWN_CASE_SECONDS)
+        average = (sum(known) + _UNKNOWN_CASE_SECONDS * _UNKNOWN_WEIGHT) / (len(known) + _UNKNOWN_WEIGHT)
+        return self.seconds.get(key, average)
 
     def learn(self, key: str, seconds: float) -> None:
         """Take note of how long a case took."""

@@ -60,6 +60,12 @@ def test_a_case_that_ended_is_learnt_from_and_counts_no_more(durations: Duration
     assert durations.of("bgp/one x5") == 80
 
 
+def test_one_short_case_does_not_make_all_the_others_short(tmp_path: Path) -> None:
+    known = Durations(tmp_path / "durations.json")
+    known.learn("bgp/one x5", 1.0)
+    assert known.of("bgp/two x5") > 10
+
+
 def test_a_damaged_file_of_durations_costs_the_estimate_only(tmp_path: Path) -> None:
     (tmp_path / "durations.json").write_text('{"bgp/one x5": "long"}')
     assert Durations(tmp_path / "durations.json").seconds == {}
