@@ -20,7 +20,7 @@ def no_resets(
     *,
     count: int = 100,
     hold: float = 0.0,
-    stall: float = 1.0,
+    stall: float = 2.0,
     gone: list[str] | None = None,
 ) -> Judgement:
     """No connection breaks or stalls.

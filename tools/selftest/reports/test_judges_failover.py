@@ -196,8 +196,8 @@ def test_what_is_lost_after_healing_does_not_count() -> None:
         (stream((2.99, FAULT + 1)), "8 of the last 50 probes before the fault were lost already"),
         (stream((FAULT, FAULT + 1), late=0.5, period=0.01), "1 % of the probes were sent more than 0.49"),
         (
-            stream((FAULT, FAULT + 1), lateness={"p99": 200 * MS}),
-            "1 % of the probes were sent more than 0.2000 s late, 0.125 s are tolerable",
+            stream((FAULT, FAULT + 1), lateness={"p99": 260 * MS}),
+            "1 % of the probes were sent more than 0.2600 s late, 0.25 s are tolerable",
         ),
         (stream(seconds=6), "the stream ended 3.00 s after the fault, 5 s are needed"),
         (stream(seconds=2), "no probe was sent after the fault"),
@@ -259,13 +259,13 @@ def paused(at: float, for_: float, waited: float = 0.0, **more: Any) -> Evidence
 @pytest.mark.parametrize(
     ("probes", "reason"),
     [
-        (paused(3.5, 0.3), "the probe was held up for 0.3000 s, 0.125 s are tolerable"),
-        (paused(3.5, 0.3, 0.1), "the probe was held up for 0.3000 s, 0.125 s are tolerable"),
+        (paused(3.5, 0.3), "the probe was held up for 0.3000 s, 0.25 s are tolerable"),
+        (paused(3.5, 0.3, 0.1), "the probe was held up for 0.3000 s, 0.25 s are tolerable"),
         (
             paused(3.5, 0.3, 0.3),
-            "the probe was held up for 0.3000 s, for 0.3000 s it waited for a processor, 0.125 s are tolerable",
+            "the probe was held up for 0.3000 s, for 0.3000 s it waited for a processor, 0.25 s are tolerable",
         ),
-        (paused(2.98, 0.3), "the probe was held up for 0.3000 s, 0.125 s are tolerable"),
+        (paused(2.98, 0.3), "the probe was held up for 0.3000 s, 0.25 s are tolerable"),
     ],
 )
 def test_a_probe_that_did_not_run_for_a_while_voids_a_trial(probes: Evidence[Any], reason: str) -> None:
@@ -315,7 +315,7 @@ def test_the_bound_comes_from_the_trials_that_count() -> None:
     assert judgement.verdict is PASS
     assert "worst of 5 trials, an upper bound of p55" in judgement.reason
     assert measured(judgement, "void trials").method == (
-        "trial 6: the probe was held up for 0.3000 s, 0.125 s are tolerable"
+        "trial 6: the probe was held up for 0.3000 s, 0.25 s are tolerable"
     )
 
 
