@@ -193,7 +193,7 @@ def test_what_is_lost_after_healing_does_not_count() -> None:
     ("probes", "reason"),
     [
         (stream((FAULT, FAULT + 1), drops=2), "the kernel dropped 2 packets of the capture"),
-        (stream((2.99, FAULT + 1)), "8 of the last 50 probes before the fault were lost already"),
+        (stream((2.892, FAULT + 1)), "8 of the last 50 probes before the fault were lost already"),
         (stream((FAULT, FAULT + 1), late=0.5, period=0.01), "1 % of the probes were sent more than 0.49"),
         (
             stream((FAULT, FAULT + 1), lateness={"p99": 260 * MS}),
@@ -219,11 +219,9 @@ def test_a_void_trial_never_excuses_a_failed_one() -> None:
     assert judgement.verdict is FAIL
 
 
-@pytest.mark.parametrize(("trip", "verdict"), [(0.040, PASS), (0.001, UNCLEAR)])
-def test_probes_on_their_way_when_the_fault_begins_are_hit_by_it(trip: float, verdict: Verdict) -> None:
-    probes = stream((FAULT - 0.0205, FAULT + 2))
-    for row in probes.rows:
-        row["received"] = row["received"] and row["sent"] + round(trip * S)
+@pytest.mark.parametrize(("early", "verdict"), [(0.0, PASS), (0.09, PASS), (0.13, UNCLEAR)])
+def test_answers_that_the_fault_cut_off_were_not_lost_before_it(early: float, verdict: Verdict) -> None:
+    probes = stream((FAULT - early, FAULT + 2))
     assert judged(probes).verdict is verdict
 
 
@@ -237,8 +235,8 @@ def test_a_packet_that_waited_for_the_neighbour_does_not_make_the_sender_late() 
 
 
 def test_too_short_a_time_before_the_fault_voids_a_trial() -> None:
-    judgement = judged(stream((0.02, 1)), cause=act(0.02))
-    assert "only 18 probes were sent before the fault, 50 are needed" in judgement.reason
+    judgement = judged(stream((0.12, 1)), cause=act(0.12))
+    assert "only 20 probes were sent before the fault, 50 are needed" in judgement.reason
 
 
 def paused(at: float, for_: float, waited: float = 0.0, **more: Any) -> Evidence[Any]:
