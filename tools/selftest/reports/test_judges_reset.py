@@ -319,6 +319,13 @@ def test_a_silence_is_told_too_long_by_the_time_that_the_probe_was_absent() -> N
     says(run("no-resets", {"connections": late}, {}), PASS, "0 stalled")
 
 
+@pytest.mark.parametrize(("broken", "verdict"), [(30, PASS), (50, FAIL)])
+def test_more_broken_connections_than_theory_says_have_to_be_no_chance(broken: int, verdict: Verdict) -> None:
+    fates = connections((broken, {"node": "n2", **RESET}), (71 - broken, {"node": "n3"}), (29, {"node": "n1", **RESET}))
+    bound = {"before": ["n1", "n2", "n3"], "after": ["n2", "n3"], "excess": 0.05}
+    says(run("connection-fates", {"connections": fates, "cause": act(1)}, bound), verdict, "")
+
+
 @pytest.mark.parametrize(("silence", "verdict"), [(2.3, PASS), (2.5, FAIL)])
 def test_endpoints_that_answer_late_make_no_stall(silence: float, verdict: Verdict) -> None:
     rows = connections((10, {"silence": round(0.9 * S)})).rows
