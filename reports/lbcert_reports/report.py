@@ -531,12 +531,13 @@ def _limits(
         limits.append(f"Only a part of the suite was asked for: {words}.")
     if outages := [each for each in drawings["failover"] if each["traffic"]]:
         claims = {len(each["trials"]): each["claim"] for each in outages}
+        ends = sorted({min(claims), max(claims)})
         bounds = [
             f"of {count} bounds the {claims[count]['quantile'] * 100:.0f}th percentile"
             f" at {claims[count]['level'] * 100:.0f} % confidence"
-            for count in sorted({min(claims), max(claims)})
+            for count in ends
         ]
-        times = " to ".join(str(count) for count in sorted({min(claims), max(claims)}))
+        times = " to ".join(map(str, ends))
         limits.append(
             f"Timed faults were tried {times} {'time' if times == '1' else 'times'}, as their plots say;"
             f" the longest gap {', '.join(bounds)}, and no higher one."

@@ -168,8 +168,7 @@ def _gap(
     start = next((i for i, row in enumerate(rows) if row["sent"] >= hit), len(rows))
     # What holds up a probe holds up endpoints too: an answer that the fault cut off was not lost before it.
     owed = fault["began"] - nanoseconds(min(precision / 2, LATE_ANSWER))
-    steady = next((i for i, row in enumerate(rows) if row["sent"] >= owed), start)
-    before = rows[max(0, min(start, steady) - run) : min(start, steady)]
+    before = [row for row in rows if row["sent"] < min(hit, owed)][-run:]
     lost = [row["received"] is None for row in rows]
     late, held = _lateness(probes), _held([row for row in rows if row["sent"] >= hit - run * period])
     void = _unusable(probes, before, run) or _unpunctual(late, held, precision)

@@ -133,15 +133,16 @@ def certify(
     if lab and workers > 1:
         raise click.BadParameter("one lab is stood on by one worker", param_hint="--workers")
     workers = min(workers, len(cases))
+    aside = aside and workers == 1 and not lab and testbed == "netns" and len({case.untimed for case in cases}) == 2
     # a lab that is up was carried already
-    if not lab and (blocked := doctor.blocking(doctor.Wish(nodes, workers, testbed))):
+    blocked = [] if lab else doctor.blocking(doctor.Wish(nodes, 2 if aside else workers, testbed))
+    if blocked and aside and not (blocked := doctor.blocking(doctor.Wish(nodes, 1, testbed))):
+        click.echo("one lab takes all cases: the machine does not carry a second (see `lbcert doctor`)", err=True)
+        aside = False
+    if blocked:
         for finding in blocked:
             show(finding)
         raise Refusal("this machine cannot carry the lab yet", "mend what is named above; `lbcert doctor` says more")
-    aside = aside and workers == 1 and not lab and testbed == "netns" and len({case.untimed for case in cases}) == 2
-    if aside and doctor.blocking(doctor.Wish(nodes, 2, testbed)):
-        click.echo("one lab takes all cases: the machine does not carry a second (see `lbcert doctor`)", err=True)
-        aside = False
     run = rundir.choose(profile, output)
     if run.exists() and any(run.iterdir()):
         raise Refusal(f"{run} is not empty", "a run directory is used once; name another, or none", USAGE)
