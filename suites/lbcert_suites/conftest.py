@@ -7,10 +7,10 @@ import pytest
 from lbcert_fixtures.cluster import Backends, Cluster
 from lbcert_fixtures.deployment import Deployment
 from lbcert_fixtures.patience import Expectations, Patience
-from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
-from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
+from lbcert_fixtures.testbeds import Testbed
 from lbcert_suites.leftovers import Leftovers
+from lbcert_suites.standing import StandingSessions
 from lbcert_suites.ways import ARRANGED, Way
 
 NAMESPACE = "lbcert"
@@ -86,30 +86,32 @@ def leftovers() -> Leftovers:
     return Leftovers()
 
 
+@pytest.fixture(scope="session")
+def standing(
+    testbed: Testbed,
+    profile: Profile,
+    implementation: Deployment,  # noqa: ARG001 - order
+    leftovers: Leftovers,
+    patience_with_sessions: Patience,
+) -> Iterator[StandingSessions]:
+    """BGP sessions that stand from one case to the next, for all cases that do not make their own."""
+    with StandingSessions(
+        testbed, profile, Cluster(testbed, profile, NAMESPACE), leftovers, patience_with_sessions
+    ) as sessions:
+        yield sessions
+
+
 @pytest.fixture
-def bgp(
-    testbed: Testbed, cluster: Cluster, profile: Profile, patience_with_sessions: Patience, leftovers: Leftovers
-) -> tuple[str, ...]:
+def bgp(cluster: Cluster, standing: StandingSessions) -> tuple[str, ...]:
     """Sessions from every node to the router, and a pool that is announced over them; gives the pool's ranges.
 
     Raises:
         PreconditionUnmetError: the sessions are not established within the declared time, or those of an earlier case
             never end.
     """
-    leftovers.insist(testbed)
-    families = ("ipv4", "ipv6") if "bgp-ipv6" in profile.capabilities else ("ipv4",)
-    pool = BGP_POOL[: len(families)]
+    pool = BGP_POOL[: len(standing.families)]
     cluster.announce_bgp(ipAddressPools=[cluster.pool(*pool, name="bgp")])
-    with SessionWatch(testbed, "router") as sessions:
-        for version in families:
-            cluster.peer("router", version)
-        peers = [getattr(node, version) for node in testbed.nodes for version in families]
-        if not patience_with_sessions.wait(
-            lambda budget: sessions.until_established(peers, budget), profile.timers.bgp_session
-        ):
-            raise PreconditionUnmetError(
-                f"no BGP sessions with all nodes within {profile.timers.bgp_session:g} s of the BGPPeer"
-            )
+    standing.insist()
     return pool
 
 

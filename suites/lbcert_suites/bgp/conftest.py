@@ -12,6 +12,7 @@ from lbcert_fixtures.routers.changes import RouterChanges
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_suites.bgp.peering import ROUTER, Peering
 from lbcert_suites.leftovers import Leftovers
+from lbcert_suites.standing import StandingSessions
 
 
 @pytest.fixture
@@ -33,6 +34,7 @@ def peering(
 def unpeered(
     testbed: Testbed,
     router: RouterChanges,  # noqa: ARG001 - order, see below
+    standing: StandingSessions,
     leftovers: Leftovers,
 ) -> Iterator[None]:
     """A router without sessions at the begin, and again at the end.
@@ -44,6 +46,7 @@ def unpeered(
     Raises:
         PreconditionUnmetError: sessions of an earlier case do not close.
     """
+    standing.end()
     if not leftovers.until_closed(testbed):
         raise PreconditionUnmetError("sessions of an earlier case are still open, long after their BGPPeer is gone")
     yield

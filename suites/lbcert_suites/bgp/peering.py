@@ -11,8 +11,9 @@ from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.changes import RouterChanges
 from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
+from lbcert_suites.standing import ROUTER, families_of
 
-ROUTER = "router"
+__all__ = ["ROUTER", "Peering"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Peering:
     @property
     def families(self) -> Sequence[str]:
         """``ipv4`` and, where the profile declares it, ``ipv6``."""
-        return ("ipv4", "ipv6") if "bgp-ipv6" in self.profile.capabilities else ("ipv4",)
+        return families_of(self.profile)
 
     @property
     def connect_retry(self) -> float:

@@ -88,6 +88,7 @@ def test_every_node_opens_a_session(
 @pytest.mark.covers("BGP-001")
 @pytest.mark.needs("bgp")
 @pytest.mark.catches("session-not-closed")
+@pytest.mark.usefixtures("unpeered")
 def test_sessions_end_with_their_peer(
     testbed: Testbed, peering: Peering, profile: Profile, record: CaseRecorder
 ) -> None:

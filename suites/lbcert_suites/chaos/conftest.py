@@ -7,6 +7,7 @@ from lbcert_fixtures.patience import Expectations
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_suites.conftest import BGP_POOL, LAYER2_POOL, NAMESPACE
+from lbcert_suites.standing import StandingSessions
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,3 +29,9 @@ def carrying(
         if layer2:
             cluster.announce_layer2()
             cluster.await_served(service.address())
+
+
+@pytest.fixture(autouse=True)
+def unpeered(standing: StandingSessions) -> None:
+    """No BGP sessions from before: an experiment opens its own."""
+    standing.end()

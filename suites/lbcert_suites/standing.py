@@ -1,0 +1,80 @@
+"""BGP sessions that stand from one case to the next."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+
+import kubernetes.client
+
+from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.patience import Patience
+from lbcert_fixtures.probes.sessions import SessionWatch
+from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
+from lbcert_suites.leftovers import Leftovers
+
+ROUTER = "router"
+
+
+def families_of(profile: Profile) -> Sequence[str]:
+    """The address families over which there are sessions: ``ipv4`` and, where the profile declares it, ``ipv6``."""
+    return ("ipv4", "ipv6") if "bgp-ipv6" in profile.capabilities else ("ipv4",)
+
+
+class StandingSessions:
+    """The BGPPeers of cases that are about what is announced, and not about sessions.
+
+    An implementation that gathers changes takes seconds to open sessions and seconds to close them, which would be
+    most of what such a case takes. Without an advertisement they carry nothing, so that they disturb no other case.
+
+    Args:
+        testbed: where.
+        profile: whose sessions.
+        cluster: makes the BGPPeers; no case's.
+        leftovers: sessions of cases that made their own.
+        patience: for sessions that do not come up.
+    """
+
+    def __init__(
+        self, testbed: Testbed, profile: Profile, cluster: Cluster, leftovers: Leftovers, patience: Patience
+    ) -> None:
+        self.families = families_of(profile)
+        self._testbed = testbed
+        self._budget = profile.timers.bgp_session
+        self._cluster = cluster
+        self._leftovers = leftovers
+        self._patience = patience
+        self._peers: list[str] = []
+
+    def __enter__(self) -> "StandingSessions":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def insist(self) -> None:
+        """Insist on a session from every node over every family.
+
+        Raises:
+            PreconditionUnmetError: they are not established within the declared time, or those of an earlier case
+                never end.
+        """
+        if not self._peers:
+            self._leftovers.insist(self._testbed)
+        addresses = [getattr(node, family) for node in self._testbed.nodes for family in self.families]
+        with SessionWatch(self._testbed, ROUTER) as sessions:
+            if not self._peers:
+                self._peers = [self._cluster.peer(ROUTER, family) for family in self.families]
+            if self._patience.wait(lambda budget: sessions.until_established(addresses, budget), self._budget):
+                return
+        self.end()
+        raise PreconditionUnmetError(f"no BGP sessions with all nodes within {self._budget:g} s of the BGPPeer")
+
+    def end(self) -> None:
+        """Delete the BGPPeers, without waiting for the end of the sessions."""
+        peers, self._peers = self._peers, []
+        for peer in peers:
+            with suppress(kubernetes.client.ApiException, PreconditionUnmetError):
+                self._cluster.unconfigure("BGPPeer", peer)
