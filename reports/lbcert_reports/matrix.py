@@ -106,8 +106,8 @@ class Matrix:
 
     @property
     def holds(self) -> bool:
-        """Whether every defect was caught and the flawless reference passed."""
-        return not self.escaped and not self.lost
+        """Whether there were defects, every one was caught, and the flawless reference lost no case that it ran."""
+        return bool(self.rows) and not self.escaped and not self.lost
 
     def plain(self) -> dict[str, Any]:
         """The matrix for JSON."""

@@ -102,3 +102,11 @@ def test_the_matrix_holds_only_if_all_was_caught_and_nothing_was_lost_and_its_pa
     assert "5 &lt;questions&gt; went" in page
     assert not Matrix([row, ROW], [result("pass")], 60, 2, "abc").holds
     assert not Matrix([row], [result("fail")], 60, 2, "abc").holds
+
+
+def test_a_matrix_of_nothing_is_no_pass() -> None:
+    nothing = Matrix([], [], 60, 2, "abc")
+    assert not nothing.holds
+    page = render_matrix(nothing)
+    assert "not run" in page
+    assert 'class="seal v-pass"' not in page
