@@ -98,3 +98,9 @@ def bench(session: nox.Session) -> None:
     The parts: build, boot, implementation, gap, report, certificate.
     """
     session.run("python", "-m", "lbcert_tools.bench", *session.posargs)
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Change the judges in every way that Cosmic Ray knows: do their tests notice? Hours; `-- MODULE ...` for some."""
+    session.run("python", "-m", "lbcert_tools.mutation", *session.posargs)
