@@ -22,7 +22,7 @@ MARKERS = (
     "catches(*defects): seeded defects of the reference implementation that make the case fail",
     "thorough: the case takes long and is left out by --quick",
     "campaign: the case takes a minute and more for little, and runs with --all, in campaigns and by name only",
-    "untimed: the case takes no times, so that a lab on what others leave of the machine is good enough for it",
+    "untimed: no time matters to a second in it, so that a lab on what others leave of the machine is good enough",
     "last: what the case does to the implementation would keep others waiting, so it runs after them",
 )
 

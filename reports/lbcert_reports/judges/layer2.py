@@ -300,6 +300,65 @@ def owner_moves(
     )
 
 
+@judge("answered-again")
+def answered_again(
+    answers: Evidence[Answer],
+    cause: Evidence[Fault],
+    *,
+    within: float,
+    addresses: list[str] | None = None,
+) -> Judgement:
+    """After a cause questions about an address go unanswered for no longer than the limit, by whomever.
+
+    Clients that know the address do not notice; those that do not yet have nothing else.
+
+    Args:
+        answers: questions and everything that was heard, from before the cause on.
+        cause: what may silence the address.
+        within: for how long there may be no answer, s.
+        addresses: the addresses that are judged; by default all that were asked for.
+    """
+    fault = effect(cause)
+    ended = watched(answers)[1]
+    span = seconds(ended - fault["effective"])
+    problems, silences, texts = [], [], []
+    for address, frames in _by_address(answers, addresses).items():
+        replies = [frame["t"] for frame in frames if frame["form"] in REPLIES]
+        if not any(t < fault["began"] for t in replies):
+            raise Unclear(f"nobody answered for {address} before {fault['fault']}")
+        asked = [frame["t"] for frame in frames if frame["form"] == "asked"]
+        silent = [
+            (seconds(until - since), since)
+            for since, until in pairwise([*replies, ended])
+            if until > fault["began"] and any(since < t < until for t in asked)
+        ]
+        longest, since = max(silent, default=(0.0, 0))
+        silences.append(longest)
+        begin = max(0.0, seconds(since - fault["effective"]))
+        texts.append(f"{address}: unanswered for {longest:.2f} s at most")
+        if longest > within:
+            problems.append(f"{address} was answered by nobody for {longest:.2f} s, from {begin:.2f} s on")
+    return ruling(
+        problems,
+        "every address was answered again in time",
+        Measurement(
+            "longest silence",
+            max(silences, default=None),
+            "s",
+            len(silences),
+            "worst address, between two answers with a question between them",
+            resolution=_spacing(answers),
+            bound=Limit(within, "<=", "within"),
+            samples=tuple(silences),
+        ),
+        expected=f"no address is unanswered for more than {within:g} s",
+        observed=listed(texts),
+        short=""
+        if span >= within
+        else f"answers were heard for {span:.1f} s after the cause only, {within:g} s are needed",
+    )
+
+
 @judge("settles-on-one")
 def settles_on_one(
     answers: Evidence[Answer],

@@ -19,7 +19,7 @@ from lbcert_fixtures.kubernetes.watching import Event, Ingress
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
-from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned, holdings
+from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned
 from lbcert_suites.allocation.wishes import Wish
 
 RESERVED = ("10.98.2.0/24", "fd00:98:2::/120")
@@ -179,8 +179,8 @@ class Seen:
         Raises:
             PreconditionUnmetError: one of its holders got no address, so nobody could be refused it.
         """
-        held, keys = holdings(self.ingress), set(self.keys(group.names()))
-        if without := [key for key in self.keys(group.holders) if key not in held]:
+        keys, served = set(self.keys(group.names())), {row["service"] for row in self.ingress if row["addresses"]}
+        if without := [key for key in self.keys(group.holders) if key not in served]:
             raise PreconditionUnmetError(f"{', '.join(without)} got no address")
         ingress = [row for row in self.ingress if row["service"] in keys]
         events = [row for row in self.events if row["name"] in keys]

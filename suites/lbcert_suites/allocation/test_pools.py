@@ -56,13 +56,13 @@ def test_lowest_free_address_is_given_first(cluster: Cluster, record: CaseRecord
     """Addresses are given in the order in which the pool lists them, and a freed one is the first to be given again.
 
     Given a pool that lists a higher range before a lower one, for each family
-    When Services are created one after another until it is empty, the second and the last are deleted, and one more
-        is created
+    When Services are created one after another until one address is left, the second and the last are deleted, and
+        one more is created
     Then they got the addresses in the order of the list, ascending in each range; the last got what the second had
     """
     first = ["10.98.0.20", "10.98.0.21", "10.98.0.10", "10.98.0.11"]
     second = ["fd00:98::20", "fd00:98::21", "fd00:98::10", "fd00:98::11"]
-    cluster.pool("10.98.0.20-10.98.0.21", "10.98.0.10/31", "fd00:98::20-fd00:98::21", "fd00:98::10/127")
+    cluster.pool("10.98.0.20/31", "10.98.0.10-10.98.0.12", "fd00:98::20/127", "fd00:98::10-fd00:98::12")
     with cluster.watch_services() as watch:
         for family in ("ipv4", "ipv6"):
             services = [cluster.serve(f"{family}-{number}", families=family) for number in range(4)]

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from lbcert_fixtures import annotations
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.profiles import Profile
 from lbcert_reports.recorder import CaseRecorder
@@ -34,10 +35,12 @@ def test_no_address_is_held_twice_under_load(
 
     Given a pool with fewer addresses than there are Services
     When from many threads Services are created, some with a sharing key, some with a request, and those of the wave
-        before are deleted, while the pool shrinks and grows and the controller is deleted and killed in turn
+        before are deleted, while the pool shrinks and grows and the controller is deleted and killed in turn, and then
+        once more each while all the others wait for an address
     Then a replay of all that the Services' status ever said shows no address with two holders that do not share
     """
     cluster.pool(*LARGE)
+    cluster.pool("10.98.9.0/28", name="spare", autoAssign=False)
     disturbances: list[Callable[[], None]] = [
         partial(cluster.reconfigure, "IPAddressPool", "pool", addresses=SMALL),
         partial(cluster.reconfigure, "IPAddressPool", "pool", addresses=LARGE),
@@ -50,6 +53,9 @@ def test_no_address_is_held_twice_under_load(
             disturb()
             crowd.settle()
             watch.until(some_assigned(crowd.present, LEAST), profile.timers.assignment)
+        for number, end in enumerate(controller.ends(ENDS // 2)):
+            end()
+            cluster.serve(f"witness-{number}", families="ipv4", annotations={annotations.ADDRESS_POOL: "spare"})
     ingress = record.observed("ingress", watch)
     bound = {"sharing": crowd.sharing(), "least": len(disturbances) * LEAST}
     record.judge("ALLOC-008", "no-duplicates", {"ingress": ingress}, bound)

@@ -50,7 +50,7 @@ def test_a_flapping_link_leaves_no_lasting_harm(experiment: RunExperiment, recor
 
 @pytest.mark.covers("L2-045")
 @pytest.mark.needs("layer2")
-@pytest.mark.catches("slow-planned-move")
+@pytest.mark.catches("cordon-silences")
 @pytest.mark.usefixtures("calibrated")
 def test_draining_the_announcing_node_loses_little(
     experiment: RunExperiment, record: CaseRecorder, profile: Profile
@@ -60,11 +60,13 @@ def test_draining_the_announcing_node_loses_little(
     Given a Service under load, announced in layer 2, with an endpoint on every node
     When the announcing node is cordoned and drained
     Then requests are interrupted for no longer than the declared time of a planned move
+    And its addresses are unanswered for no longer than that
     """
     done = experiment("node-drain")
+    within, moved = profile.timers.layer2_planned_move, {"answers": done.seen["answers"], "cause": done.causes[0]}
     for stream in done.named("stream-layer2"):
-        inputs = {"stream": stream, "cause": done.causes[0], "answers": done.seen["answers"]}
-        record.judge("L2-045", "failover-gap", inputs, {"limit": profile.timers.layer2_planned_move})
+        record.judge("L2-045", "failover-gap", {"stream": stream, **moved}, {"limit": within})
+    record.judge("L2-045", "answered-again", moved, {"within": within})
 
 
 @pytest.mark.covers("L2-041")

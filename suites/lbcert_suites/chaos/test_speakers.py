@@ -23,11 +23,13 @@ def test_a_speaker_that_is_told_to_end_hands_over(
     Given a Service under load, announced in layer 2
     When the Pod of the announcing speaker is deleted, and another takes its place
     Then requests are interrupted for no longer than the declared time of a planned move
+    And its addresses are unanswered for no longer than that
     """
     done = experiment("speaker-restart")
+    within, moved = profile.timers.layer2_planned_move, {"answers": done.seen["answers"], "cause": done.causes[0]}
     for stream in done.named("stream-layer2"):
-        inputs = {"stream": stream, "cause": done.causes[0], "answers": done.seen["answers"]}
-        record.judge("L2-045", "failover-gap", inputs, {"limit": profile.timers.layer2_planned_move})
+        record.judge("L2-045", "failover-gap", {"stream": stream, **moved}, {"limit": within})
+    record.judge("L2-045", "answered-again", moved, {"within": within})
 
 
 @pytest.mark.covers("L2-026", "RESET-007")

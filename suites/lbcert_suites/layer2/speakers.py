@@ -59,6 +59,25 @@ class Speakers:
         name = self.implementation.pod_on(self.component, node)
         return self.testbed.kill_pod(self.implementation.namespace, name, self.component.container)
 
+    def await_restart(self, fault: Fault) -> None:
+        """Wait until the kubelet has started the container again that was killed, and it is ready.
+
+        Raises:
+            TestbedError: it has not.
+        """
+        namespace, _, name = fault.target.rpartition("/")
+        core, container = kubernetes.client.CoreV1Api(self.testbed.api), self.component.container
+        for _, pod in watch(
+            core.list_namespaced_pod,
+            _START_BUDGET_SECONDS,
+            namespace=namespace,
+            field_selector=f"metadata.name={name}",
+        ):
+            for each in pod.status.container_statuses or []:
+                if each.name == container and each.restart_count and each.ready:
+                    return
+        raise TestbedError(f"container {container} of {fault.target} is not ready again")
+
     def replace(self, fault: Fault) -> None:
         """Replace the pod that was killed, because the kubelet lets one that ends again wait longer each time."""
         name = fault.target.rpartition("/")[2]

@@ -76,9 +76,8 @@ class Takeovers:
         cure: Callable[[Fault], object],
         *,
         spare: bool = False,
-        moves: bool = True,
+        passing: Callable[[Fault], object] | None = None,
         linger: float = 0,
-        settle: float = SETTLE_BUDGET_SECONDS,
     ) -> None:
         """Try a fault so often, or until an address was not taken over: what failed once is not tried again.
 
@@ -87,16 +86,15 @@ class Takeovers:
             fault: injects it on a node.
             cure: undoes it.
             spare: take the pods on the node out of the Service before, so that Kubernetes loses nothing.
-            moves: whether the addresses have to move; else they are watched for the limit.
+            passing: waits until a fault is over that passes by itself: addresses need not move, and are watched from
+                then on for the limit.
             linger: how long to go on watching after the addresses were taken over, s.
-            settle: how long the addresses may take after the cure until their node answers for them again, s; one
-                that stays where it went is waited for in vain.
 
         Raises:
             PreconditionUnmetError: the addresses are not announced or not served before the fault.
         """
         for _ in range(0 if self._failed else trials):
-            if not self._try(fault, cure, spare=spare, moves=moves, linger=linger, settle=settle):
+            if not self._try(fault, cure, spare=spare, passing=passing, linger=linger):
                 self._failed = True
                 break
 
@@ -106,9 +104,8 @@ class Takeovers:
         cure: Callable[[Fault], object],
         *,
         spare: bool,
-        moves: bool,
+        passing: Callable[[Fault], object] | None,
         linger: float,
-        settle: float,
     ) -> bool:
         self.count += 1
         victim = self.cluster.owner(self.service.address())
@@ -133,15 +130,16 @@ class Takeovers:
                 _await_steady(stream, absent)
             _insist_on_one_owner(answers.rows())
             fault = inject(victim)
-            if moves:
+            if passing is None:
                 taken = self._is_taken_over(fault, answers, addresses, streams, mac)
                 self._announced = time.monotonic() + self.announcing
             else:
+                passing(fault)
                 taken = clock.until_sent(round(1000 * self.limit) + 100, 2 * self.limit)
             clock.until_sent(1 + round(1000 * linger), linger + STEADY_BUDGET_SECONDS)
             with self.record.act(f"cure-of-{fault.name}", victim) as cured:
                 cure(fault)
-            deadline = time.monotonic() + settle
+            deadline = time.monotonic() + SETTLE_BUDGET_SECONDS
             for address in addresses:
                 left = max(deadline - time.monotonic(), QUIET_SECONDS)
                 answers.until_settled(address, left, QUIET_SECONDS, since=cured.effective, on=mac)
@@ -197,6 +195,11 @@ class Takeovers:
         bound = {"nodes": self._nodes, "within": self.limit, "trials": self.count} | bound
         self.record.judge(requirement, "owner-moves", self._inputs(answers="answers", cause="cause"), bound)
 
+    def judge_silence(self, requirement: str, within: float) -> None:
+        """Hold for how long nobody answered, until the end of the watch, against a limit."""
+        inputs = self._inputs(answers="answers", cause="cause")
+        self.record.judge(requirement, "answered-again", inputs, {"within": within, "trials": self.count})
+
     def judge_announcements(self, requirement: str, family: str, **bound: Any) -> None:
         """Hold how the new owner announced the address of one family against what it has to say."""
         more = {"nodes": self._nodes, "addresses": [str(self.service.address(family))], "trials": self.count}
@@ -213,11 +216,6 @@ class Takeovers:
             "trials": self.count,
         }
         self.record.judge(requirement, "never-alternates", self._inputs(answers="answers"), bound)
-
-    def judge_settling(self, requirement: str, within: float) -> None:
-        """Hold how long after the cure several nodes may have answered against a limit."""
-        bound = {"nodes": self._nodes, "within": within, "hold": QUIET_SECONDS / 2, "trials": self.count}
-        self.record.judge(requirement, "settles-on-one", self._inputs(answers="answers", cause="cure"), bound)
 
     @property
     def _nodes(self) -> dict[str, str]:

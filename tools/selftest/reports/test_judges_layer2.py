@@ -223,6 +223,29 @@ def test_owner_moves(frames: Any, bound: dict[str, Any], verdict: Verdict, reaso
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, **bound}), verdict, reason)
 
 
+@pytest.mark.parametrize(
+    ("frames", "within", "verdict", "reason"),
+    [
+        (MOVED, 5, PASS, "every address was answered again in time"),
+        (MOVED, 4, FAIL, "10.0.0.9 was answered by nobody for 4.50 s, from 0.00 s on"),
+        (dialogue(0, 20, ONE), 1, PASS, "every address"),
+        (dialogue(0, 7, ONE) + dialogue(7, 20, None), 5, FAIL, "answered by nobody for 13.00 s, from 1.50 s on"),
+        (dialogue(0, 2, None) + dialogue(2, 5, ONE) + dialogue(5, 6, None) + dialogue(6, 20, ONE), 2, PASS, "every"),
+        (
+            [*dialogue(0, 7, ONE), frame(9.0, TWO, "garp-request"), *dialogue(7, 12, None)],
+            3,
+            FAIL,
+            "by nobody for 5.00",
+        ),
+        (dialogue(0, 8, ONE), 5, UNCLEAR, "heard for 2.5 s after the cause only, 5 s are needed"),
+        (dialogue(5, 20, ONE), 5, UNCLEAR, "nobody answered for 10.0.0.9 before node-power-off"),
+    ],
+)
+def test_answered_again(frames: Any, within: float, verdict: Verdict, reason: str) -> None:
+    inputs = {"answers": heard(frames), "cause": act(5)}
+    says(run("answered-again", inputs, {"within": within}), verdict, reason)
+
+
 def test_the_old_owner_may_answer_beside_the_new_one_for_as_long_as_is_allowed() -> None:
     frames = [*dialogue(0, 7, ONE, every=0.25), frame(5.6, TWO, "garp-request"), *dialogue(5.7, 17, TWO)]
     inputs = {"answers": heard(frames), "cause": act(5)}

@@ -1,0 +1,46 @@
+"""What the common arrangement of the cases of allocation makes of what it has seen."""
+
+from typing import Any
+
+import pytest
+
+from lbcert_fixtures.testbeds import PreconditionUnmetError
+from lbcert_suites.allocation.arrangement import Group, Seen
+from lbcert_suites.allocation.wishes import Wish
+
+GROUP = Group(holders={"holder": Wish()}, waiters={"waiter": Wish()})
+
+
+class Record:
+    """Takes evidence and forgets it."""
+
+    def evidence(self, kind: str, rows: Any, **_: Any) -> Any:
+        return kind, list(rows)
+
+
+def seen(*addresses: str | None) -> Seen:
+    """The holder's addresses, one after the other."""
+    rows: Any = [
+        {
+            "t": t,
+            "service": "cases/holder",
+            "present": True,
+            "addresses": [address] if address else [],
+            "modes": ["VIP"] if address else [],
+        }
+        for t, address in enumerate(addresses)
+    ]
+    return Seen("cases", 10, rows, [], {})
+
+
+def test_a_holder_that_never_had_an_address_shows_nothing() -> None:
+    record: Any = Record()
+    with pytest.raises(PreconditionUnmetError, match="cases/holder got no address"):
+        seen(None, None).record(record, GROUP)
+
+
+def test_a_holder_that_lost_its_address_is_the_judges_matter() -> None:
+    record: Any = Record()
+    kind, rows = seen("10.0.0.1", None).record(record, GROUP)["ingress"]
+    assert kind == "ingress"
+    assert [row["addresses"] for row in rows] == [["10.0.0.1"], []]
