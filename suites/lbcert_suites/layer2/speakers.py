@@ -60,7 +60,7 @@ class Speakers:
         return self.testbed.kill_pod(self.implementation.namespace, name, self.component.container)
 
     def await_restart(self, fault: Fault) -> None:
-        """Wait until the kubelet has started the container again that was killed, and it is ready.
+        """Wait until the kubelet has started the container again that was killed.
 
         Raises:
             TestbedError: it has not.
@@ -74,9 +74,9 @@ class Speakers:
             field_selector=f"metadata.name={name}",
         ):
             for each in pod.status.container_statuses or []:
-                if each.name == container and each.restart_count and each.ready:
+                if each.name == container and each.restart_count and each.state.running:
                     return
-        raise TestbedError(f"container {container} of {fault.target} is not ready again")
+        raise TestbedError(f"container {container} of {fault.target} was not started again")
 
     def replace(self, fault: Fault) -> None:
         """Replace the pod that was killed, because the kubelet lets one that ends again wait longer each time."""
