@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -122,12 +122,17 @@ def test_an_undisturbed_probe_voids_no_trial(lab: Lab, record: CaseRecorder) -> 
 
 def test_a_probe_that_waits_for_a_processor_says_so(lab: Lab, record: CaseRecorder) -> None:
     def crowd(stream: Stream) -> None:
-        """Let an ordinary process share one processor with busy loops."""
+        """Let it share one processor with busy loops, with next to no claim to it, in its session or beside them."""
         pid = stream._process.pid
         os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
         os.sched_setaffinity(pid, {0})
+        with suppress(FileNotFoundError):  # a kernel without autogroups
+            Path(f"/proc/{pid}/autogroup").write_text("19")
         loop = [sys.executable, "-c", "import os; os.sched_setaffinity(0, {0})\nwhile True: pass"]
-        with subprocess.Popen(loop) as one, subprocess.Popen(loop) as other:
+        with (
+            subprocess.Popen(loop, start_new_session=True) as one,
+            subprocess.Popen(loop, start_new_session=True) as other,
+        ):
             time.sleep(0.5)
             one.kill()
             other.kill()
