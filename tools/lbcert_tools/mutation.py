@@ -115,9 +115,7 @@ def mutate(module: str) -> list[Mutant]:
         environment = os.environ | {"PYTHONPATH": f"{here}:{here / 'reports'}", "PYTHONDONTWRITEBYTECODE": "1"}
 
         def run(*arguments: str) -> str:
-            done = subprocess.run(
-                arguments, cwd=here, env=environment, check=True, capture_output=True, text=True, stdin=None
-            )
+            done = subprocess.run(arguments, cwd=here, env=environment, check=True, capture_output=True, text=True)
             return done.stdout
 
         run(*command)

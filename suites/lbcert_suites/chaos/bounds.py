@@ -1,8 +1,9 @@
-"""Bounds that several cases on experiments hold what they saw against."""
+"""Bounds that several cases on experiments hold what they saw against, and what they judge alike."""
 
 from typing import Any, Final
 
 from lbcert_reports.experiments import Experiment
+from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.layer2.takeovers import HANDOVER_SECONDS
 
 HOLD_SECONDS: Final = 3.0
@@ -30,3 +31,11 @@ def changes(experiment: Experiment, most: int) -> dict[str, Any]:
     """
     bound = {"nodes": experiment.facts["nodes"], "hold": 0.8 * experiment.watched, "changes": most}
     return bound | ({"overlap": HANDOVER_SECONDS} if most else {})
+
+
+def judge_planned_move(record: CaseRecorder, experiment: Experiment, within: float) -> None:
+    """L2-045: requests are interrupted, and addresses unanswered, for no longer than a planned move may take, s."""
+    moved = {"answers": experiment.seen["answers"], "cause": experiment.causes[0]}
+    for stream in experiment.named("stream-layer2"):
+        record.judge("L2-045", "failover-gap", {"stream": stream, **moved}, {"limit": within})
+    record.judge("L2-045", "answered-again", moved, {"within": within})

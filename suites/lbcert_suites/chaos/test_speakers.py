@@ -5,7 +5,7 @@ import pytest
 from lbcert_fixtures.profiles import Profile
 from lbcert_reports.experiments import RunExperiment
 from lbcert_reports.recorder import CaseRecorder
-from lbcert_suites.chaos.bounds import changes
+from lbcert_suites.chaos.bounds import changes, judge_planned_move
 
 pytestmark = pytest.mark.thorough
 
@@ -25,11 +25,7 @@ def test_a_speaker_that_is_told_to_end_hands_over(
     Then requests are interrupted for no longer than the declared time of a planned move
     And its addresses are unanswered for no longer than that
     """
-    done = experiment("speaker-restart")
-    within, moved = profile.timers.layer2_planned_move, {"answers": done.seen["answers"], "cause": done.causes[0]}
-    for stream in done.named("stream-layer2"):
-        record.judge("L2-045", "failover-gap", {"stream": stream, **moved}, {"limit": within})
-    record.judge("L2-045", "answered-again", moved, {"within": within})
+    judge_planned_move(record, experiment("speaker-restart"), profile.timers.layer2_planned_move)
 
 
 @pytest.mark.covers("L2-026", "RESET-007")
