@@ -5,6 +5,7 @@ A node is told by hardware addresses: by the one that the message claims, and by
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
@@ -326,11 +327,11 @@ def answered_again(
         replies = [frame["t"] for frame in frames if frame["form"] in REPLIES]
         if not any(t < fault["began"] for t in replies):
             raise Unclear(f"nobody answered for {address} before {fault['fault']}")
-        asked = [frame["t"] for frame in frames if frame["form"] == "asked"]
+        asked = sorted(frame["t"] for frame in frames if frame["form"] == "asked")
         silent = [
             (seconds(until - since), since)
             for since, until in pairwise([*replies, ended])
-            if until > fault["began"] and any(since < t < until for t in asked)
+            if until > fault["began"] and bisect_right(asked, since) < bisect_left(asked, until)
         ]
         longest, since = max(silent, default=(0.0, 0))
         silences.append(longest)
