@@ -24,22 +24,26 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test but those of kind, those with labs beside the others; `-- ARGUMENTS` go to pytest."""
-    session.run("pytest", "-m", "not kind", "--numprocesses=2", "--dist=loadgroup", *session.posargs)
+    """Every test but those of kind and Helm, those with labs beside the others; `-- ARGUMENTS` go to pytest."""
+    session.run("pytest", "-m", "not kind and not helm", "--numprocesses=2", "--dist=loadgroup", *session.posargs)
 
 
 @nox.session
 def quick(session: nox.Session) -> None:
     """The tests that need neither lab nor browser, two at a time: seconds, for while you write."""
     session.run(
-        "pytest", "-m", "not lab and not browser and not slow and not kind", "--numprocesses=2", *session.posargs
+        "pytest",
+        "-m",
+        "not lab and not browser and not slow and not kind and not helm",
+        "--numprocesses=2",
+        *session.posargs,
     )
 
 
 @nox.session
 def lab(session: nox.Session) -> None:
     """The tests that stand up labs."""
-    session.run("pytest", "-m", "lab and not kind", *session.posargs)
+    session.run("pytest", "-m", "lab and not kind and not helm", *session.posargs)
 
 
 @nox.session
@@ -62,8 +66,8 @@ def kind_image(session: nox.Session) -> None:
 
 @nox.session
 def kind(session: nox.Session) -> None:
-    """To be run before a release: the tests that make kind clusters, and a quick certificate on one. Needs root."""
-    session.run("pytest", "-m", "kind", *session.posargs)
+    """To be run before a release: the tests of kind and of Helm, and a quick certificate on kind. Needs root."""
+    session.run("pytest", "-m", "kind or helm", *session.posargs)
     session.run("lbcert", "certify", "--testbed=kind", "--profile=metallb-native", "--quick")
 
 

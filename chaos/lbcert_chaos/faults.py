@@ -56,6 +56,32 @@ def power_off_node(node: str) -> dict[str, Any]:
     return _proved(bench.inject(bench.lab.power_off(bench.node(node)), switch_on))
 
 
+def pause_node(node: str, seconds: float) -> dict[str, Any]:
+    """Stop every process of a node for a while, whose kernel goes on answering and forwarding.
+
+    Args:
+        node: its name, or ``announcing``.
+        seconds: how long.
+    """
+    bench = current()
+    bench.inject(bench.lab.pause_node(bench.node(node)), bench.lab.heal)
+    threading.Event().wait(seconds)
+    bench.heal(bench.faults[-1])
+    return bench.faults[-1].row()
+
+
+def reboot_node(node: str) -> dict[str, Any]:
+    """Switch a node off and at once on again, so that it may be back before anybody has missed it.
+
+    Args:
+        node: its name, or ``announcing``.
+    """
+    power_off_node(node)
+    bench = current()
+    bench.heal(bench.faults[-1])
+    return bench.faults[-1].row()
+
+
 def drain_node(node: str) -> dict[str, Any]:
     """Cordon a node and evict every pod on it that no DaemonSet keeps there.
 

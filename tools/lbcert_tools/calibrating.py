@@ -18,19 +18,19 @@ from lbcert_tools.planning import CAMPAIGN_TRIALS
 VANTAGE: Final = "far-client"
 ROUTER: Final = "router"
 
-QUICK: Final = {0: 1, 0.005: 3, 0.02: 3, 0.1: 1}
-WHOLE: Final = QUICK | {1: 1}
+ONE_TRIAL: Final = {0: 1, 0.005: 3, 0.02: 3, 0.1: 1}
+WHOLE: Final = ONE_TRIAL | {1: 1}
 CAMPAIGN: Final = {0: 20, 0.005: 20, 0.02: 20, 0.1: 20, 1: 5, 5: 1}
 """For each length of a gap, s, how often it is made by each method; for 0 how many controls there are."""
 
 DERIVATION: Final = {"allowed": "one period of the probe, and what the injection leaves open"}
 
 
-def lengths(*, quick: bool, trials: int) -> dict[float, int]:
-    """Which gaps a run's calibrations consist of."""
+def lengths(trials: int) -> dict[float, int]:
+    """Which gaps a run's calibrations consist of, by how often it tries each fault: the weaker the claim, the fewer."""
     if trials >= CAMPAIGN_TRIALS:
         return dict(CAMPAIGN)
-    return dict(QUICK if quick else WHOLE)
+    return dict(ONE_TRIAL if trials == 1 else WHOLE)
 
 
 def calibrated(testbed: Testbed, recorder: Recorder, name: str, lengths: dict[float, int]) -> Judgement:

@@ -106,7 +106,7 @@ def calibrated(
     """
     certification = _certification(request)
     journal, who = recorder(request.config), writer(request.config)
-    lengths = calibrating.lengths(quick=settings.quick, trials=settings.trials)
+    lengths = calibrating.lengths(settings.trials)
 
     def calibrate(when: str) -> None:
         with journal.phase("calibration"):

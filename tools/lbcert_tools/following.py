@@ -10,8 +10,9 @@ from typing import Any
 from lbcert_fixtures.cache import cache_folder
 from lbcert_tools.progress import Display
 
-_UNKNOWN_CASE_SECONDS, _UNKNOWN_WEIGHT = 13.0, 20
-"""What a case takes on average, and how many cases have to be known until they count as much as that."""
+_UNKNOWN_CASE_SECONDS, _UNKNOWN_ONE_TRIAL_SECONDS, _UNKNOWN_WEIGHT = 13.0, 4.0, 20
+"""What a case takes on average, with several trials and with one, and how many cases have to be known until they count
+as much as that."""
 
 _WEIGHT_OF_LAST = 0.5
 
@@ -59,9 +60,12 @@ class Durations:
 
     def of(self, key: str) -> float:
         """How long a case will take, as far as we know."""
-        known = self.seconds.values()
-        average = (sum(known) + _UNKNOWN_CASE_SECONDS * _UNKNOWN_WEIGHT) / (len(known) + _UNKNOWN_WEIGHT)
-        return self.seconds.get(key, average)
+        if key in self.seconds:
+            return self.seconds[key]
+        trials = key[key.rindex(" x") :]
+        known = [seconds for each, seconds in self.seconds.items() if each.endswith(trials)]
+        unknown = _UNKNOWN_ONE_TRIAL_SECONDS if trials == " x1" else _UNKNOWN_CASE_SECONDS
+        return (sum(known) + unknown * _UNKNOWN_WEIGHT) / (len(known) + _UNKNOWN_WEIGHT)
 
     def learn(self, key: str, seconds: float) -> None:
         """Take note of how long a case took."""

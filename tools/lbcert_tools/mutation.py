@@ -6,20 +6,30 @@ latter `equivalent_mutants.toml` says why.
 """
 
 import argparse
-import json
+import importlib
+import multiprocessing
 import os
+import select
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from difflib import ndiff
+from itertools import islice
 from pathlib import Path
 from typing import Final
+
+import hypothesis
+import pytest
+from cosmic_ray.ast import ast_nodes, get_ast_from_path
+from cosmic_ray.mutating import use_mutation
+from cosmic_ray.plugins import get_operator, operator_names
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 EQUIVALENT: Final = Path(__file__).with_name("equivalent_mutants.toml")
@@ -42,6 +52,14 @@ TESTS: Final[Mapping[str, Sequence[str]]] = {
 TIMEOUT_SECONDS: Final = 120.0
 """Tests that take longer have noticed: what ends in seconds runs in circles."""
 
+FEW_EXAMPLES: Final = 10
+"""With how many examples properties are tried first."""
+
+_UNCHANGED: Final = ("hypothesis.strategies", "numpy", "msgspec")
+"""What is imported once: all that takes long to import and is not ours."""
+
+_COMPILED: Final = shutil.ignore_patterns("__pycache__")
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -52,7 +70,7 @@ class Mutant:
         operator: Cosmic Ray's name of the kind of change.
         before: the lines that were changed, stripped.
         after: what became of them.
-        outcome: ``killed``, ``survived`` or ``incompetent``.
+        outcome: ``killed`` or ``survived``.
     """
 
     module: str
@@ -89,48 +107,94 @@ def read_argued(path: Path = EQUIVALENT) -> list[Argued]:
     return [Argued(**each) for each in tomllib.loads(path.read_text()).get("mutant", [])]
 
 
-def read_mutants(module: str, dumped: str) -> Iterator[Mutant]:
-    """The mutants of a finished session, from what ``cosmic-ray dump`` prints."""
-    for line in dumped.splitlines():
-        item, result = json.loads(line)
-        changed = [each for each in (result["diff"] or "").splitlines() if each[:3] not in ("---", "+++")]
-        before, after = (
-            "\n".join(each[1:].strip() for each in changed if each.startswith(sign)) for sign in ("-", "+")
-        )
-        yield Mutant(module, item["mutations"][0]["operator_name"], before, after, result["test_outcome"])
+class Copy:
+    """A copy of the sources and of a module's tests, in which mutants are made and tested, one at a time.
 
+    A test run is a child forked off this process, which has imported everything that no mutant can change.
 
-def mutate(module: str) -> list[Mutant]:
-    """Make every mutant of a module in a copy, and run its tests on each.
-
-    Raises:
-        subprocess.CalledProcessError: the tests fail without any change, or Cosmic Ray does.
+    Args:
+        folder: where to put it.
+        module: of lbcert_reports.
     """
-    with tempfile.TemporaryDirectory(prefix="lbcert-mutation-") as scratch:
-        here = Path(scratch)
-        shutil.copytree(REPOSITORY / "reports/lbcert_reports", here / "lbcert_reports")
-        shutil.copytree(REPOSITORY / "tools/selftest/reports", here / "reports")
-        tests = [f"reports/test_{name}.py" for name in TESTS[module]]
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not browser", *tests]
-        environment = os.environ | {"PYTHONPATH": f"{here}:{here / 'reports'}", "PYTHONDONTWRITEBYTECODE": "1"}
 
-        def run(*arguments: str) -> str:
-            done = subprocess.run(arguments, cwd=here, env=environment, check=True, capture_output=True, text=True)
-            return done.stdout
+    def __init__(self, folder: Path, module: str) -> None:
+        self.module = module
+        self.path = folder / f"lbcert_reports/{module}.py"
+        self._folder = folder
+        self._tests = [f"reports/test_{name}.py" for name in TESTS[module]]
+        shutil.copytree(REPOSITORY / "reports/lbcert_reports", folder / "lbcert_reports", ignore=_COMPILED)
+        shutil.copytree(REPOSITORY / "tools/selftest/reports", folder / "reports", ignore=_COMPILED)
+        for name in _UNCHANGED:
+            importlib.import_module(name)
 
-        run(*command)
-        (here / "cosmic-ray.toml").write_text(
-            "[cosmic-ray]\n"
-            f'module-path = "lbcert_reports/{module}.py"\n'
-            f"timeout = {TIMEOUT_SECONDS}\n"
-            "excluded-modules = []\n"
-            f"test-command = {json.dumps(' '.join(command))}\n"
-            '[cosmic-ray.distributor]\nname = "local"\n'
-        )
-        ray = [sys.executable, "-m", "cosmic_ray.cli"]
-        run(*ray, "init", "cosmic-ray.toml", "session.sqlite")
-        run(*ray, "exec", "cosmic-ray.toml", "session.sqlite")
-        return list(read_mutants(module, run(*ray, "dump", "session.sqlite")))
+    def positions(self) -> Iterator[tuple[str, int]]:
+        """Every place at which Cosmic Ray can change the module: name of the operator, and number of its occurrence."""
+        parsed = get_ast_from_path(self.path)
+        for name in operator_names():
+            operator = get_operator(name)
+            if not operator.arguments():
+                found = (place for node in ast_nodes(parsed) for place in operator().mutation_positions(node))
+                yield from ((name, occurrence) for occurrence, _ in enumerate(found))
+
+    def mutate(self, operator: str, occurrence: int) -> Mutant | None:
+        """Make one mutant and test it; none if the operator changes nothing there."""
+        with use_mutation(self.path, get_operator(operator)(), occurrence) as (before, after):
+            if after is None:
+                return None
+            changed = [each for each in ndiff(before.splitlines(), after.splitlines()) if each[0] in "-+"]
+            old, new = ("\n".join(each[1:].strip() for each in changed if each.startswith(sign)) for sign in "-+")
+            # most are noticed by few examples of a property; who is not gets all of them
+            survived = self.passes(FEW_EXAMPLES) and self.passes(None)
+            return Mutant(self.module, operator, old, new, "survived" if survived else "killed")
+
+    def passes(self, examples: int | None) -> bool:
+        """Whether the tests pass.
+
+        Args:
+            examples: how many a property is tried with; by default as many as it says itself.
+        """
+        child = os.fork()
+        if not child:
+            try:
+                status = self._test(examples)
+            except BaseException:  # noqa: BLE001 - what a mutant does here is to be noticed, not to be survived
+                status = 1
+            os._exit(status)
+        watched = os.pidfd_open(child)
+        try:
+            if not select.select([watched], [], [], TIMEOUT_SECONDS)[0]:
+                os.killpg(child, signal.SIGKILL)
+            return os.waitpid(child, 0)[1] == 0
+        finally:
+            os.close(watched)
+
+    def _test(self, examples: int | None) -> int:
+        os.setsid()
+        os.chdir(self._folder)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(nowhere, stream)
+        sys.path[:0] = [str(self._folder), str(self._folder / "reports")]
+        sys.dont_write_bytecode = True
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        # the same examples each time: a mutant that is noticed once is noticed always
+        chosen = hypothesis.settings(deadline=None, derandomize=True, database=None)
+        if examples is not None:
+            chosen = hypothesis.settings(chosen, max_examples=examples)
+        hypothesis.settings.register_profile("mutation", chosen)
+        hypothesis.settings.load_profile("mutation")
+        options = ("-x", "-q", "-p", "no:cacheprovider", "-m", "not browser", "-c", os.devnull, "--rootdir=.")
+        return int(pytest.main([*options, *self._tests]))
+
+
+def _part(module: str, part: int, parts: int) -> list[Mutant]:
+    """Every so manieth mutant of a module, in a copy of its own."""
+    with tempfile.TemporaryDirectory(prefix="lbcert-mutation-") as folder:
+        copied = Copy(Path(folder), module)
+        if not copied.passes(None):
+            raise RuntimeError(f"the tests of {module} fail without any change: {', '.join(TESTS[module])}")
+        positions = islice(copied.positions(), part, None, parts)
+        return [mutant for position in positions if (mutant := copied.mutate(*position))]
 
 
 def _told(module: str, mutants: Sequence[Mutant], argued: Sequence[Argued]) -> tuple[str, list[Mutant]]:
@@ -138,8 +202,8 @@ def _told(module: str, mutants: Sequence[Mutant], argued: Sequence[Argued]) -> t
     survivors = [mutant for mutant in mutants if mutant.outcome == "survived"]
     open_ones = [mutant for mutant in survivors if not any(each.covers(mutant) for each in argued)]
     said = (
-        f"{module}: {len(mutants)} mutants, {outcomes['killed']} killed, {outcomes['incompetent']} that do not run, "
-        f"{len(survivors)} survived, {len(survivors) - len(open_ones)} of them argued to be equivalent"
+        f"{module}: {len(mutants)} mutants, {outcomes['killed']} killed, {len(survivors)} survived, "
+        f"{len(survivors) - len(open_ones)} of them argued to be equivalent"
     )
     return said, open_ones
 
@@ -149,16 +213,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="mutation", description=__doc__)
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"by default all: {', '.join(TESTS)}")
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="modules at a time (default: %(default)s)"
+        "--workers", type=int, default=os.cpu_count() or 1, help="mutants at a time (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
     if unknown := sorted({*options.modules} - TESTS.keys()):
         parser.error(f"there is no module {', '.join(unknown)}; there are {', '.join(TESTS)}")
     argued, began, left = read_argued(), time.monotonic(), 0
-    with ThreadPoolExecutor(options.workers) as workers:
+    parts = options.workers
+    # each worker forks off itself, so it is started anew, with one thread
+    with ProcessPoolExecutor(parts, multiprocessing.get_context("spawn")) as workers:
         chosen = options.modules or list(TESTS)
-        for module, mutants in zip(chosen, workers.map(mutate, chosen), strict=True):
-            said, survivors = _told(module, mutants, argued)
+        done = {module: [workers.submit(_part, module, part, parts) for part in range(parts)] for module in chosen}
+        for module, results in done.items():
+            said, survivors = _told(module, [mutant for each in results for mutant in each.result()], argued)
             print(f"[{time.monotonic() - began:5.0f} s] {said}", flush=True)
             for mutant in survivors:
                 print(f"  {mutant.operator}\n    - {mutant.before}\n    + {mutant.after}", flush=True)

@@ -21,6 +21,7 @@ MARKERS = (
     "needs(*capabilities): what an implementation must be able to do for the case to apply to it",
     "catches(*defects): seeded defects of the reference implementation that make the case fail",
     "thorough: the case takes long and is left out by --quick",
+    "arranges(group): what the case needs of the arrangement that the chosen cases of its area have in common",
     "campaign: the case takes a minute and more for little, and runs with --all, in campaigns and by name only",
     "untimed: no time matters to a second in it, so that a lab on what others leave of the machine is good enough",
     "last: what the case does to the implementation would keep others waiting, so it runs after them",

@@ -144,7 +144,6 @@ BY_NAME = Group(
         **{f"pool-full-{family}-too": Wish(family, pool="full") for family in FAMILIES},
     },
 )
-GROUPS = (KEYS, PORTS, POLICIES, AUTOMATIC, MALFORMED, OUTSIDE, IN_USE, BY_NAME)
 
 
 @dataclass(frozen=True)
@@ -190,16 +189,16 @@ class Seen:
         }
 
 
-def watch_arrangement(cluster: Cluster, profile: Profile, hold: float) -> Seen:
-    """Arrange everything, watch for `hold` seconds, and take it away."""
+def watch_arrangement(cluster: Cluster, profile: Profile, hold: float, groups: Sequence[Group]) -> Seen:
+    """Arrange these groups, watch for `hold` seconds, and take them away."""
     with cluster, cluster.watch_services() as watch, cluster.watch_events() as events:
         for name, spec in POOLS.items():
             cluster.configure("IPAddressPool", name, **spec)
-        for served in ([group.holders for group in GROUPS], [group.joiners for group in GROUPS]):
+        for served in ([group.holders for group in groups], [group.joiners for group in groups]):
             services = _serve(cluster, served)
             watch.until(assigned(*services), profile.timers.assignment)
-        waiters = _serve(cluster, [group.waiters for group in GROUPS])
-        for name, wish in [edit for group in GROUPS for edit in group.edits.items()]:
+        waiters = _serve(cluster, [group.waiters for group in groups])
+        for name, wish in [edit for group in groups for edit in group.edits.items()]:
             cluster.patch_service(name, wish.patch())
         watch.until(assigned(*waiters), hold + MARGIN_SECONDS)  # ends early only if none of them has to wait
         watch.stop()

@@ -54,13 +54,19 @@ def assigning(
 
 @pytest.fixture(scope="session")
 def arrangement(
+    request: pytest.FixtureRequest,
     testbed: Testbed,
     profile: Profile,
     hold: float,
     assigning: None,  # noqa: ARG001 - without it all is in vain
 ) -> Seen:
-    """What ten seconds of the common arrangement showed; it is taken away before the first case looks."""
-    return watch_arrangement(Cluster(testbed, profile, NAMESPACE), profile, hold)
+    """What ten seconds of the arrangement common to the chosen cases showed.
+
+    It is taken away before the first of them looks.
+    """
+    marks = (item.get_closest_marker("arranges") for item in request.session.items)
+    groups = [mark.args[0] for mark in marks if mark]
+    return watch_arrangement(Cluster(testbed, profile, NAMESPACE), profile, hold, groups)
 
 
 @pytest.fixture

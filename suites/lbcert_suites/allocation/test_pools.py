@@ -76,6 +76,7 @@ def test_lowest_free_address_is_given_first(cluster: Cluster, record: CaseRecord
 
 @pytest.mark.covers("ALLOC-017")
 @pytest.mark.catches("auto-assign-ignored", "reserved-pool-closed")
+@pytest.mark.arranges(AUTOMATIC)
 def test_reserved_pool_is_for_those_who_ask(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
     """A pool with autoAssign false serves only Services that ask for it, or for an address of it.
 
@@ -92,6 +93,7 @@ def test_reserved_pool_is_for_those_who_ask(arrangement: Seen, profile: Profile,
 
 @pytest.mark.covers("ALLOC-026")
 @pytest.mark.catches("pool-annotation-ignored", "full-pool-falls-through", "refusal-without-event")
+@pytest.mark.arranges(BY_NAME)
 def test_pool_is_chosen_by_annotation(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
     """A Service that names a pool gets its address there or nowhere.
 

@@ -53,6 +53,7 @@ def test_requested_address_is_given(cluster: Cluster, profile: Profile, record: 
 
 @pytest.mark.covers("ALLOC-021")
 @pytest.mark.catches("malformed-request-ignored", "malformed-edit-drops-address", "refusal-without-event")
+@pytest.mark.arranges(MALFORMED)
 def test_malformed_request_is_refused(arrangement: Seen, record: CaseRecorder) -> None:
     """A request that cannot be read gives no address, takes none away, and an event says why.
 
@@ -71,6 +72,7 @@ def test_malformed_request_is_refused(arrangement: Seen, record: CaseRecorder) -
 
 @pytest.mark.covers("ALLOC-022")
 @pytest.mark.catches("foreign-request-granted", "foreign-request-ignored", "refusal-without-event")
+@pytest.mark.arranges(OUTSIDE)
 def test_address_outside_every_pool_is_refused(arrangement: Seen, record: CaseRecorder) -> None:
     """An address that is in no pool is given to nobody, and an event says why.
 
@@ -112,6 +114,7 @@ def test_requested_address_is_given_once_a_pool_has_it(
 
 @pytest.mark.covers("ALLOC-023")
 @pytest.mark.catches("address-in-use-granted", "address-in-use-replaced")
+@pytest.mark.arranges(IN_USE)
 def test_address_in_use_is_refused(arrangement: Seen, record: CaseRecorder) -> None:
     """An address that another Service holds is not given to a second one that asks for it.
 

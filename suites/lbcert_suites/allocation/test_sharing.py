@@ -11,6 +11,7 @@ pytestmark = pytest.mark.untimed
 
 @pytest.mark.covers("ALLOC-041")
 @pytest.mark.catches("sharing-without-key", "sharing-refused", "sharing-key-not-compared")
+@pytest.mark.arranges(KEYS)
 def test_sharing_takes_the_same_key(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
     """Two Services share an address only when both carry the same key.
 
@@ -27,6 +28,7 @@ def test_sharing_takes_the_same_key(arrangement: Seen, profile: Profile, record:
 
 @pytest.mark.covers("ALLOC-042")
 @pytest.mark.catches("sharing-of-a-port", "sharing-by-port-number")
+@pytest.mark.arranges(PORTS)
 def test_sharing_takes_disjoint_ports(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
     """Services that share an address have no pair of protocol and port in common.
 
@@ -44,6 +46,7 @@ def test_sharing_takes_disjoint_ports(arrangement: Seen, profile: Profile, recor
 
 @pytest.mark.covers("ALLOC-043")
 @pytest.mark.catches("sharing-across-policies", "sharing-local-backends", "sharing-cluster-refused")
+@pytest.mark.arranges(POLICIES)
 def test_sharing_depends_on_the_traffic_policy(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
     """Policy Cluster shares with Cluster whatever the selectors, Local only with Local and the same selector.
 

@@ -1,4 +1,4 @@
-"""Experiments with the node that announces: it is switched off, drained, cut off and on, and loses its kubelet."""
+"""Experiments with the node that announces: switched off, drained, hanging, rebooted, its link cut, without kubelet."""
 
 import pytest
 
@@ -46,6 +46,27 @@ def test_a_flapping_link_leaves_no_lasting_harm(experiment: RunExperiment, recor
     record.judge("L2-026", "never-alternates", {"answers": done.seen["answers"]}, changes(done, 2 * len(done.faults)))
     for replies in done.named("replies-bgp"):
         record.judge("RESET-003", "new-connections-work", {"replies": replies, "cause": done.causes[-1]}, LASTING)
+
+
+@pytest.mark.covers("L2-026", "RESET-003")
+@pytest.mark.campaign
+@pytest.mark.needs("layer2", "bgp")
+@pytest.mark.catches("ping-pong")
+@pytest.mark.parametrize("name", ["node-pause", "node-reboot"])
+def test_a_node_that_hangs_or_reboots_leaves_no_lasting_harm(
+    experiment: RunExperiment, record: CaseRecorder, name: str
+) -> None:
+    """Under load, a node that stands still for a while, or reboots at once, moves an address there and back at most.
+
+    Given Services under load, announced in layer 2 and over BGP, with endpoints on other nodes than the announcing one
+    When every process of the announcing node is stopped for fifteen seconds, or the node reboots
+    Then its addresses move at most there and back
+    And new connections over BGP succeed from the hold time on, also once the node goes on
+    """
+    done = experiment(name)
+    record.judge("L2-026", "never-alternates", {"answers": done.seen["answers"]}, changes(done, 2))
+    for replies in done.named("replies-bgp"):
+        record.judge("RESET-003", "new-connections-work", {"replies": replies, "cause": done.causes[0]}, LASTING)
 
 
 @pytest.mark.covers("L2-045")

@@ -1,7 +1,9 @@
 """The announcing pod of a node: removed so that it stays away, killed so that it comes back at once."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import kubernetes.client
 
@@ -65,18 +67,13 @@ class Speakers:
         Raises:
             TestbedError: it has not.
         """
-        namespace, _, name = fault.target.rpartition("/")
-        core, container = kubernetes.client.CoreV1Api(self.testbed.api), self.component.container
-        for _, pod in watch(
-            core.list_namespaced_pod,
-            _START_BUDGET_SECONDS,
-            namespace=namespace,
-            field_selector=f"metadata.name={name}",
-        ):
-            for each in pod.status.container_statuses or []:
-                if each.name == container and each.restart_count and each.state.running:
-                    return
-        raise TestbedError(f"container {container} of {fault.target} was not started again")
+        name, container = fault.target.rpartition("/")[2], self.component.container
+
+        def is_again(pod: Any) -> bool:
+            statuses = pod.status.container_statuses or []
+            return any(each.name == container and each.restart_count and each.state.running for each in statuses)
+
+        self._await_pod(is_again, f"container {container} of {name} was not started again", f"metadata.name={name}")
 
     def replace(self, fault: Fault) -> None:
         """Replace the pod that was killed, because the kubelet lets one that ends again wait longer each time."""
@@ -100,14 +97,20 @@ class Speakers:
         self._await_another(node, name)
 
     def _await_another(self, node: str, other_than: str) -> None:
-        core = kubernetes.client.CoreV1Api(self.testbed.api)
-        for kind, pod in watch(
-            core.list_namespaced_pod,
-            _START_BUDGET_SECONDS,
-            namespace=self.implementation.namespace,
-            label_selector=self.component.selector,
-            field_selector=f"spec.nodeName={node}",
-        ):
-            if kind != "DELETED" and pod.metadata.name != other_than and pod.status.phase == "Running":
+        def is_another(pod: Any) -> bool:
+            return bool(pod.metadata.name != other_than and pod.status.phase == "Running")
+
+        self._await_pod(is_another, f"no new pod of the speaker ran on {node}", f"spec.nodeName={node}")
+
+    def _await_pod(self, wanted: Callable[[Any], bool], missing: str, fields: str) -> None:
+        """Wait until a pod of the component is as wanted, among those with certain fields.
+
+        Raises:
+            TestbedError: none is in time; says what is missing.
+        """
+        listing = kubernetes.client.CoreV1Api(self.testbed.api).list_namespaced_pod
+        where = {"namespace": self.implementation.namespace, "label_selector": self.component.selector}
+        for kind, pod in watch(listing, _START_BUDGET_SECONDS, **where, field_selector=fields):
+            if kind != "DELETED" and wanted(pod):
                 return
-        raise TestbedError(f"no new pod with labels {self.component.selector} ran on {node}")
+        raise TestbedError(missing)

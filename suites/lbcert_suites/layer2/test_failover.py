@@ -88,6 +88,29 @@ def test_address_moves_when_the_link_of_its_node_is_cut(
     failover.judge_announcements("L2-017", "ipv6", **ADVERTISEMENT)
 
 
+@pytest.mark.covers("L2-042")
+@pytest.mark.needs("layer2")
+@pytest.mark.catches("no-takeover", "slow-takeover")
+@pytest.mark.thorough
+@pytest.mark.usefixtures("layer2")
+def test_address_moves_when_its_node_hangs(
+    testbed: Testbed, cluster: Cluster, profile: Profile, takeovers: NewTakeovers
+) -> None:
+    """When every program of the announcing node stands still, another takes the address over, though the kernel lives.
+
+    A hanging node accepts connections and answers pings: who only asks whether it can be reached takes it for alive.
+
+    Given a dual-stack Service that is announced in layer 2, with endpoints on other nodes only
+    When every process of the announcing node is stopped, and later on goes on
+    Then another node announces the addresses within the declared failover time
+    And forwarding does not stop for longer
+    """
+    failover = takeovers(cluster.serve(), profile.timers.layer2_failover)
+    failover.attempt(1, testbed.pause_node, testbed.heal, spare=True)
+    failover.judge_gaps("L2-042")
+    failover.judge_moves("L2-042")
+
+
 @pytest.mark.covers("L2-046")
 @pytest.mark.needs("layer2")
 @pytest.mark.catches("split-brain-stays")

@@ -51,7 +51,7 @@ def nervous(rows: Sequence[StreamRow]) -> Sequence[Gap]:
 def test_the_probe_measures_known_gaps_as_they_are_and_in_time(lab: Lab, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
     for run in range(3):
-        judgement = calibrating.calibrated(lab, recorder, f"calibration-{run}", dict(calibrating.QUICK))
+        judgement = calibrating.calibrated(lab, recorder, f"calibration-{run}", dict(calibrating.ONE_TRIAL))
         assert judgement.verdict is Verdict.PASS, judgement.reason
         assert judgement.reason.endswith("known gaps were measured as they are")
     recorder.event("run-finished", cases={}, duration=1.0)
@@ -73,7 +73,7 @@ def test_a_broken_probe_is_not_accepted(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measure: Measure, flaw: str
 ) -> None:
     monkeypatch.setattr(calibrating, "calibrate", partial(calibrate, measure=measure))
-    judgement = calibrating.calibrated(lab, Recorder(tmp_path), "calibration", dict(calibrating.QUICK))
+    judgement = calibrating.calibrated(lab, Recorder(tmp_path), "calibration", dict(calibrating.ONE_TRIAL))
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert flaw in judgement.reason
 
@@ -91,8 +91,8 @@ def test_a_calibration_that_cannot_be_made_is_not_accepted_and_says_why(tmp_path
 
 
 def test_a_campaign_makes_more_gaps_and_longer_ones_than_a_first_look() -> None:
-    assert max(calibrating.lengths(quick=True, trials=1)) == 0.1
-    assert max(calibrating.lengths(quick=False, trials=5)) == 1
-    campaign = calibrating.lengths(quick=False, trials=29)
+    assert max(calibrating.lengths(1)) == 0.1
+    assert max(calibrating.lengths(5)) == 1
+    campaign = calibrating.lengths(29)
     assert max(campaign) == 5
     assert min(campaign[size] for size in (0, 0.005, 0.02, 0.1)) == 20

@@ -66,6 +66,10 @@ def test_one_short_case_does_not_make_all_the_others_short(tmp_path: Path) -> No
     assert known.of("bgp/two x5") > 10
 
 
+def test_a_first_look_is_not_expected_to_take_as_long_as_what_was_run_before(durations: Durations) -> None:
+    assert durations.of("bgp/one x1") < 10 < durations.of("bgp/three x5")
+
+
 def test_a_damaged_file_of_durations_costs_the_estimate_only(tmp_path: Path) -> None:
     (tmp_path / "durations.json").write_text('{"bgp/one x5": "long"}')
     assert Durations(tmp_path / "durations.json").seconds == {}

@@ -1,21 +1,35 @@
 """Which mutants count as argued, and that a survivor is told from one that was noticed."""
 
-import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from lbcert_tools.mutation import EQUIVALENT, REPOSITORY, TESTS, Argued, Mutant, main, read_argued, read_mutants
+from lbcert_tools.mutation import EQUIVALENT, REPOSITORY, TESTS, Argued, Mutant, main, read_argued
 
 
-def dumped(outcome: str, diff: str) -> str:
-    item = {"mutations": [{"operator_name": "core/NumberReplacer"}]}
-    return json.dumps([item, {"test_outcome": outcome, "diff": diff}]) + "\n"
+@pytest.mark.slow
+def test_a_change_that_a_test_notices_is_killed_and_one_that_none_does_survives(tmp_path: Path) -> None:
+    """In a process of its own, which has imported nothing that is to be changed."""
+    script = f"""
+from pathlib import Path
+from lbcert_tools import mutation
 
-
-def test_mutants_are_read_with_the_lines_that_changed() -> None:
-    diff = "--- mutation diff ---\n--- a/x.py\n+++ b/x.py\n@@ -1,3 +1,3 @@\n a\n-    return 1\n+    return 2\n"
-    (mutant,) = read_mutants("verdicts", dumped("survived", diff))
-    assert mutant == Mutant("verdicts", "core/NumberReplacer", "return 1", "return 2", "survived")
+copied = mutation.Copy(Path({str(tmp_path)!r}), "statistics")
+source = copied.path.read_text()
+copied.path.write_text(source + "\\n\\ndef untested(x: int) -> int:\\n    return x + 1\\n")
+assert copied.passes(None)
+places = [each for each in copied.positions() if each[0] == "core/ReplaceBinaryOperator_Add_Sub"]
+for each in (places[0], places[-1]):
+    mutant = copied.mutate(*each)
+    print(mutant.outcome, "|", mutant.before, "|", mutant.after)
+assert "x + 1" in copied.path.read_text()
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    killed, survived = said.splitlines()
+    assert killed.startswith("killed | ")
+    assert survived == "survived | return x + 1 | return x - 1"
 
 
 @pytest.mark.parametrize(
