@@ -4,9 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
 
+from lbcert_fixtures import annotations
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.deployment import Deployment
 from lbcert_reports.recorder import CaseRecorder
+
+SPARE = "spare"
+"""The name of a pool that is left to those who ask for it."""
+
+RETURN_SECONDS = 30.0
+"""How long a controller may take to be back: Kubernetes makes, places and starts a pod, and it reads what there is."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,21 @@ class Controller:
     implementation: Deployment
     cluster: Cluster
     record: CaseRecorder
+
+    def await_return(self, witness: str) -> None:
+        """Wait until it gives out addresses again after its end: to a new Service, from the pool `SPARE`.
+
+        Args:
+            witness: the Service's name.
+
+        Raises:
+            PreconditionUnmetError: it does not.
+        """
+        service = self.cluster.serve(
+            witness, families="ipv4", annotations={annotations.ADDRESS_POOL: SPARE}, wait=False
+        )
+        assignment = self.implementation.profile.timers.assignment
+        self.cluster.await_address(service, budget=RETURN_SECONDS + assignment)
 
     def pod(self) -> str:
         """The name of a pod of it that runs."""

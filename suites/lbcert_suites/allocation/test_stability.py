@@ -8,7 +8,7 @@ from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.conditions import assigned, changed, warned
-from lbcert_suites.allocation.controller import Controller
+from lbcert_suites.allocation.controller import SPARE, Controller
 
 pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning")]
 
@@ -68,7 +68,7 @@ def test_address_survives_a_restart_of_the_controller(
     Then every Service that had an address has kept it all the while
     """
     cluster.pool("10.98.0.0/30", "fd00:98::/126", name="taken")
-    cluster.pool("10.98.1.0/28", name="spare", autoAssign=False)
+    cluster.pool("10.98.1.0/28", name=SPARE, autoAssign=False)
     asked, shared = "10.98.0.3,fd00:98::3", {annotations.ADDRESSES: "10.98.0.2,fd00:98::2", annotations.SHARING: "k"}
     holders = [
         cluster.serve("asked", annotations={annotations.ADDRESSES: asked}),
@@ -86,7 +86,7 @@ def test_address_survives_a_restart_of_the_controller(
         events.until(warned(*waiters), profile.timers.assignment)
         for number, end in enumerate(controller.ends(trials)):
             end()
-            cluster.serve(f"witness-{number}", families="ipv4", annotations={annotations.ADDRESS_POOL: "spare"})
+            controller.await_return(f"witness-{number}")
     ingress = record.observed("ingress", watch)
     bound = {"services": [service.key for service in holders], "hold": 0, "derivation": {"hold": "each restart"}}
     record.judge("ALLOC-007", "assignment-stable", {"ingress": ingress}, bound)

@@ -7,12 +7,11 @@ from random import Random
 
 import pytest
 
-from lbcert_fixtures import annotations
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.profiles import Profile
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.conditions import assigned, some_assigned, unassigned
-from lbcert_suites.allocation.controller import Controller
+from lbcert_suites.allocation.controller import SPARE, Controller
 from lbcert_suites.allocation.crowd import LARGE, SMALL, Crowd
 
 pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning"), pytest.mark.last]
@@ -40,7 +39,7 @@ def test_no_address_is_held_twice_under_load(
     Then a replay of all that the Services' status ever said shows no address with two holders that do not share
     """
     cluster.pool(*LARGE)
-    cluster.pool("10.98.9.0/28", name="spare", autoAssign=False)
+    cluster.pool("10.98.9.0/28", name=SPARE, autoAssign=False)
     disturbances: list[Callable[[], None]] = [
         partial(cluster.reconfigure, "IPAddressPool", "pool", addresses=SMALL),
         partial(cluster.reconfigure, "IPAddressPool", "pool", addresses=LARGE),
@@ -55,7 +54,7 @@ def test_no_address_is_held_twice_under_load(
             watch.until(some_assigned(crowd.present, LEAST), profile.timers.assignment)
         for number, end in enumerate(controller.ends(ENDS // 2)):
             end()
-            cluster.serve(f"witness-{number}", families="ipv4", annotations={annotations.ADDRESS_POOL: "spare"})
+            controller.await_return(f"witness-{number}")
     ingress = record.observed("ingress", watch)
     bound = {"sharing": crowd.sharing(), "least": len(disturbances) * LEAST}
     record.judge("ALLOC-008", "no-duplicates", {"ingress": ingress}, bound)
