@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
@@ -102,7 +103,7 @@ def naming(cases: Iterable[Case], defect: str) -> list[str]:
 
 
 def plan(cases: Sequence[Case], defects: Iterable[str], costs: Costs, *, against: str) -> list[Task]:
-    """What to run: for each defect the quickest case that names it, all of those, or all cases.
+    """What to run, the longest first: for each defect the quickest case that names it, all of those, or all cases.
 
     Args:
         cases: all cases.
@@ -122,8 +123,7 @@ def plan(cases: Sequence[Case], defects: Iterable[str], costs: Costs, *, against
             chosen, more = named[:1], named[1:CHANCES]
         seconds = SWITCH_SECONDS + CATALOGUE[defect].trials * sum(map(costs.of, chosen))
         tasks.append(Task(defect, chosen, more, seconds))
-    # those of the controller together, so that the speakers of a lab restart for them but once
-    return sorted(tasks, key=lambda task: (task.defect not in OF_THE_CONTROLLER, task.seconds))
+    return sorted(tasks, key=lambda task: -task.seconds)
 
 
 def clean_tasks(tasks: Iterable[Task], costs: Costs, parts: int) -> list[Task]:
@@ -262,23 +262,32 @@ class Controls:
         self.clean: list[Result] = []
         self.rows: dict[str, Row] = {}
 
-    def run(self, tasks: Sequence[Task], labs: Sequence[str]) -> None:
-        """Run all tasks, as many at once as there are labs."""
+    def run(self, tasks: Sequence[Task], labs: Sequence[str], later: float = 0.0) -> None:
+        """Run all tasks, as many at once as there are labs.
+
+        The first lab begins with the longest of them, the others with the shortest: what takes long takes much of the
+        machine as well, as a thousand requests a second do, and two of that sort side by side show nothing.
+
+        Args:
+            tasks: the longest first.
+            labs: their names.
+            later: about how long everything takes that is to be run after these, s.
+        """
         running: dict[str, Running] = {}
         try:
-            self._run(list(tasks), running, labs)
+            self._run(list(tasks), running, labs, later)
         finally:
             for each in running.values():  # interrupted
                 os.killpg(each.process.pid or 0, signal.SIGKILL)
 
-    def _run(self, waiting: list[Task], running: dict[str, Running], labs: Sequence[str]) -> None:
+    def _run(self, waiting: list[Task], running: dict[str, Running], labs: Sequence[str], later: float) -> None:
         began, total = time.monotonic(), sum(task.seconds for task in waiting)
         done = 0.0
         while waiting or running:
             for lab in labs:
                 if lab not in running and waiting:
                     self._count += 1
-                    task = waiting.pop(0)
+                    task = waiting.pop(0 if lab == labs[0] else -1)
                     running[lab] = _start(task, lab, self._folder / f"{self._count:03d}-{task.defect or 'clean'}")
             sentinels = [each.process.sentinel for each in running.values()]
             multiprocessing.connection.wait(sentinels, timeout=5)
@@ -291,7 +300,7 @@ class Controls:
                     done += each.task.seconds
                     again = self._take(each)
                     waiting[:0] = [again] if again else []
-                    left = (time.monotonic() - began) * (total - done) / done if done else total
+                    left = (time.monotonic() - began) * (total - done + later) / done if done else total + later
                     _say(f"{self._told(each)}; about {max(0, left) / 60:.0f} min left")
 
     def _take(self, ended: Running) -> Task | None:
@@ -355,7 +364,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with _labs(options.labs) as labs:
         _say(f"{len(labs)} labs are up")
         with contextlib.suppress(KeyboardInterrupt):
-            controls.run([*tasks, *clean], labs)
+            # those of the controller together, so that the speakers of a lab restart for them but once
+            batches = [[task for task in tasks if (task.defect in OF_THE_CONTROLLER) is ours] for ours in (True, False)]
+            batches.append(clean)
+            for number, batch in enumerate(batches, start=1):
+                controls.run(batch, labs, sum(task.seconds for task in chain(*batches[number:])))
     rows = [controls.rows[name] for name in chosen if name in controls.rows]
     missing = [
         Row(each.name, each.does, each.breaks, each.shows, naming(cases, each.name))
