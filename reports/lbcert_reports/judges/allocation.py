@@ -105,7 +105,7 @@ def stays_pending(
         events: Events about them; needed if a reason is expected.
         services: the Services that have to wait.
         hold: how long they must have been seen without address, s.
-        reason: the expected reason of a Warning event, e.g. ``AllocationFailed``.
+        reason: the expected reason of a Warning event, e.g. ``AllocationFailed``; ``*`` for any.
     """
     histories = _histories(ingress, services)
     ended = watched(ingress)[1]
@@ -121,7 +121,7 @@ def stays_pending(
         spans.append(seconds(last - states[0]["t"]))
     if min(spans) >= hold:
         problems += _unwarned(events, reason, histories)
-    expected = f"no address for {hold:g} s" + (f" and a Warning event {reason}" if reason else "")
+    expected = f"no address for {hold:g} s" + (f" and a {_warning(reason)}" if reason else "")
     observed = f"{len(spans)} Services watched for at least {min(spans):.1f} s"
     measurement = Measurement(
         "watched without address", min(spans), "s", len(spans), "shortest", bound=Limit(hold, ">=", "hold")
@@ -167,7 +167,7 @@ def assignment_stable(
             present = now
     span = seconds(ended - began)
     problems = changes + (_unwarned(events, reason, histories) if held and span >= hold else [])
-    expected = f"0 changes over {hold:g} s" + (f" and a Warning event {reason}" if reason else "")
+    expected = f"0 changes over {hold:g} s" + (f" and a {_warning(reason)}" if reason else "")
     observed = f"{len(changes)} changes of {held} assignments over {span:.1f} s"
     measurement = Measurement(
         "changes", len(changes), "count", held, "watch of the API", bound=Limit(0, "<=", "the requirement")
@@ -442,7 +442,7 @@ def _holds(state: Ingress, addresses: set[str]) -> bool:
 
 
 def _unwarned(events: Evidence[KubernetesEvent] | None, reason: str | None, services: Iterable[str]) -> list[str]:
-    """Which of the Services no Warning event is about that has this reason, if any reason is expected."""
+    """Which of the Services no Warning event is about that has this reason (``*``: any), if one is expected."""
     if reason is None:
         return []
     if events is None:
@@ -452,10 +452,14 @@ def _unwarned(events: Evidence[KubernetesEvent] | None, reason: str | None, serv
         for service in services
     }
     return [
-        f"{service} has no Warning event {reason} (Warning events: {listed(sorted(given)) or 'none'})"
+        f"{service} has no {_warning(reason)} (Warning events: {listed(sorted(given)) or 'none'})"
         for service, given in reasons.items()
-        if reason not in given
+        if not (given if reason == "*" else reason in given)
     ]
+
+
+def _warning(reason: str) -> str:
+    return "Warning event" if reason == "*" else f"Warning event {reason}"
 
 
 def _histories(ingress: Evidence[Ingress], services: Sequence[str] | None) -> dict[str, list[Ingress]]:

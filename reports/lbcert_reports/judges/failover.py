@@ -342,9 +342,17 @@ def _unannounced(
 
 
 def _overrides(frame: Answer) -> bool:
-    """Whether a frame makes everybody who knows the address send to its node from then on."""
+    """Whether a frame makes everybody who knows the address send to its node from then on.
+
+    A Neighbor Advertisement to all nodes does with the override flag, a link-layer address option, and the hop limit
+    without which nobody takes it (RFC 4861, sections 7.1.2 and 7.2.5).
+    """
+    flags = frame["flags"]
+    if flags.get("frame_source", frame["mac"]) != frame["mac"]:
+        return False
     if frame["form"] == "na-unsolicited":
-        return bool(frame["flags"].get("override"))
+        heeded = flags.get("hop_limit", 255) == 255 and flags.get("link_layer", frame["mac"]) is not None
+        return heeded and bool(flags.get("override"))
     return frame["form"] in ANNOUNCEMENTS
 
 

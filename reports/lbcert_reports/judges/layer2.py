@@ -103,9 +103,7 @@ def answers_asked(
         problems += _strangers(address, replies, nodes)
         if wrong := [frame for frame in replies if askers and frame["dst"] not in askers]:
             problems.append(f"{len(wrong)} answers about {address} went to {wrong[0]['dst']}, not to the asker")
-        if odd := [frame for frame in replies if frame["flags"].get("frame_source", frame["mac"]) != frame["mac"]]:
-            source = odd[0]["flags"]["frame_source"]
-            problems.append(f"{source} answered for {address} with the hardware address {odd[0]['mac']}")
+        problems += _claims_of_others(address, replies)
         problems += _wrong_flags(address, replies, flags or {})
         delays = _delays(frames, nanoseconds(within), watched(answers)[1])
         fewest = min(fewest, len(delays))
@@ -194,7 +192,7 @@ def never_alternates(
     """
     problems, counts, spans = [], [], []
     for address, frames in _by_address(answers, addresses).items():
-        problems += _strangers(address, frames, nodes)
+        problems += _strangers(address, _replies(frames), nodes)
         heard = _heard(frames)
         if not changes and (together := _answering_together(frames, nodes)):
             raise Unclear(
@@ -251,7 +249,7 @@ def owner_moves(
     span = seconds(ended - fault["effective"])
     problems, delays, moved, texts = [], [], [], []
     for address, frames in _by_address(answers, addresses).items():
-        problems += _strangers(address, frames, nodes)
+        problems += _strangers(address, _replies(frames), nodes)
         heard = [frame for frame in _heard(frames) if healed is None or frame["t"] < healed]
         before = [frame for frame in heard if frame["t"] < fault["began"] and _owners(frame, nodes)]
         after = [frame for frame in heard if frame["t"] >= fault["began"]]
@@ -467,6 +465,7 @@ def gratuitous_announced(
             problems.append(f"{owner} announced {address} {delays[-1]:.2f} s after it first answered")
         if missing := sorted(set(forms or ()) - {frame["form"] for frame in announced}):
             problems.append(f"{owner} announced {address} without {listed(missing)}")
+        problems += _claims_of_others(address, announced)
         if bare := [f for f in announced if f["flags"].get("link_layer", f["mac"]) is None]:
             problems.append(f"{len(bare)} announcements of {address} had no link-layer address option")
         if private := [frame["dst"] for frame in announced if not int(frame["dst"][:2], 16) & 1]:
@@ -571,6 +570,19 @@ def _by_address(answers: Evidence[Answer], addresses: Sequence[str] | None) -> d
 
 def _heard(frames: Sequence[Answer]) -> list[Answer]:
     return [frame for frame in frames if frame["form"] != "asked"]
+
+
+def _replies(frames: Sequence[Answer]) -> list[Answer]:
+    return [frame for frame in frames if frame["form"] in REPLIES]
+
+
+def _claims_of_others(address: str, frames: Sequence[Answer]) -> list[str]:
+    """What is wrong if a frame gives another hardware address than the one that sent it."""
+    odd = [frame for frame in frames if frame["flags"].get("frame_source", frame["mac"]) != frame["mac"]]
+    return [
+        f"{frame['flags']['frame_source']} spoke for {address} with the hardware address {frame['mac']}"
+        for frame in odd[:1]
+    ]
 
 
 def _macs(frame: Answer) -> set[str]:

@@ -134,7 +134,7 @@ NDP = {"flags": {"hop_limit": 255}}
             "0 of 20 questions for 10.0.0.9 were answered within 0.3",
         ),
         ([*STEADY, frame(1.1, ONE, "arp-reply", dst=BROADCAST)], {}, FAIL, "1 answers about 10.0.0.9 went to ff:ff"),
-        (dialogue(0, 10, ONE, frame_source=TWO), {}, FAIL, "02:00:00:00:00:02 answered for 10.0.0.9 with the hardware"),
+        (dialogue(0, 10, ONE, frame_source=TWO), {}, FAIL, "02:00:00:00:00:02 spoke for 10.0.0.9 with the hardware"),
         (dialogue(0, 10, "0a:0b"), {}, FAIL, "answered by 0a:0b, which no node has"),
         (dialogue(0, 4, ONE), {}, UNCLEAR, "only 8 questions"),
         ([asked(t, V6) for t in range(20)], {}, FAIL, "0 of 20 questions for fd00::9"),
@@ -368,6 +368,14 @@ def test_an_announcement_without_link_layer_option_fails() -> None:
     says(taken_over(None), FAIL, "1 announcements of fd00::9 had no link-layer address option")
 
 
+def test_an_announcement_of_another_hardware_address_fails_for_itself_and_moves_nothing() -> None:
+    stranger = frame(5.12, "02:00:00:00:00:99", "garp-request", frame_source=TWO)
+    inputs = {"answers": heard(MOVED, [stranger]), "cause": act(5)}
+    says(run("gratuitous-announced", inputs, {"nodes": NODES}), FAIL, f"{TWO} spoke for {V4} with the hardware address")
+    says(run("owner-moves", inputs, {"nodes": NODES, "within": 5}), PASS)
+    says(run("never-alternates", {"answers": inputs["answers"]}, {"nodes": NODES, "hold": 1, "changes": 1}), PASS)
+
+
 def test_gratuitous_announced_measures_delay_and_schedule() -> None:
     judgement = run("gratuitous-announced", {"answers": heard(MOVED, GARP), "cause": act(5)}, {"nodes": NODES})
     assert value(judgement, "time to announcement") == 0.0
@@ -439,6 +447,18 @@ def test_questions_just_before_the_end_of_the_watch_may_be_unanswered() -> None:
     assert value(judgement, "questions answered") == 1
     says(run("one-announcer", {"answers": heard(frames, ended=at(10))}, {"nodes": NODES}), FAIL, "18 of 19 questions")
     says(run("answers-asked", {"answers": heard(frames, ended=at(9.9))}, {"nodes": NODES}), PASS)
+
+
+def test_who_answers_two_of_three_questions_is_found_out_once_all_had_their_time() -> None:
+    frames = [
+        each
+        for number in range(120)
+        for each in dialogue(number / 50, number / 50 + 0.02, ONE if number % 3 else None, every=0.02)
+    ]
+    bound = {"nodes": NODES, "within": 1}
+    says(
+        run("answers-asked", {"answers": heard(frames, began=at(0), ended=at(3.5))}, bound), FAIL, "80 of 120 questions"
+    )
 
 
 def test_an_answer_may_come_after_the_next_question() -> None:
