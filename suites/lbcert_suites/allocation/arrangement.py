@@ -39,12 +39,14 @@ class Group:
     Attributes:
         holders: those that must have their addresses before the others come.
         joiners: those that then get an address nevertheless.
+        leavers: holders that go as soon as joiners have their addresses.
         waiters: those that then have to wait.
         edits: what is then asked of holders that it should not be.
     """
 
     holders: Mapping[str, Wish] = field(default_factory=dict)
     joiners: Mapping[str, Wish] = field(default_factory=dict)
+    leavers: Sequence[str] = ()
     waiters: Mapping[str, Wish] = field(default_factory=dict)
     edits: Mapping[str, Wish] = field(default_factory=dict)
 
@@ -67,10 +69,20 @@ def _pairs(*pairs: tuple[str, bool, Wish, Wish]) -> Group:
             address = f"{prefix}{number:{'x' if family == 'ipv6' else 'd'}}"
             holders[f"{name}-{family}"] = replace(first, family=family, address=address)
             (joiners if shares else waiters)[f"{name}-{family}-too"] = replace(second, family=family, address=address)
-    return Group(holders, joiners, waiters)
+    return Group(holders, joiners, waiters=waiters)
 
 
-_A, _B = ("TCP/80",), ("TCP/81",)
+def _late(group: Group, name: str, wish: Wish) -> dict[str, Wish]:
+    """Services that come last, and ask for the addresses of a pair of the group, in each family."""
+    first = {family: group.holders[f"{name}-{family}"] for family in FAMILIES}
+    ports = "-".join(port.partition("/")[2] for port in wish.ports)
+    return {
+        f"{name}-{family}-late-{ports}": replace(wish, family=family, address=each.address)
+        for family, each in first.items()
+    }
+
+
+_A, _B, _C = ("TCP/80",), ("TCP/81",), ("TCP/82",)
 
 KEYS = _pairs(
     ("key-none", False, Wish(ports=_A), Wish(ports=_B)),
@@ -78,12 +90,28 @@ KEYS = _pairs(
     ("key-second", False, Wish(ports=_A), Wish(ports=_B, key="k")),
     ("key-other", False, Wish(ports=_A, key="k"), Wish(ports=_B, key="l")),
     ("key-same", True, Wish(ports=_A, key="k"), Wish(ports=_B, key="k")),
+    ("key-leaves", True, Wish(ports=_A, key="k"), Wish(ports=_B, key="k")),
+)
+KEYS = replace(
+    KEYS,
+    leavers=[f"key-leaves-{family}" for family in FAMILIES],
+    waiters={**KEYS.waiters, **_late(KEYS, "key-leaves", Wish(ports=_C))},
 )
 PORTS = _pairs(
     ("port-same", False, Wish(ports=["TCP/80"], key="k"), Wish(ports=["TCP/80"], key="k")),
     ("port-among", False, Wish(ports=["TCP/80", "UDP/80"], key="k"), Wish(ports=["TCP/81", "UDP/80"], key="k")),
+    ("port-first", False, Wish(ports=["UDP/80", "TCP/80"], key="k"), Wish(ports=["UDP/80", "TCP/81"], key="k")),
+    ("port-target", True, Wish(ports=["TCP/80:8080"], key="k"), Wish(ports=["TCP/81:8080"], key="k")),
     ("port-udp", True, Wish(ports=["TCP/53"], key="k"), Wish(ports=["UDP/53"], key="k")),
-    ("port-next", True, Wish(ports=["TCP/80"], key="k"), Wish(ports=["TCP/81"], key="k")),
+    ("port-next", True, Wish(ports=_A, key="k"), Wish(ports=_B, key="k")),
+)
+PORTS = replace(
+    PORTS,
+    waiters={
+        **PORTS.waiters,
+        **_late(PORTS, "port-next", Wish(ports=_A, key="k")),
+        **_late(PORTS, "port-next", Wish(ports=_B, key="k")),
+    },
 )
 POLICIES = _pairs(
     *(
@@ -128,12 +156,18 @@ OUTSIDE = Group(
     waiters={
         "outside-ipv4": Wish("ipv4", address="10.98.9.9"),
         "outside-ipv6": Wish("ipv6", address="fd00:98:9::9"),
+        "outside-first": Wish("dual", addresses="10.98.9.10,fd00:98:2::e6"),
+        "outside-second": Wish("dual", addresses="10.98.2.230,fd00:98:9::10"),
     }
 )
 _TAKEN = {"ipv4": "10.98.2.240", "ipv6": "fd00:98:2::f0"}
 IN_USE = Group(
     holders={f"taken-{family}": Wish(family, address=address) for family, address in _TAKEN.items()},
-    waiters={f"taken-{family}-too": Wish(family, address=address) for family, address in _TAKEN.items()},
+    waiters={
+        **{f"taken-{family}-too": Wish(family, address=address) for family, address in _TAKEN.items()},
+        "taken-first": Wish("dual", addresses=f"{_TAKEN['ipv4']},fd00:98:2::f1"),
+        "taken-second": Wish("dual", addresses=f"10.98.2.241,{_TAKEN['ipv6']}"),
+    },
 )
 BY_NAME = Group(
     holders={f"pool-full-{family}": Wish(family, pool="full") for family in FAMILIES},
@@ -197,6 +231,8 @@ def watch_arrangement(cluster: Cluster, profile: Profile, hold: float, groups: S
         for served in ([group.holders for group in groups], [group.joiners for group in groups]):
             services = _serve(cluster, served)
             watch.until(assigned(*services), profile.timers.assignment)
+        for name in (name for group in groups for name in group.leavers):
+            cluster.delete_service(name)
         waiters = _serve(cluster, [group.waiters for group in groups])
         for name, wish in [edit for group in groups for edit in group.edits.items()]:
             cluster.patch_service(name, wish.patch())

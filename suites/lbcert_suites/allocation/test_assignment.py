@@ -14,23 +14,28 @@ pytestmark = pytest.mark.untimed
 
 
 @pytest.mark.covers("ALLOC-001")
-@pytest.mark.catches("address-outside-pool", "address-not-published", "proxy-mode-published")
+@pytest.mark.catches("address-outside-pool", "address-not-published", "proxy-mode-published", "one-family-only")
 def test_address_is_assigned_from_the_pool(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
     """A Service that a pool can satisfy gets an address of that pool, and none from outside.
 
     Given a pool with IPv4 and IPv6 addresses
-    When Services of one family, the other, and both are created
+    When Services of one family, the other, and both are created, with traffic policy Cluster and Local
     Then each gets its addresses in the declared time, all of them inside the pool, and in no other mode than VIP
     """
     ranges = ["10.98.0.200-10.98.0.203", "fd00:98::200-fd00:98::203"]
     with contextlib.suppress(PreconditionUnmetError):  # a pool that is refused gives no address, and so fails here
         cluster.pool(*ranges)
     with cluster.watch_services() as watch:
-        services = [cluster.serve(family, families=family, wait=False) for family in ("ipv4", "ipv6", "dual")]
-        watch.until(assigned(*services), profile.timers.assignment)
+        one = {family: cluster.serve(family, families=family, wait=False) for family in ("ipv4", "ipv6")}
+        both = [cluster.serve(f"dual-{each}".lower(), policy=each, wait=False) for each in ("Cluster", "Local")]
+        watch.until(assigned(*one.values()), profile.timers.assignment)
+        watch.until(assigned(*both, count=2), profile.timers.assignment)
     ingress = record.observed("ingress", watch)
-    bound = {"pools": ranges, "within": profile.timers.assignment, "services": [each.key for each in services]}
-    record.judge("ALLOC-001", "assigned-from-pool", {"ingress": ingress}, bound)
+    wanted = [([service], [family]) for family, service in one.items()] + [(both, [*one])]
+    for services, families in wanted:
+        whose = {"services": [each.key for each in services], "families": families}
+        bound = {"pools": ranges, "within": profile.timers.assignment, **whose}
+        record.judge("ALLOC-001", "assigned-from-pool", {"ingress": ingress}, bound)
 
 
 @pytest.mark.covers("ALLOC-002", "ALLOC-003")

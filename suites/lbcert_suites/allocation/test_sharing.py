@@ -10,13 +10,14 @@ pytestmark = pytest.mark.untimed
 
 
 @pytest.mark.covers("ALLOC-041")
-@pytest.mark.catches("sharing-without-key", "sharing-refused", "sharing-key-not-compared")
+@pytest.mark.catches("sharing-without-key", "sharing-refused", "sharing-key-not-compared", "sharer-leaves-frees")
 @pytest.mark.arranges(KEYS)
 def test_sharing_takes_the_same_key(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
     """Two Services share an address only when both carry the same key.
 
     Given Services that hold an address, with a key that allows sharing and without
-    When others ask for the same address on another port: without a key, with one, with another, with the same
+    When others ask for the same address on another port: without a key, with one, with another, with the same; and
+        without a key once the first of two that share is gone
     Then only the one with the same key gets it; the others have no address for ten seconds
     """
     seen = arrangement.record(record, KEYS)
@@ -27,15 +28,22 @@ def test_sharing_takes_the_same_key(arrangement: Seen, profile: Profile, record:
 
 
 @pytest.mark.covers("ALLOC-042")
-@pytest.mark.catches("sharing-of-a-port", "sharing-by-port-number")
+@pytest.mark.catches(
+    "sharing-of-a-port",
+    "sharing-by-port-number",
+    "third-sharer-unseen",
+    "target-port-compared",
+    "last-port-only-compared",
+)
 @pytest.mark.arranges(PORTS)
 def test_sharing_takes_disjoint_ports(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
     """Services that share an address have no pair of protocol and port in common.
 
     Given Services that hold an address under a key
     When others with the same key ask for it: on the same port, on one port that is taken among others, on the same
-        number for the other protocol, on the next port
-    Then the latter two get it; the former two have no address for ten seconds
+        number for the other protocol, on the next port, also if that leads to the same port of the pods; and on the
+        port of either one where two share
+    Then those get it whose port is free, and the others have no address for ten seconds
     """
     seen = arrangement.record(record, PORTS)
     joined = {"expected": arrangement.addresses(PORTS.joiners), "within": profile.timers.assignment}

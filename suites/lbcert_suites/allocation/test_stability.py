@@ -16,7 +16,7 @@ ROUNDS = 3
 
 
 @pytest.mark.covers("ALLOC-006")
-@pytest.mark.catches("address-changes-on-churn", "address-moves-to-new-pool")
+@pytest.mark.catches("address-changes-on-churn", "address-moves-to-new-pool", "deletion-moves-others")
 @pytest.mark.thorough
 def test_address_stays_while_everything_around_changes(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, hold: float
@@ -27,12 +27,13 @@ def test_address_stays_while_everything_around_changes(
     and not the minutes: three rounds of each kind, and then ten seconds of quiet.
 
     Given Services of each family and of both, with addresses
-    When again and again their endpoints come and go, their labels and annotations are edited, other Services and
-        pools come, and their own pool grows
+    When again and again their endpoints come and go, their labels and annotations are edited, other Services come,
+        those with lower addresses go, other pools come, and their own pool grows
     Then none of them loses or changes its address
     """
     pods = cluster.backends(*[node.name for node in testbed.nodes[:2]], app="stay").pods
     cluster.pool("10.98.0.0/28", "fd00:98::/124", name="middle")
+    before = [cluster.serve(f"before-{number}", wait=True) for number in range(ROUNDS)]
     services = [cluster.serve(family, families=family, app="stay") for family in ("ipv4", "ipv6", "dual")]
     with cluster.watch_services() as watch:
         for number in range(ROUNDS):
@@ -46,6 +47,7 @@ def test_address_stays_while_everything_around_changes(
             grown = [f"10.98.0.0/{27 - number}", f"fd00:98::/{123 - number}"]
             cluster.reconfigure("IPAddressPool", "middle", addresses=grown)
             watch.until(assigned(cluster.serve(f"other-{number}", wait=False)), profile.timers.assignment)
+            cluster.delete_service(before[number].name)
         watch.until(changed(*services), hold)
     ingress = record.observed("ingress", watch)
     bound = {"services": [service.key for service in services], "hold": hold}

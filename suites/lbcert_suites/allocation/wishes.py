@@ -20,7 +20,7 @@ class Wish:
         key: the annotation that allows sharing.
         policy: externalTrafficPolicy.
         app: whom it selects.
-        ports: its ports, as in ``TCP/80``.
+        ports: its ports, as in ``TCP/80``, or ``TCP/80:8080`` with a port of the pods.
     """
 
     family: str = "ipv4"
@@ -46,7 +46,6 @@ class Wish:
 
     def serve(self, cluster: Cluster, name: str) -> Service:
         """Make the Service, without waiting for its address."""
-        ports = [port.partition("/") for port in self.ports]
         return cluster.serve(
             name,
             policy=self.policy,
@@ -54,9 +53,13 @@ class Wish:
             app=self.app,
             wait=False,
             annotations=self.patch()["metadata"]["annotations"],
-            ports=[
-                {"name": f"p{number}-{protocol.lower()}", "port": int(number), "protocol": protocol}
-                for protocol, _, number in ports
-            ],
+            ports=[_port(each) for each in self.ports],
             **self.patch()["spec"],
         )
+
+
+def _port(words: str) -> dict[str, Any]:
+    protocol, _, numbers = words.partition("/")
+    number, _, target = numbers.partition(":")
+    port: dict[str, Any] = {"name": f"p{number}-{protocol.lower()}", "port": int(number), "protocol": protocol}
+    return port | ({"targetPort": int(target)} if target else {})

@@ -49,24 +49,36 @@ def test_every_node_announces_a_host_route_and_withdraws_it(
 
 @pytest.mark.covers("BGP-039")
 @pytest.mark.needs("bgp")
-@pytest.mark.catches("late-withdraw", "never-withdrawn")
+@pytest.mark.catches("late-withdraw", "never-withdrawn", "one-prefix-withdrawn")
 @pytest.mark.usefixtures("bgp")
 def test_routes_go_with_the_type_and_with_the_advertisement(
     testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
 ) -> None:
     """Routes are withdrawn when a Service changes its type, and when its advertisement is deleted.
 
-    Given two Services that every node announces
-    When one becomes a ClusterIP Service, and then the advertisement is deleted
-    Then the routes of the one go and those of the other stay, and then those go too
+    Given three Services that every node announces, and a fourth that shares the address of the second
+    When the first and the fourth become ClusterIP Services, and then the advertisement is deleted
+    Then the routes of the first go and those of the others stay, and then those go too, all at once
     """
-    retyped, kept = services = [peering.serve("retyped"), peering.serve("kept")]
+    shared = {annotations.SHARING: "k"}
+    retyped, kept, too = services = [
+        peering.serve("retyped"),
+        peering.serve("kept", annotations=shared),
+        peering.serve("kept-too"),
+    ]
+    shared = {annotations.ADDRESSES: ",".join(map(str, kept.addresses)), **shared}
+    sharer = peering.serve("sharer", annotations=shared, ports=[{"port": 82, "targetPort": 8080}])
     routes = peering.routes(services)
     peering.insist_on_routes(services)
+
+    def retype() -> None:
+        for each in (retyped, sharer):
+            cluster.patch_service(each.name, {"spec": {"type": "ClusterIP"}})
+
     steps: Mapping[str, tuple[Callable[[], None], Mapping[str, list[str]]]] = {
         "retype-service": (
-            lambda: cluster.patch_service(retyped.name, {"spec": {"type": "ClusterIP"}}),
-            peering.routes([kept]) | peering.routes([retyped], nodes=[]),
+            retype,
+            peering.routes([kept, too]) | peering.routes([retyped], nodes=[]),
         ),
         "delete-advertisement": (
             lambda: cluster.unconfigure("BGPAdvertisement", "bgp"),
@@ -112,7 +124,9 @@ def test_pool_without_advertisement_is_not_announced(
 
 @pytest.mark.covers("BGP-036", "BGP-037")
 @pytest.mark.needs("bgp")
-@pytest.mark.catches("local-policy-ignored", "announced-without-endpoints", "endpoints-not-followed")
+@pytest.mark.catches(
+    "local-policy-ignored", "announced-without-endpoints", "unready-endpoint-serves", "endpoints-not-followed"
+)
 @pytest.mark.usefixtures("bgp")
 @pytest.mark.thorough
 def test_announcing_nodes_follow_the_endpoints(
@@ -120,16 +134,17 @@ def test_announcing_nodes_follow_the_endpoints(
 ) -> None:
     """Under policy Cluster every node announces while there is an endpoint, under Local exactly the nodes with one.
 
-    Given two Services of the same pods, one with each policy, and no such pod
+    Given two Services of the same pods, one with each policy, and no such pod but one that is not ready
     When a pod starts on one node, another on a second node, and then the first ends, and the second
     Then after each step the router has every node or none as next hop of the one, and the pods' nodes of the other
     """
     everywhere, local = services = [
         peering.serve(policy.lower(), policy=policy, app="moving") for policy in ("Cluster", "Local")
     ]
-    peering.insist_on_routes([peering.serve("served")])
-    first, second, *_ = [node.name for node in testbed.nodes]
     everyone = [node.name for node in testbed.nodes]
+    first, second, *_ = everyone
+    cluster.run_backend("never-ready", everyone[-1], app="moving", ready=False)
+    peering.insist_on_routes([peering.serve("served")])
     steps: Sequence[tuple[Callable[[], None], Sequence[str], Sequence[str]]] = [
         (lambda: cluster.run_backend("moving-1", first, app="moving"), everyone, [first]),
         (lambda: cluster.run_backend("moving-2", second, app="moving"), everyone, [first, second]),

@@ -58,7 +58,7 @@ def test_released_addresses_fall_silent(
 
 @pytest.mark.covers("L2-007")
 @pytest.mark.needs("layer2")
-@pytest.mark.catches("announced-without-endpoints")
+@pytest.mark.catches("announced-without-endpoints", "unready-endpoint-serves")
 @pytest.mark.thorough
 @pytest.mark.usefixtures("layer2")
 def test_address_without_endpoints_falls_silent(
@@ -66,11 +66,12 @@ def test_address_without_endpoints_falls_silent(
 ) -> None:
     """An address is announced only while its Service has an endpoint that serves, also under policy Cluster.
 
-    Given a dual-stack Service with one endpoint that is announced in layer 2
-    When its only pod is deleted, and another is started
+    Given a dual-stack Service with one endpoint that serves, and one that is not ready, that is announced in layer 2
+    When the pod that serves is deleted, and another is started
     Then nobody answers from the declared time after the EndpointSlices on, until one node does again
     """
-    (node, *_) = testbed.nodes
+    (node, *_, other) = testbed.nodes
+    cluster.run_backend("never-ready", other.name, app="lone", ready=False)
     lone = cluster.backends(node.name, app="lone")
     service = cluster.serve(app=lone.app)
     for address in service.addresses:

@@ -154,10 +154,17 @@ class Load:
         meta = next(iter(self.straight.values())).meta()
         return {"control": record.evidence("connections", rows, f"straight-to-endpoints{suffix}", **meta)}
 
-    def seen_twice(self, record: CaseRecorder) -> Inputs:
-        """The node that each connection entered in the first half of its time, and in the second, for each address."""
+    def seen_twice(self, record: CaseRecorder, mode: str = "") -> Inputs:
+        """The node that each connection entered in the first half of its time, and in the second, for each address.
+
+        Args:
+            record: the case's.
+            mode: of the addresses, ``l2`` or ``bgp``; by default any.
+        """
         found = {}
         for name, kept in self.kept.items():
+            if mode and not name.startswith(f"{mode}-"):
+                continue
             meta = kept.meta()
             middle = (meta["began"] + meta["ended"]) // 2
             rows = [*kept.flows("first half", until=middle), *kept.flows("second half", since=middle)]
