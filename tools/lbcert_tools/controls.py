@@ -127,11 +127,15 @@ def plan(cases: Sequence[Case], defects: Iterable[str], costs: Costs, *, against
 
 
 def clean_tasks(tasks: Iterable[Task], costs: Costs, parts: int) -> list[Task]:
-    """The same cases without any defect, in so many runs of about the same length."""
-    shares: list[list[str]] = [[] for _ in range(parts)]
-    for case in sorted({case for task in tasks for case in task.cases}, key=costs.of, reverse=True):
-        min(shares, key=lambda share: sum(map(costs.of, share))).append(case)
-    return [Task("", share, seconds=SWITCH_SECONDS + sum(map(costs.of, share))) for share in shares if share]
+    """The same cases without any defect, in so many runs of about the same length, the first with the longest cases."""
+    cases = sorted({case for task in tasks for case in task.cases}, key=costs.of, reverse=True)
+    share = sum(map(costs.of, cases)) / parts
+    runs: list[list[str]] = [[] for _ in range(parts)]
+    before = 0.0
+    for case in cases:
+        runs[min(int(before / share), parts - 1)].append(case)
+        before += costs.of(case)
+    return [Task("", run, seconds=SWITCH_SECONDS + sum(map(costs.of, run))) for run in runs if run]
 
 
 # --- the implementation with a defect ---------------------------------------------------------------------------------

@@ -108,15 +108,14 @@ def test_address_moves_when_its_node_hangs(
     """When every program of the announcing node stands still, another takes the address over, though the kernel lives.
 
     A hanging node accepts connections and answers pings: who only asks whether it can be reached takes it for alive.
+    Its kernel goes on forwarding for those that know the address, so a gap in that would say nothing.
 
     Given a dual-stack Service that is announced in layer 2, with endpoints on other nodes only
     When every process of the announcing node is stopped, and later on goes on
     Then another node announces the addresses within the declared failover time
-    And forwarding does not stop for longer
     """
     failover = takeovers(cluster.serve(), profile.timers.layer2_failover)
     failover.attempt(1, testbed.pause_node, testbed.heal, spare=True)
-    failover.judge_gaps("L2-042")
     failover.judge_moves("L2-042")
 
 
