@@ -43,7 +43,7 @@ def quick(session: nox.Session) -> None:
 @nox.session
 def lab(session: nox.Session) -> None:
     """The tests that stand up labs."""
-    session.run("pytest", "-m", "lab and not kind and not helm", *session.posargs)
+    session.run("pytest", "-m", "lab and not kind", *session.posargs)
 
 
 @nox.session

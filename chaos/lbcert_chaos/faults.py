@@ -66,8 +66,7 @@ def pause_node(node: str, seconds: float) -> dict[str, Any]:
     bench = current()
     bench.inject(bench.lab.pause_node(bench.node(node)), bench.lab.heal)
     threading.Event().wait(seconds)
-    bench.heal(bench.faults[-1])
-    return bench.faults[-1].row()
+    return _heal_last()
 
 
 def reboot_node(node: str) -> dict[str, Any]:
@@ -77,9 +76,7 @@ def reboot_node(node: str) -> dict[str, Any]:
         node: its name, or ``announcing``.
     """
     power_off_node(node)
-    bench = current()
-    bench.heal(bench.faults[-1])
-    return bench.faults[-1].row()
+    return _heal_last()
 
 
 def drain_node(node: str) -> dict[str, Any]:
@@ -247,8 +244,7 @@ def flap_link(node: str, times: int, down: float, up: float) -> dict[str, Any]:
             clock.wait(up)
         bench.inject(bench.lab.cut_link(name), bench.lab.heal)
         clock.wait(down)
-        bench.heal(bench.faults[-1])
-        rows.append(bench.faults[-1].row())
+        rows.append(_heal_last())
     return {"flaps": rows}
 
 
@@ -309,6 +305,14 @@ def restart_backends() -> dict[str, Any]:
     proof = {"before": sorted(before), "after": sorted(after)}
     fault = Fault("rolling-restart", "echo", began, began, proof)
     return _proved(bench.inject(fault, healed=time.time_ns()))
+
+
+def _heal_last() -> dict[str, Any]:
+    """Undo the fault that was injected last; what the journal says of it."""
+    bench = current()
+    last = bench.faults[-1]
+    bench.heal(last)
+    return last.row()
 
 
 def _proved(fault: Fault) -> dict[str, Any]:

@@ -322,10 +322,10 @@ def answered_again(
     span = seconds(ended - fault["effective"])
     problems, silences, texts = [], [], []
     for address, frames in _by_address(answers, addresses).items():
-        replies = [frame["t"] for frame in frames if frame["form"] in REPLIES]
+        replies = [frame["t"] for frame in _replies(frames)]
         if not any(t < fault["began"] for t in replies):
             raise Unclear(f"nobody answered for {address} before {fault['fault']}")
-        asked = sorted(frame["t"] for frame in frames if frame["form"] == "asked")
+        asked = [frame["t"] for frame in frames if frame["form"] == "asked"]  # in order of time, as all are
         silent = [
             (seconds(until - since), since)
             for since, until in pairwise([*replies, ended])

@@ -85,8 +85,7 @@ def test_addresses_spread_over_nodes_and_stay(
         held = _owners(coming.rows())
         with record.act("speaker-return", leaving.name) as back:
             speakers.readmit(removal)
-        coming.until(lambda rows: leaving.mac in _owners(rows).values(), limit)
-        returned = coming.until(lambda rows: leaving.mac in _owners(rows).values(), 0)
+        returned = coming.until(lambda rows: leaving.mac in _owners(rows).values(), limit)
         coming.until(lambda rows: rows[-1]["t"] > back.effective + AFTERWARDS_SECONDS * 1e9, limit)
     inputs = {"answers": record.observed("answers", coming, "one-comes"), "cause": back.evidence}
     if returned:  # or everything stays where it went, which is allowed
