@@ -102,7 +102,7 @@ def failover_gap(
         quantile: the quantile of the outage that is held against the limit; by default every trial has to meet it,
             which bounds the quantile that the number of trials supports.
         confidence: confidence of that bound.
-        resolution: what has to be told apart, s; by default a tenth of the limit, at least two periods. A trial is
+        resolution: what has to be told apart, s; by default a quarter of the limit, at least two periods. A trial is
             void if one probe in a hundred was later than half of it, or a single one from just before the fault on.
         void: highest share of the trials that may be void for a pass; if more than half are, nothing is said at all.
     """
@@ -110,7 +110,7 @@ def failover_gap(
         return Judgement(Verdict.INCONCLUSIVE, f"there is no fault for trial {listed(sorted(missing))}")
     trials: dict[str, Trial] = {}
     for name, probes in stream.items():
-        precision = resolution or max(limit / 10, 2 * seconds(probes.meta["period"]))
+        precision = resolution or max(limit / 4, 2 * seconds(probes.meta["period"]))
         fault = effect(cause[name])
         detect, announce = _signs((answers or {}).get(name), (routes or {}).get(name), fault)
         trial = _gap(probes, fault, detect, run=run, dead_share=dead_share, limit=limit, precision=precision)

@@ -184,8 +184,6 @@ class Takeovers:
         """
         limit = limit or self.limit
         bound = {"limit": limit, "lost_after": LOST_AFTERWARDS, "trials": self.count}
-        if cause == "cure":  # a node that starts keeps the probe of who has no real-time priority waiting
-            bound |= {"resolution": limit / 4}
         for vantage in VANTAGES:
             inputs = self._inputs(stream=vantage, cause=cause, answers="answers")
             self.record.judge(requirement, "failover-gap", inputs, bound)
