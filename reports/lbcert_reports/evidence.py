@@ -54,6 +54,13 @@ class Answer(TypedDict):
     """what else the frame says, e.g. ``solicited``, ``override``, ``router``, ``hop_limit``, ``link_layer``"""
 
 
+REPLIES: Final = ("arp-reply", "na-solicited")
+"""Forms of an `Answer` to a question, for IPv4 and for IPv6."""
+
+ANNOUNCEMENTS: Final = ("garp-request", "garp-reply", "na-unsolicited")
+"""Forms of an `Answer` that nobody asked for."""
+
+
 class Stream(TypedDict):
     """One probe of an open-loop stream: due and sent by plan, received or not."""
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from lbcert_reports import statistics
-from lbcert_reports.evidence import Answer, Evidence, Fault, Noise, Route, Stream
+from lbcert_reports.evidence import ANNOUNCEMENTS, Answer, Evidence, Fault, Noise, Route, Stream
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Trials, judge, listed
 from lbcert_reports.judges.spans import effect, nanoseconds, seconds
 from lbcert_reports.statistics import Interval
@@ -34,8 +34,6 @@ CHANCE = 0.001
 LATE_ANSWER = 0.1
 """How late an endpoint may answer on a busy machine, s: 45 ms were seen beside a second lab. Where less has to be told
 apart it is less."""
-
-ANNOUNCEMENTS = ("garp-request", "garp-reply", "na-unsolicited")
 
 
 @dataclass(frozen=True)

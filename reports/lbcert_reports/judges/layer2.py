@@ -10,15 +10,12 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from itertools import groupby, pairwise
-from typing import Any, Final
+from typing import Any
 
 from lbcert_reports import statistics
-from lbcert_reports.evidence import Answer, Evidence, Fault
+from lbcert_reports.evidence import ANNOUNCEMENTS, REPLIES, Answer, Evidence, Fault
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
 from lbcert_reports.judges.spans import effect, nanoseconds, rows, seconds, watched
-
-REPLIES: Final = ("arp-reply", "na-solicited")
-ANNOUNCEMENTS: Final = ("garp-request", "garp-reply", "na-unsolicited")
 
 
 @judge("one-announcer")
@@ -638,7 +635,7 @@ def _answering_together(frames: Sequence[Answer], nodes: Mapping[str, str]) -> l
     for frame in frames:
         if frame["form"] == "asked":
             answered.append(set())
-        elif answered and frame["form"] in ("arp-reply", "na-solicited"):
+        elif answered and frame["form"] in REPLIES:
             answered[-1] |= _owners(frame, nodes)
     owners = [each for each in answered if each]
     several = [each for each in owners if len(each) > 1]

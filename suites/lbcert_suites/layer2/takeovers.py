@@ -13,6 +13,7 @@ from lbcert_fixtures.probes.layer2 import Answer, Asking
 from lbcert_fixtures.probes.stream import Stream, StreamRow
 from lbcert_fixtures.probes.watch import together
 from lbcert_fixtures.testbeds import Fault, PreconditionUnmetError, Testbed
+from lbcert_reports.evidence import REPLIES
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 
 VANTAGES: Final = ("client", "far-client")
@@ -228,7 +229,7 @@ def _insist_on_one_owner(rows: Sequence[Answer]) -> None:
     """
     owners = defaultdict(set)
     for row in rows:
-        if row["form"] in ("arp-reply", "na-solicited"):
+        if row["form"] in REPLIES:
             owners[row["address"]].add(row["mac"])
     if shared := [address for address, macs in owners.items() if len(macs) > 1]:
         raise PreconditionUnmetError(f"{', '.join(shared)} is answered by several nodes before the fault")
