@@ -10,6 +10,7 @@ from lbcert_fixtures.patience import Expectations, Patience
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_suites.leftovers import Leftovers
+from lbcert_suites.neighbours import forget_neighbours
 from lbcert_suites.standing import StandingSessions
 from lbcert_suites.ways import ARRANGED, Way
 
@@ -46,7 +47,8 @@ def cluster(
     everywhere: None,  # noqa: ARG001 - order
     expectations: Expectations,
 ) -> Iterator[Cluster]:
-    """The cluster; what a case makes in it is taken away after the case."""
+    """The cluster, of which no client knows anything; what a case makes in it is taken away after the case."""
+    forget_neighbours(testbed)
     with Cluster(testbed, profile, NAMESPACE, expectations) as cluster:
         yield cluster
         testbed.mend()  # a case that broke between a fault and its cure
