@@ -95,6 +95,7 @@ def stays_pending(
     events: Evidence[KubernetesEvent] | None = None,
     *,
     services: list[str],
+    refused: dict[str, list[str]] | None = None,
     hold: float = 10.0,
     reason: str | None = None,
 ) -> Judgement:
@@ -104,6 +105,7 @@ def stays_pending(
         ingress: the watch of the Services.
         events: Events about them; needed if a reason is expected.
         services: the Services that have to wait.
+        refused: for each of them the addresses that it may not have, if this is about no other; by default any.
         hold: how long they must have been seen without address, s.
         reason: the expected reason of a Warning event, e.g. ``AllocationFailed``; ``*`` for any.
     """
@@ -112,11 +114,12 @@ def stays_pending(
     problems = []
     spans = []
     for service, states in histories.items():
-        given = next((state for state in states if state["addresses"]), None)
-        if given:
-            problems.append(
-                f"{service} was given {listed(given['addresses'])} after {seconds(given['t'] - states[0]['t']):.2f} s"
-            )
+        denied = _canonical(refused[service]) if refused else None
+        for state in states:
+            if given := [each for each in state["addresses"] if denied is None or denied & _canonical([each])]:
+                after = seconds(state["t"] - states[0]["t"])
+                problems.append(f"{service} was given {listed(given)} after {after:.2f} s")
+                break
         last = next((state["t"] for state in states if not state["present"]), ended)
         spans.append(seconds(last - states[0]["t"]))
     if min(spans) >= hold:

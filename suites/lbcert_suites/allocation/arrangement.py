@@ -40,6 +40,7 @@ class Group:
         holders: those that must have their addresses before the others come.
         joiners: those that then get an address nevertheless.
         leavers: holders that go as soon as joiners have their addresses.
+        followers: those that then get an address.
         waiters: those that then have to wait.
         edits: what is then asked of holders that it should not be.
     """
@@ -47,12 +48,13 @@ class Group:
     holders: Mapping[str, Wish] = field(default_factory=dict)
     joiners: Mapping[str, Wish] = field(default_factory=dict)
     leavers: Sequence[str] = ()
+    followers: Mapping[str, Wish] = field(default_factory=dict)
     waiters: Mapping[str, Wish] = field(default_factory=dict)
     edits: Mapping[str, Wish] = field(default_factory=dict)
 
     def names(self) -> Iterable[str]:
         """The names of all its Services."""
-        return chain(self.holders, self.joiners, self.waiters)
+        return chain(self.holders, self.joiners, self.followers, self.waiters)
 
 
 _numbers = count(1)
@@ -89,12 +91,17 @@ KEYS = _pairs(
     ("key-first", False, Wish(ports=_A, key="k"), Wish(ports=_B)),
     ("key-second", False, Wish(ports=_A), Wish(ports=_B, key="k")),
     ("key-other", False, Wish(ports=_A, key="k"), Wish(ports=_B, key="l")),
+    ("key-capital", False, Wish(ports=_A, key="k"), Wish(ports=_B, key="K")),
+    ("key-longer", False, Wish(ports=_A, key="k"), Wish(ports=_B, key="kk")),
+    ("key-shorter", False, Wish(ports=_A, key="kk"), Wish(ports=_B, key="k")),
     ("key-same", True, Wish(ports=_A, key="k"), Wish(ports=_B, key="k")),
     ("key-leaves", True, Wish(ports=_A, key="k"), Wish(ports=_B, key="k")),
+    ("key-frees", True, Wish(ports=_A, key="k"), Wish(ports=_B, key="k")),
 )
 KEYS = replace(
     KEYS,
-    leavers=[f"key-leaves-{family}" for family in FAMILIES],
+    leavers=[f"{name}-{family}" for name in ("key-leaves", "key-frees") for family in FAMILIES],
+    followers=_late(KEYS, "key-frees", Wish(ports=_A, key="k")),
     waiters={**KEYS.waiters, **_late(KEYS, "key-leaves", Wish(ports=_C))},
 )
 PORTS = _pairs(
@@ -145,6 +152,7 @@ _MALFORMED = {
     "prefix": Wish(addresses="10.98.1.200/32"),
     "comma": Wish(addresses="10.98.1.200,"),
     "one-family": Wish(addresses="10.98.1.200,10.98.1.201"),
+    "one-family-ipv6": Wish(addresses="fd00:98:2::c8,fd00:98:2::c9"),
     "three": Wish(addresses="10.98.1.200,fd00:98:2::c8,10.98.1.201"),
 }
 MALFORMED = Group(
@@ -233,7 +241,7 @@ def watch_arrangement(cluster: Cluster, profile: Profile, hold: float, groups: S
             watch.until(assigned(*services), profile.timers.assignment)
         for name in (name for group in groups for name in group.leavers):
             cluster.delete_service(name)
-        waiters = _serve(cluster, [group.waiters for group in groups])
+        waiters = _serve(cluster, [{**group.followers, **group.waiters} for group in groups])
         for name, wish in [edit for group in groups for edit in group.edits.items()]:
             cluster.patch_service(name, wish.patch())
         watch.until(assigned(*waiters), hold + MARGIN_SECONDS)  # ends early only if none of them has to wait

@@ -48,8 +48,8 @@ def assigning(
     """
     with Cluster(testbed, profile, NAMESPACE, expectations) as cluster:
         cluster.create_namespace()
-        cluster.pool("10.98.0.1/32")
-        cluster.serve("first", families="ipv4")
+        cluster.pool("10.98.15.0/28", "fd00:98:15::/124")
+        cluster.serve("first")
 
 
 @pytest.fixture(scope="session")

@@ -9,42 +9,63 @@ from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.arrangement import AUTOMATIC, BY_NAME, RESERVED, Seen
-from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned, warned
+from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned, some_assigned, warned
+from lbcert_suites.allocation.wishes import hopeless
 
 pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning")]
 
 
-@pytest.mark.covers("ALLOC-012", "ALLOC-037")
-@pytest.mark.catches("range-off-by-one", "notation-refused", "exhaustion-disturbs", "refusal-without-event")
+@pytest.mark.covers("ALLOC-012")
+@pytest.mark.catches("range-off-by-one", "notation-refused")
 @pytest.mark.thorough
 def test_pool_is_given_out_to_the_last_address(
     cluster: Cluster, profile: Profile, record: CaseRecorder, hold: float
 ) -> None:
-    """A pool in mixed notations gives exactly its addresses, and who comes when it is empty waits.
+    """A pool in mixed notations gives exactly its addresses.
 
     Given a pool of CIDRs and ranges, with blanks around the dash and without, of both families: 7 addresses of each
-    When 7 Services of each family are created, and then one more of each
-    Then the first have exactly the pool's addresses and keep them; the last have none for ten seconds, and an event
+    When 8 Services of each family are created
+    Then those that have an address have exactly the pool's, and ten seconds later too
     """
     ranges = ["10.98.0.4/30", "10.98.0.10-10.98.0.12", "fd00:98::10 - fd00:98::12", "fd00:98::20/126"]
     addresses = [f"10.98.0.{last}" for last in (4, 5, 6, 7, 10, 11, 12)]
     addresses += [f"fd00:98::{last}" for last in (10, 11, 12, 20, 21, 22, 23)]
     with contextlib.suppress(PreconditionUnmetError):  # a pool that is refused gives no address, and so fails here
         cluster.pool(*ranges)
-    with cluster.watch_services() as watch, cluster.watch_events() as events:
-        first = [
+    within = profile.timers.assignment
+    with cluster.watch_services() as watch:
+        services = [
             cluster.serve(f"{family}-{number}", families=family, wait=False)
             for family in ("ipv4", "ipv6")
-            for number in range(7)
+            for number in range(8)
         ]
+        watch.until(some_assigned(services, len(addresses)), within)
+        watch.until(some_assigned(services, len(addresses) + 1), hold)
+    ingress = record.observed("ingress", watch)
+    record.judge("ALLOC-012", "exact-addresses", {"ingress": ingress}, {"expected": addresses, "within": within})
+
+
+@pytest.mark.covers("ALLOC-037")
+@pytest.mark.catches("exhaustion-disturbs", "refusal-without-event")
+@pytest.mark.thorough
+def test_who_comes_to_an_empty_pool_waits(
+    cluster: Cluster, profile: Profile, record: CaseRecorder, hold: float
+) -> None:
+    """Who comes when a pool is empty waits, is told why, and disturbs nobody.
+
+    Given a pool with two addresses of each family, and Services that have them
+    When one more Service of each family is created
+    Then these have no address for ten seconds, and an event AllocationFailed; the others keep theirs
+    """
+    cluster.pool("10.98.0.8/31", "fd00:98::8/127")
+    first = [cluster.serve(f"{family}-{number}", families=family) for family in ("ipv4", "ipv6") for number in (1, 2)]
+    with cluster.watch_services() as watch, cluster.watch_events() as events:
         watch.until(assigned(*first), profile.timers.assignment)
         last = [cluster.serve(f"{family}-last", families=family, wait=False) for family in ("ipv4", "ipv6")]
         watch.until(assigned(*last), hold + MARGIN_SECONDS)
     seen = {"ingress": record.observed("ingress", watch), "events": record.observed("events", events)}
-    pool = {"expected": addresses, "within": hold}
     waiting = {"services": [each.key for each in last], "hold": hold, "reason": "AllocationFailed"}
     others = {"services": [each.key for each in first], "hold": hold}
-    record.judge("ALLOC-012", "exact-addresses", {"ingress": seen["ingress"]}, pool)
     record.judge("ALLOC-037", "stays-pending", seen, waiting)
     record.judge("ALLOC-037", "assignment-stable", {"ingress": seen["ingress"]}, others)
 
@@ -110,27 +131,35 @@ def test_pool_is_chosen_by_annotation(arrangement: Seen, profile: Profile, recor
 
 
 @pytest.mark.covers("ALLOC-038")
-@pytest.mark.catches("pending-not-retried", "pool-growth-ignored", "first-pool-only")
+@pytest.mark.catches("pending-not-retried", "pool-growth-ignored", "first-pool-only", "unservable-stops-all")
 def test_more_addresses_serve_who_waits(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
     """A Service that waits gets an address when its pool grows, and when a pool is added.
 
-    Given a pool with one address of each family, which are taken, and a Service of each family that waits
-    When the pool grows by an IPv4 address, and then a pool with an IPv6 address is added
-    Then the IPv4 Service gets the one, and the IPv6 Service the other, in the declared time
+    Given a pool with one address of each family, which are taken, and Services of each family that wait, among others
+        that nothing will serve
+    When the pool grows by IPv4 addresses, and then a pool with IPv6 addresses is added behind others that have none
+    Then the IPv4 Services get the ones, and the IPv6 Services the others, in the declared time
     """
     small, within = ["10.98.0.1/32", "fd00:98::1/128"], profile.timers.assignment
     cluster.pool(*small)
     cluster.serve("holder")
     with cluster.watch_services() as watch, cluster.watch_events() as events:
-        waiters = [cluster.serve(f"waiter-{family}", families=family, wait=False) for family in ("ipv4", "ipv6")]
-        events.until(warned(*waiters), within)
+        hopeless(cluster)
+        waiters = {
+            family: [cluster.serve(f"waiter-{family}-{number}", families=family, wait=False) for number in range(4)]
+            for family in ("ipv4", "ipv6")
+        }
+        events.until(warned(*waiters["ipv4"], *waiters["ipv6"]), within)
         with record.act("grow-pool", "pool") as grown:
-            cluster.reconfigure("IPAddressPool", "pool", addresses=[*small, "10.98.0.2/32"])
-        watch.until(assigned(waiters[0]), within)
+            cluster.reconfigure("IPAddressPool", "pool", addresses=[*small, "10.98.0.4/30"])
+        watch.until(assigned(*waiters["ipv4"]), within)
+        for number in range(3):
+            cluster.pool(f"10.98.1.{number}/32", name=f"no-room-{number}")
         with record.act("create-pool", "room") as added:
-            cluster.pool("fd00:98::2/128", name="room")  # in the alphabet behind the one that is full
-        watch.until(assigned(waiters[1]), within)
+            cluster.pool("fd00:98::4/126", name="room")  # in the alphabet behind those that do not help
+        watch.until(assigned(*waiters["ipv6"]), within)
     ingress = record.observed("ingress", watch)
-    for waiter, address, act in zip(waiters, ("10.98.0.2", "fd00:98::2"), (grown, added), strict=True):
+    for family, pool, act in (("ipv4", "10.98.0.4/30", grown), ("ipv6", "fd00:98::4/126", added)):
         inputs = {"ingress": ingress, "cause": act.evidence}
-        record.judge("ALLOC-038", "exact-addresses", inputs, {"expected": {waiter.key: [address]}, "within": within})
+        bound = {"pools": [pool], "services": [each.key for each in waiters[family]], "within": within}
+        record.judge("ALLOC-038", "assigned-from-pool", inputs, bound)

@@ -9,22 +9,36 @@ from lbcert_suites.allocation.arrangement import KEYS, POLICIES, PORTS, Seen
 pytestmark = pytest.mark.untimed
 
 
-@pytest.mark.covers("ALLOC-041")
-@pytest.mark.catches("sharing-without-key", "sharing-refused", "sharing-key-not-compared", "sharer-leaves-frees")
+@pytest.mark.covers("ALLOC-041", "ALLOC-005")
+@pytest.mark.catches(
+    "sharing-without-key",
+    "sharing-refused",
+    "sharing-key-not-compared",
+    "sharing-key-begins-alike",
+    "sharer-leaves-frees",
+    "left-address-not-shared",
+)
 @pytest.mark.arranges(KEYS)
 def test_sharing_takes_the_same_key(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
     """Two Services share an address only when both carry the same key.
 
     Given Services that hold an address, with a key that allows sharing and without
-    When others ask for the same address on another port: without a key, with one, with another, with the same; and
+    When others ask for the same address on another port: without a key, with one, with others, with the same; and
         without a key once the first of two that share is gone
-    Then only the one with the same key gets it; the others have no address for ten seconds
+    Then only the one with the same key gets it; the others do not have it for ten seconds
+    And the port of one that shared and is gone is free for another with the same key
     """
     seen = arrangement.record(record, KEYS)
     joined = {"expected": arrangement.addresses(KEYS.joiners), "within": profile.timers.assignment}
-    alone = {"services": arrangement.keys(KEYS.waiters), "hold": arrangement.hold}
+    alone = {
+        "services": arrangement.keys(KEYS.waiters),
+        "refused": arrangement.addresses(KEYS.waiters),
+        "hold": arrangement.hold,
+    }
     record.judge("ALLOC-041", "exact-addresses", {"ingress": seen["ingress"]}, joined)
     record.judge("ALLOC-041", "stays-pending", {"ingress": seen["ingress"]}, alone)
+    followed = {"expected": arrangement.addresses(KEYS.followers), "within": profile.timers.assignment}
+    record.judge("ALLOC-005", "exact-addresses", {"ingress": seen["ingress"]}, followed)
 
 
 @pytest.mark.covers("ALLOC-042")
@@ -43,11 +57,15 @@ def test_sharing_takes_disjoint_ports(arrangement: Seen, profile: Profile, recor
     When others with the same key ask for it: on the same port, on one port that is taken among others, on the same
         number for the other protocol, on the next port, also if that leads to the same port of the pods; and on the
         port of either one where two share
-    Then those get it whose port is free, and the others have no address for ten seconds
+    Then those get it whose port is free, and the others do not have it for ten seconds
     """
     seen = arrangement.record(record, PORTS)
     joined = {"expected": arrangement.addresses(PORTS.joiners), "within": profile.timers.assignment}
-    alone = {"services": arrangement.keys(PORTS.waiters), "hold": arrangement.hold}
+    alone = {
+        "services": arrangement.keys(PORTS.waiters),
+        "refused": arrangement.addresses(PORTS.waiters),
+        "hold": arrangement.hold,
+    }
     record.judge("ALLOC-042", "exact-addresses", {"ingress": seen["ingress"]}, joined)
     record.judge("ALLOC-042", "stays-pending", {"ingress": seen["ingress"]}, alone)
 
@@ -60,10 +78,14 @@ def test_sharing_depends_on_the_traffic_policy(arrangement: Seen, profile: Profi
 
     Given Services that hold an address under a key, with policy Cluster and with Local
     When others with the same key ask for it, with either policy, and with the same selector or another
-    Then those get it that the rule allows; the others have no address for ten seconds
+    Then those get it that the rule allows; the others do not have it for ten seconds
     """
     seen = arrangement.record(record, POLICIES)
     joined = {"expected": arrangement.addresses(POLICIES.joiners), "within": profile.timers.assignment}
-    alone = {"services": arrangement.keys(POLICIES.waiters), "hold": arrangement.hold}
+    alone = {
+        "services": arrangement.keys(POLICIES.waiters),
+        "refused": arrangement.addresses(POLICIES.waiters),
+        "hold": arrangement.hold,
+    }
     record.judge("ALLOC-043", "exact-addresses", {"ingress": seen["ingress"]}, joined)
     record.judge("ALLOC-043", "stays-pending", {"ingress": seen["ingress"]}, alone)

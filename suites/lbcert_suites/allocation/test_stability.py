@@ -16,7 +16,9 @@ ROUNDS = 3
 
 
 @pytest.mark.covers("ALLOC-006")
-@pytest.mark.catches("address-changes-on-churn", "address-moves-to-new-pool", "deletion-moves-others")
+@pytest.mark.catches(
+    "address-changes-on-churn", "address-moves-to-new-pool", "deletion-moves-others", "named-pool-chosen-anew"
+)
 @pytest.mark.thorough
 def test_address_stays_while_everything_around_changes(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, hold: float
@@ -26,7 +28,7 @@ def test_address_stays_while_everything_around_changes(
     The catalogue wishes for 5 min of this. What a controller does it does on a change, so here the changes count
     and not the minutes: three rounds of each kind, and then ten seconds of quiet.
 
-    Given Services of each family and of both, with addresses
+    Given Services of each family and of both, and one that names its pool, with addresses
     When again and again their endpoints come and go, their labels and annotations are edited, other Services come,
         those with lower addresses go, other pools come, and their own pool grows
     Then none of them loses or changes its address
@@ -35,6 +37,7 @@ def test_address_stays_while_everything_around_changes(
     cluster.pool("10.98.0.0/28", "fd00:98::/124", name="middle")
     before = [cluster.serve(f"before-{number}", wait=True) for number in range(ROUNDS)]
     services = [cluster.serve(family, families=family, app="stay") for family in ("ipv4", "ipv6", "dual")]
+    services.append(cluster.serve("by-name", app="stay", annotations={annotations.ADDRESS_POOL: "middle"}))
     with cluster.watch_services() as watch:
         for number in range(ROUNDS):
             for pod, app in [(pod, app) for app in ("gone", "stay") for pod in pods]:
@@ -64,8 +67,8 @@ def test_address_survives_a_restart_of_the_controller(
 ) -> None:
     """No Service changes or loses its address when the controller starts again, though others wait for one.
 
-    Given a pool that is all given out: to Services with policy Cluster and Local, to one that asked for its
-        address, and to two that share; and Services that wait for an address, before and behind them by name
+    Given a pool that is all given out: to one Service with policy Local, to one that asked for its address, to one that
+        names the pool, and to two that share; and Services that wait for an address, before and behind them by name
     When the controller is ended again and again, deleted and killed in turn, and gives out addresses again
     Then every Service that had an address has kept it all the while
     """
@@ -77,7 +80,7 @@ def test_address_survives_a_restart_of_the_controller(
         cluster.serve("shared", annotations=shared, ports=[{"port": 80}]),
         cluster.serve("sharing", annotations=shared, ports=[{"port": 81}]),
         cluster.serve("local", policy="Local"),
-        cluster.serve("plain"),
+        cluster.serve("named", annotations={annotations.ADDRESS_POOL: "taken"}),
     ]
     with cluster.watch_services() as watch, cluster.watch_events() as events:
         waiters = [

@@ -58,6 +58,12 @@ class Wish:
         )
 
 
+def hopeless(cluster: Cluster) -> None:
+    """Make Services that ask for addresses in no pool: who stops at the first that cannot be served, serves few."""
+    for number in range(5):
+        Wish(address=f"192.0.2.{number}").serve(cluster, f"hopeless-{number}")
+
+
 def _port(words: str) -> dict[str, Any]:
     protocol, _, numbers = words.partition("/")
     number, _, target = numbers.partition(":")

@@ -132,6 +132,14 @@ def test_an_address_is_inside_a_range_exactly_between_its_ends(first: Any, size:
         ([(55, "a", "")], warned("a", "Other"), {"reason": "X"}, UNCLEAR, "watched for 5.0 s only"),
         ([(1, "a", ""), (6, "a", None)], None, {}, UNCLEAR, "watched for 5.0 s only"),
         ([(1, "b", "")], None, {}, UNCLEAR, "the watch never showed a"),
+        ([(1, "a", ""), (4, "a", A)], None, {"refused": {"a": [B]}}, PASS, "no address was given"),
+        (
+            [(1, "a", ""), (4, "a", f"{A} {B}")],
+            None,
+            {"refused": {"a": [B]}},
+            FAIL,
+            "a was given 10.0.0.1 after 3.00 s",
+        ),
     ],
 )
 def test_stays_pending(states: Any, events: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
