@@ -7,15 +7,22 @@ A node is told by hardware addresses: by the one that the message claims, and by
 import math
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from ipaddress import ip_address
 from itertools import groupby, pairwise
-from typing import Any
+from typing import Any, Final
 
 from lbcert_reports import statistics
 from lbcert_reports.evidence import ANNOUNCEMENTS, REPLIES, Answer, Evidence, Fault
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
 from lbcert_reports.judges.spans import effect, nanoseconds, rows, seconds, watched
+
+EVERYBODY: Final = {
+    "garp-request": "ff:ff:ff:ff:ff:ff",
+    "garp-reply": "ff:ff:ff:ff:ff:ff",
+    "na-unsolicited": "33:33:00:00:00:01",
+}
+"""Where announcements go: to all hosts (RFC 5227, section 2.3), or to all nodes (RFC 4861, section 7.2.6)."""
 
 
 @judge("one-announcer")
@@ -28,14 +35,15 @@ def one_announcer(
     answered: float = 0.99,
     asks: int = 10,
 ) -> Judgement:
-    """All answers about an address come from one node, and hardly any question goes unanswered.
+    """All that is said about an address comes from one node, and hardly any question goes unanswered.
 
     Args:
         answers: questions and everything that was heard, in steady state.
         nodes: node of each hardware address.
         addresses: the addresses that are judged; by default all that were asked for.
         within: how long an answer may take, s.
-        answered: least share of the questions that must be answered.
+        answered: least share of the questions after which the address must be heard of, in whatever form; with 0
+            this is about who answers only, and nothing can be said of an address that nobody answers for.
         asks: how many questions per address it takes for a verdict.
     """
     problems, shares, texts = [], [], []
@@ -46,7 +54,9 @@ def one_announcer(
         texts.append(f"{address}: {len(_heard(frames))} answers from {listed(owners) or 'nobody'}")
         if len(owners) > 1:
             problems.append(f"{address} was answered by {listed(owners)}")
-        delays = _delays(frames, nanoseconds(within), watched(answers)[1])
+        if not answered and not _heard(frames):
+            raise Unclear(f"nobody answered for {address}")
+        delays = _delays(frames, nanoseconds(within), watched(answers)[1], {*REPLIES, *ANNOUNCEMENTS})
         fewest = min(fewest, len(delays))
         good = sum(delay is not None for delay in delays)
         shares.append(good / len(delays) if delays else 0.0)
@@ -80,7 +90,7 @@ def answers_asked(
     answered: float = 0.99,
     flags: dict[str, Any] | None = None,
 ) -> Judgement:
-    """Questions are answered in time, to the asker alone, by a node under its own hardware address.
+    """Questions are answered in time, to the asker alone, by a node with its own hardware address.
 
     Args:
         answers: questions and what was heard.
@@ -101,6 +111,7 @@ def answers_asked(
         if wrong := [frame for frame in replies if askers and frame["dst"] not in askers]:
             problems.append(f"{len(wrong)} answers about {address} went to {wrong[0]['dst']}, not to the asker")
         problems += _claims_of_others(address, replies)
+        problems += _without_option(address, replies)
         problems += _wrong_flags(address, replies, flags or {})
         delays = _delays(frames, nanoseconds(within), watched(answers)[1])
         fewest = min(fewest, len(delays))
@@ -264,7 +275,7 @@ def owner_moves(
             delays.append(max(0.0, seconds(tenures[1][0] - fault["effective"])))
             if delays[-1] > within:
                 problems.append(f"{address} moved after {delays[-1]:.2f} s")
-        elif span >= within and not after:
+        elif span >= within and not any(f["t"] >= fault["effective"] + nanoseconds(within / 2) for f in after):
             problems.append(f"{address} is answered by nobody")
         elif span >= within and moved[-1] < least:
             problems.append(f"{address} is still answered by {owners[-1]}")
@@ -422,7 +433,7 @@ def gratuitous_announced(
     flags: dict[str, Any] | None = None,
     bursts: list[float] | None = None,
     tolerance: float = 0.2,
-    silence: bool = True,
+    manner: bool = False,
     addresses: list[str] | None = None,
 ) -> Judgement:
     """A node that takes over an address says so to everybody, unasked and at once.
@@ -434,9 +445,11 @@ def gratuitous_announced(
         within: how long after the new owner's first sign the announcement may come, s.
         forms: forms that there must be; by default any of ``garp-request``, ``garp-reply``, ``na-unsolicited``.
         flags: what else the announcements must say, e.g. ``{"override": True}``.
-        bursts: when bursts of announcements are due after the first, s; by default any schedule is right.
+        bursts: when bursts of announcements are due after the first, s; by default any schedule is right. Until the
+            cause is healed there may be none when another would be due.
         tolerance: how far a burst may be from that, s.
-        silence: whether it fails if nothing was announced at all; where this is about how, nothing can be said then.
+        manner: whether this is only about forms, flags and bursts: not about whether the address is announced at all
+            and at once, by a node with its own hardware address and to everybody, and nothing can be said if not.
         addresses: the addresses that are judged; by default all that were heard of.
     """
     fault = effect(cause)
@@ -449,7 +462,7 @@ def gratuitous_announced(
             raise Unclear(f"no other node took over {address} after {fault['fault']}")
         owner = min(_owners(new[0], nodes) - old)
         announced = [f for f in new if f["form"] in ANNOUNCEMENTS and owner in _owners(f, nodes)]
-        if not announced and not silence:
+        if not announced and manner:
             raise Unclear(f"{owner} took over {address} and announced nothing")
         if not announced:
             problems.append(f"{owner} took over {address} and announced nothing")
@@ -458,21 +471,13 @@ def gratuitous_announced(
         delays.append(seconds(announced[0]["t"] - new[0]["t"]))
         offsets += [[seconds(frame["t"] - announced[0]["t"]) for frame in announced]]
         texts.append(f"{address}: {len(announced)} frames from {owner}, {_forms(announced)}")
-        if delays[-1] > within:
-            problems.append(f"{owner} announced {address} {delays[-1]:.2f} s after it first answered")
         if missing := sorted(set(forms or ()) - {frame["form"] for frame in announced}):
             problems.append(f"{owner} announced {address} without {listed(missing)}")
-        problems += _claims_of_others(address, announced)
-        if bare := [f for f in announced if f["flags"].get("link_layer", f["mac"]) is None]:
-            problems.append(f"{len(bare)} announcements of {address} had no link-layer address option")
-        if private := [frame["dst"] for frame in announced if not int(frame["dst"][:2], 16) & 1]:
-            problems.append(f"{owner} announced {address} to {private[0]} instead of everybody")
-        if other := [f for f in announced if f["flags"].get("target", address) != address]:
-            problems.append(f"{owner} announced {address} with the target {other[0]['flags']['target']}")
+        if not manner:
+            problems += _no_announcement(address, owner, announced, delays[-1], within)
         problems += _wrong_flags(address, announced, flags or {})
-        for due in bursts or ():
-            if not any(abs(offset - due) <= tolerance for offset in offsets[-1]):
-                problems.append(f"{owner} sent no burst for {address} at {due:g} s")
+        unhealed = [seconds(f["t"] - announced[0]["t"]) for f in announced if f["t"] < (fault["healed"] or math.inf)]
+        problems += [f"{owner} {each}" for each in _off_schedule(address, unhealed, bursts or (), tolerance)]
     return ruling(
         problems,
         "every takeover was announced",
@@ -498,6 +503,32 @@ def gratuitous_announced(
         + (f", bursts at {listed(bursts, 9)} s" if bursts else ""),
         observed=listed(texts),
     )
+
+
+def _no_announcement(address: str, owner: str, announced: Sequence[Answer], delay: float, within: float) -> list[str]:
+    """What keeps frames from being an announcement: they come late, go to somebody, or speak for another."""
+    problems = [*_claims_of_others(address, announced), *_without_option(address, announced)]
+    if delay > within:
+        problems.append(f"{owner} announced {address} {delay:.2f} s after it first answered")
+    if private := [frame["dst"] for frame in announced if frame["dst"] != EVERYBODY[frame["form"]]]:
+        problems.append(f"{owner} announced {address} to {private[0]} instead of everybody")
+    if other := [f for f in announced if f["flags"].get("target", address) != address]:
+        problems.append(f"{owner} announced {address} with the target {other[0]['flags']['target']}")
+    return problems
+
+
+def _off_schedule(address: str, offsets: Sequence[float], bursts: Sequence[float], tolerance: float) -> list[str]:
+    """Bursts that did not come when they were due, and one that came though none was due any more."""
+    problems = [
+        f"sent no burst for {address} at {due:g} s"
+        for due in bursts
+        if not any(abs(offset - due) <= tolerance for offset in offsets)
+    ]
+    if len(bursts) > 1:
+        over = 2 * bursts[-1] - bursts[-2] - tolerance
+        late = [offset for offset in offsets if offset >= over]
+        problems += [f"still announced {address} {offset:.2f} s after the first" for offset in late[:1]]
+    return problems
 
 
 @judge("spread-over-nodes")
@@ -554,8 +585,10 @@ def _by_address(answers: Evidence[Answer], addresses: Sequence[str] | None) -> d
     """The frames about each address in order of time.
 
     Raises:
-        Unclear: if there is no frame, or none about one of the addresses.
+        Unclear: if there is no address, no frame, or none about one of the addresses.
     """
+    if addresses is not None and not addresses:
+        raise Unclear("there is no address to judge")
     frames: dict[str, list[Answer]] = {address: [] for address in addresses or ()}
     for frame in sorted(rows(answers, "answers"), key=lambda frame: frame["t"]):
         if addresses is None or frame["address"] in frames:
@@ -580,6 +613,12 @@ def _claims_of_others(address: str, frames: Sequence[Answer]) -> list[str]:
         f"{frame['flags']['frame_source']} spoke for {address} with the hardware address {frame['mac']}"
         for frame in odd[:1]
     ]
+
+
+def _without_option(address: str, frames: Sequence[Answer]) -> list[str]:
+    """What is wrong if Neighbor Advertisements to a multicast solicitation do not say the hardware address."""
+    bare = [frame for frame in frames if frame["flags"].get("link_layer", frame["mac"]) is None]
+    return [f"{len(bare)} frames about {address} had no link-layer address option"] if bare else []
 
 
 def _macs(frame: Answer) -> set[str]:
@@ -642,7 +681,7 @@ def _answering_together(frames: Sequence[Answer], nodes: Mapping[str, str]) -> l
     return sorted(set[str]().union(*several)) if 2 * len(several) > len(owners) else []
 
 
-def _delays(frames: Sequence[Answer], within: int, ended: int) -> list[int | None]:
+def _delays(frames: Sequence[Answer], within: int, ended: int, forms: Collection[str] = REPLIES) -> list[int | None]:
     """For each question how long its answer took, ns; None if none came within that time.
 
     An answer is that of the oldest question that still waits, for a busy machine answers after the next question was
@@ -655,7 +694,7 @@ def _delays(frames: Sequence[Answer], within: int, ended: int) -> list[int | Non
         if frame["form"] == "asked":
             delays[number] = None
             waiting.append(number)
-        elif frame["form"] in REPLIES:
+        elif frame["form"] in forms:
             while waiting and frame["t"] - frames[waiting[0]]["t"] > 2 * within:
                 waiting.popleft()
             if waiting:

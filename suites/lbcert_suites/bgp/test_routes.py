@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from lbcert_fixtures import annotations
-from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.cluster import Cluster, Service, several
 from lbcert_fixtures.endpoints import await_endpoints
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.profiles import Profile
@@ -25,43 +25,49 @@ implementation may declare for an announcement; one that declares less would ann
 def test_every_node_announces_a_host_route_and_withdraws_it(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, bgp_family: str
 ) -> None:
-    """An address is announced as a host route from every node, and withdrawn when its Service is deleted.
+    """Addresses are announced as host routes from every node, and withdrawn when their Services are deleted.
 
     Given a session from every node to the router
-    When a Service is created, and deleted again
-    Then the router's kernel has a host route with every node as next hop, and then no route any more
+    When three Services are created, and deleted again
+    Then the router's kernel has a host route of each with every node as next hop, and then no route any more
     """
-    service = cluster.serve(families=bgp_family)
-    prefix = f"{service.address(bgp_family)}/{service.address(bgp_family).max_prefixlen}"
+    services = several(lambda number: cluster.serve(f"web-{number}", families=bgp_family), range(3))
+    addresses = [service.address(bgp_family) for service in services]
     hops = [str(getattr(node, bgp_family)) for node in testbed.nodes]
+    routes = {f"{address}/{address.max_prefixlen}": hops for address in addresses}
     within = profile.timers.configuration
-    with RouteWatch(testbed, ROUTER, [prefix]) as announced:
-        announced.until_next_hops(prefix, hops, within)
-    with RouteWatch(testbed, ROUTER, [prefix]) as withdrawn:
-        with record.act("delete-service", service.key) as deleted:
-            cluster.delete_service(service.name)
-        withdrawn.until_next_hops(prefix, [], within)
+    with RouteWatch(testbed, ROUTER, routes) as announced:
+        announced.until_routes(routes, within)
+    with RouteWatch(testbed, ROUTER, routes) as withdrawn:
+        with record.act("delete-services", services[0].namespace) as deleted:
+            for service in services:
+                cluster.delete_service(service.name)
+        withdrawn.until_routes(dict.fromkeys(routes, ()), within)
     there = {"routes": record.observed("routes", announced, "announced")}
     gone = {"routes": record.observed("routes", withdrawn, "withdrawn"), "cause": deleted.evidence}
-    record.judge("BGP-025", "route-next-hops", there, {"expected": {prefix: hops}, "within": within})
-    record.judge("BGP-039", "route-withdrawn", gone, {"prefixes": [prefix], "within": profile.timers.bgp_update})
+    record.judge("BGP-025", "route-next-hops", there, {"expected": routes, "within": within})
+    record.judge("BGP-039", "route-withdrawn", gone, {"prefixes": [*routes], "within": profile.timers.bgp_update})
 
 
 @pytest.mark.covers("BGP-039")
 @pytest.mark.needs("bgp")
-@pytest.mark.catches("late-withdraw", "never-withdrawn", "one-prefix-withdrawn")
+@pytest.mark.catches("late-withdraw", "never-withdrawn", "one-prefix-withdrawn", "address-loss-ignored")
 @pytest.mark.usefixtures("bgp")
 def test_routes_go_with_the_type_and_with_the_advertisement(
     testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
 ) -> None:
-    """Routes are withdrawn when a Service changes its type, and when its advertisement is deleted.
+    """Routes are withdrawn when a Service loses its address or changes its type, and when its advertisement is deleted.
 
-    Given three Services that every node announces, and a fourth that shares the address of the second
-    When the first and the fourth become ClusterIP Services, and then the advertisement is deleted
-    Then the routes of the first go and those of the others stay, and then those go too, all at once
+    Who names a pool that does not exist loses its address, or keeps it with an implementation that gives it once.
+
+    Given four Services that every node announces, and a fifth that shares the address of the third
+    When the first loses its address, then the second and the fifth become ClusterIP Services, and then the
+        advertisement is deleted
+    Then each time the routes of those go and the others stay, and at last all go at once
     """
     shared = {annotations.SHARING: "k"}
-    retyped, kept, too = services = [
+    bereft, retyped, kept, too = services = [
+        peering.serve("bereft"),
         peering.serve("retyped"),
         peering.serve("kept", annotations=shared),
         peering.serve("kept-too"),
@@ -71,24 +77,32 @@ def test_routes_go_with_the_type_and_with_the_advertisement(
     routes = peering.routes(services)
     peering.insist_on_routes(services)
 
+    held: list[Service] = []
+
+    def bereave() -> None:
+        with cluster.watch_services() as watch:
+            cluster.patch_service(bereft.name, {"metadata": {"annotations": {annotations.ADDRESS_POOL: "nowhere"}}})
+            lost = watch.until(
+                lambda rows: any(row["service"] == bereft.key and not row["addresses"] for row in rows),
+                profile.timers.assignment,
+            )
+        held.extend([] if lost else [bereft])
+
     def retype() -> None:
         for each in (retyped, sharer):
             cluster.patch_service(each.name, {"spec": {"type": "ClusterIP"}})
 
-    steps: Mapping[str, tuple[Callable[[], None], Mapping[str, list[str]]]] = {
-        "retype-service": (
-            retype,
-            peering.routes([kept, too]) | peering.routes([retyped], nodes=[]),
-        ),
-        "delete-advertisement": (
-            lambda: cluster.unconfigure("BGPAdvertisement", "bgp"),
-            peering.routes(services, nodes=[]),
-        ),
+    steps: Mapping[str, tuple[Callable[[], None], Sequence[Service]]] = {
+        "lose-address": (bereave, [retyped, kept, too]),
+        "retype-service": (retype, [kept, too]),
+        "delete-advertisement": (lambda: cluster.unconfigure("BGPAdvertisement", "bgp"), []),
     }
-    for name, (act, expected) in steps.items():
+    for name, (act, left) in steps.items():
         with RouteWatch(testbed, ROUTER, routes) as watch:
             with record.act(name, kept.namespace) as cause:
                 act()
+            staying = [*left, *held] if left else []
+            expected = peering.routes(services, nodes=[]) | peering.routes(staying)
             watch.until_routes(expected, profile.timers.configuration)
         evidence = {"routes": record.observed("routes", watch, name), "cause": cause.evidence}
         bound = {"expected": expected, "within": profile.timers.bgp_update}
@@ -125,7 +139,11 @@ def test_pool_without_advertisement_is_not_announced(
 @pytest.mark.covers("BGP-036", "BGP-037")
 @pytest.mark.needs("bgp")
 @pytest.mark.catches(
-    "local-policy-ignored", "announced-without-endpoints", "unready-endpoint-serves", "endpoints-not-followed"
+    "local-policy-ignored",
+    "announced-without-endpoints",
+    "unready-endpoint-serves",
+    "unready-endpoint-silences",
+    "endpoints-not-followed",
 )
 @pytest.mark.usefixtures("bgp")
 @pytest.mark.thorough
@@ -144,7 +162,7 @@ def test_announcing_nodes_follow_the_endpoints(
     everyone = [node.name for node in testbed.nodes]
     first, second, *_ = everyone
     cluster.run_backend("never-ready", everyone[-1], app="moving", ready=False)
-    peering.insist_on_routes([peering.serve("served")])
+    peering.insist_on_routes([peering.serve("served"), peering.serve("served-too")])
     steps: Sequence[tuple[Callable[[], None], Sequence[str], Sequence[str]]] = [
         (lambda: cluster.run_backend("moving-1", first, app="moving"), everyone, [first]),
         (lambda: cluster.run_backend("moving-2", second, app="moving"), everyone, [first, second]),

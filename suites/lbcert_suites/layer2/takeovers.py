@@ -15,6 +15,7 @@ from lbcert_fixtures.probes.watch import together
 from lbcert_fixtures.testbeds import Fault, PreconditionUnmetError, Testbed
 from lbcert_reports.evidence import REPLIES
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
+from lbcert_reports.verdicts import Verdict
 
 VANTAGES: Final = ("client", "far-client")
 """On the nodes' segment, with a neighbour cache of its own; and behind the router, whose cache then decides."""
@@ -112,6 +113,8 @@ class Takeovers:
         victim = self.cluster.owner(self.service.address())
         mac = self.testbed.places[victim].mac
         addresses = [address for address in self.service.addresses if self.cluster.owner(address) == victim]
+        if not addresses:  # each question was answered by another: who has them is not a matter of one node
+            raise PreconditionUnmetError(f"{victim} does not go on answering for {self.service.key}")
         absent: set[str] = set()
         if spare:
             self.cluster.spare(self.service, victim)
@@ -189,10 +192,15 @@ class Takeovers:
             inputs = self._inputs(stream=vantage, cause=cause, answers="answers")
             self.record.judge(requirement, "failover-gap", inputs, bound)
 
-    def judge_moves(self, requirement: str, **bound: Any) -> None:
-        """Hold how often the addresses moved while the fault lasted, and how soon, against what there has to be."""
+    def judge_moves(self, requirement: str, **bound: Any) -> bool:
+        """Hold how often the addresses moved while the fault lasted, and how soon, against what there has to be.
+
+        Returns:
+            Whether it was as it has to be.
+        """
         bound = {"nodes": self._nodes, "within": self.limit, "trials": self.count} | bound
-        self.record.judge(requirement, "owner-moves", self._inputs(answers="answers", cause="cause"), bound)
+        said = self.record.judge(requirement, "owner-moves", self._inputs(answers="answers", cause="cause"), bound)
+        return said.verdict is Verdict.PASS
 
     def judge_silence(self, requirement: str, within: float) -> None:
         """Hold for how long nobody answered, until the end of the watch, against a limit."""

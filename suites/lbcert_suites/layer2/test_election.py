@@ -9,6 +9,7 @@ from lbcert_fixtures.probes.layer2 import Answer, Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
+from lbcert_reports.verdicts import Verdict
 from lbcert_suites.layer2.speakers import Speakers
 
 COUNT = 60
@@ -21,9 +22,11 @@ AFTERWARDS_SECONDS = 3
 """How long addresses are watched for moves after the last one that was expected."""
 
 
-@pytest.mark.covers("L2-004", "L2-022", "L2-025", "L2-043")
+@pytest.mark.covers("L2-003", "L2-004", "L2-022", "L2-025", "L2-043")
 @pytest.mark.needs("layer2")
-@pytest.mark.catches("one-node-announces-everything", "election-ignores-a-node", "every-change-moves-everything")
+@pytest.mark.catches(
+    "two-announcers", "one-node-announces-everything", "election-ignores-a-node", "every-change-moves-everything"
+)
 @pytest.mark.thorough
 @pytest.mark.untimed
 def test_addresses_spread_over_nodes_and_stay(
@@ -38,7 +41,7 @@ def test_addresses_spread_over_nodes_and_stay(
 
     Given sixty Services, half of them IPv4 and half IPv6, that are announced in layer 2
     When a host on the segment asks for their addresses, and then the announcing pod of one node goes and comes back
-    Then the addresses are spread evenly, and none of them moves while nothing happens
+    Then each is answered by one node, they are spread evenly, and none of them moves while nothing happens
     And the loss moves all addresses of that node, in time, and no others
     And the return moves addresses only to that node, and no more than its share
     """
@@ -54,13 +57,18 @@ def test_addresses_spread_over_nodes_and_stay(
     limit = profile.timers.layer2_speaker_failover
 
     with Asking(testbed, "client", addresses, every=0.5) as quiet:
-        if not quiet.until(lambda rows: len(_owners(rows)) == COUNT, profile.timers.configuration):
-            raise PreconditionUnmetError(f"only {len(_owners(quiet.rows()))} of {COUNT} addresses are answered")
+        quiet.until(lambda rows: len(_owners(rows)) == COUNT, profile.timers.configuration)
         settled = len(quiet.rows())
         before = _owners(quiet.rows())
         quiet.until(lambda rows: _has_moved(rows[settled:], before), QUIET_SECONDS)
     answers = record.evidence("answers", quiet.rows()[settled:], "quiet", **quiet.meta())
-    record.judge("L2-022", "spread-over-nodes", {"answers": answers}, {"nodes": node_of_mac})
+    bound = {"nodes": node_of_mac, "addresses": sorted(before), "answered": 0}
+    owned = record.judge("L2-003", "one-announcer", {"answers": answers}, bound)
+    if len(before) < COUNT:
+        raise PreconditionUnmetError(f"only {len(before)} of {COUNT} addresses are answered")
+    if owned.verdict is not Verdict.PASS:
+        raise PreconditionUnmetError(f"there is not one owner of each address: {owned.reason}")
+    spread = record.judge("L2-022", "spread-over-nodes", {"answers": answers}, {"nodes": node_of_mac})
     bound = {"nodes": node_of_mac, "hold": 0.8 * QUIET_SECONDS}
     record.judge("L2-004", "never-alternates", {"answers": answers}, bound)
 
@@ -88,7 +96,7 @@ def test_addresses_spread_over_nodes_and_stay(
         returned = coming.until(lambda rows: leaving.mac in _owners(rows).values(), limit)
         coming.until(lambda rows: rows[-1]["t"] > back.effective + AFTERWARDS_SECONDS * 1e9, limit)
     inputs = {"answers": record.observed("answers", coming, "one-comes"), "cause": back.evidence}
-    if returned:  # or everything stays where it went, which is allowed
+    if returned and spread.verdict is Verdict.PASS:  # or everything stays where it went, which is allowed
         record.judge("L2-025", "spread-over-nodes", {"answers": inputs["answers"]}, {"nodes": node_of_mac})
     for mac in sorted(set(held.values())):
         bound = {

@@ -59,7 +59,7 @@ class _Endpoints:
 
 @pytest.mark.covers("L2-038")
 @pytest.mark.needs("layer2")
-@pytest.mark.catches("local-policy-ignored", "endpoint-loss-ignored", "election-ignores-a-node")
+@pytest.mark.catches("local-policy-ignored", "endpoint-loss-ignored", "unready-endpoint-serves")
 @pytest.mark.thorough
 @pytest.mark.usefixtures("layer2")
 def test_address_follows_its_endpoints(
@@ -72,13 +72,16 @@ def test_address_follows_its_endpoints(
 ) -> None:
     """Under policy Local an address moves when the last endpoint on its node goes, to a node that has one.
 
-    Given a dual-stack Service with policy Local, and endpoints on the announcing node and on one of the others
+    Given a dual-stack Service with policy Local, endpoints on the announcing node and on one of the others, and on each
+        node one that is not ready
     When the endpoint on the announcing node goes
     Then the other node that has one announces the addresses soon after the EndpointSlices say so, and forwards
     And whichever node has the only endpoint announces them; when that goes too, nobody does
     """
     within = profile.timers.layer2_silence
     backends = cluster.backends(app=APP)
+    for node in testbed.nodes:
+        cluster.run_backend(f"never-ready-{node.name}", node.name, app=APP, ready=False)
     service = cluster.serve(policy="Local", app=APP)
     endpoints = _Endpoints(testbed, cluster, service, backends)
     owner = cluster.owner(service.address())

@@ -101,9 +101,17 @@ STEADY = dialogue(0, 10, ONE)
         (STEADY + dialogue(0, 4, TWO, "10.0.0.8"), {}, UNCLEAR, "only 8 questions were asked for an address, 10 are"),
         (STEADY + dialogue(0, 4, TWO, "10.0.0.8"), {"addresses": [V4]}, PASS, "one node only"),
         (STEADY, {"addresses": [V4, V6]}, UNCLEAR, "nobody asked for fd00::9"),
+        (STEADY, {"addresses": []}, UNCLEAR, "there is no address to judge"),
+        (dialogue(0, 10, None), {"answered": 0}, UNCLEAR, "nobody answered for 10.0.0.9"),
+        (dialogue(0, 5, ONE) + dialogue(5, 10, None), {"answered": 0}, PASS, "one node only"),
+        ([*STEADY, frame(5.1, TWO, "arp-reply")], {"answered": 0}, FAIL, "answered by n1, n2"),
+        (
+            [each for t in range(20) for each in (asked(t / 2), frame(t / 2 + 0.1, ONE, "garp-reply"))],
+            {}, PASS, "one node only",
+        ),
         ([], {}, UNCLEAR, "has no rows"),
     ],
-)
+)  # fmt: skip
 def test_one_announcer(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
     says(run("one-announcer", {"answers": heard(frames, ended=at(12))}, {"nodes": NODES, **bound}), verdict, reason)
 
@@ -136,6 +144,13 @@ NDP = {"flags": {"hop_limit": 255}}
         ([*STEADY, frame(1.1, ONE, "arp-reply", dst=BROADCAST)], {}, FAIL, "1 answers about 10.0.0.9 went to ff:ff"),
         (dialogue(0, 10, ONE, frame_source=TWO), {}, FAIL, "02:00:00:00:00:02 spoke for 10.0.0.9 with the hardware"),
         (dialogue(0, 10, "0a:0b"), {}, FAIL, "answered by 0a:0b, which no node has"),
+        (dialogue(0, 10, ONE, V6, link_layer=ONE), {}, PASS, "every question"),
+        (
+            dialogue(0, 10, ONE, V6, link_layer=None),
+            {},
+            FAIL,
+            "20 frames about fd00::9 had no link-layer address option",
+        ),
         (dialogue(0, 4, ONE), {}, UNCLEAR, "only 8 questions"),
         ([asked(t, V6) for t in range(20)], {}, FAIL, "0 of 20 questions for fd00::9"),
     ],
@@ -208,6 +223,7 @@ MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
         (MOVED + dialogue(16, 20, ONE, delay=0.002), {}, FAIL, "was answered by n1, n2 after the move"),
         (dialogue(0, 20, ONE), {}, FAIL, "10.0.0.9 is still answered by n1"),
         (dialogue(0, 5, ONE) + dialogue(5, 20, None), {}, FAIL, "10.0.0.9 is answered by nobody"),
+        (dialogue(0, 6, ONE) + dialogue(6, 20, None), {}, FAIL, "10.0.0.9 is answered by nobody"),
         (dialogue(0, 5, ONE) + dialogue(5, 9, None), {}, UNCLEAR, "heard for 3.5 s after the cause only, 10 s"),
         (dialogue(0, 20, ONE), {"least": 0, "most": 0}, PASS, "10.0.0.9: n1"),
         (MOVED, {"least": 0, "most": 0}, FAIL, "10.0.0.9 moved 1 times: n1 → n2"),
@@ -338,8 +354,14 @@ SCHEDULE = {"bursts": [0, 1.1, 2.2, 3.3, 4.4]}
         (MOVED + GARP, SCHEDULE, PASS, "every takeover was announced"),
         (MOVED + GARP[:4], SCHEDULE, FAIL, "n2 sent no burst for 10.0.0.9 at 2.2 s"),
         (MOVED, {}, FAIL, "n2 took over 10.0.0.9 and announced nothing"),
-        (MOVED, {**SCHEDULE, "silence": False}, UNCLEAR, "n2 took over 10.0.0.9 and announced nothing"),
-        (MOVED + GARP[:4], {**SCHEDULE, "silence": False}, FAIL, "n2 sent no burst for 10.0.0.9 at 2.2 s"),
+        (MOVED, {**SCHEDULE, "manner": True}, UNCLEAR, "n2 took over 10.0.0.9 and announced nothing"),
+        (MOVED + GARP[:4], {**SCHEDULE, "manner": True}, FAIL, "n2 sent no burst for 10.0.0.9 at 2.2 s"),
+        (MOVED + GARP[4:], {"manner": True}, PASS, "every takeover"),
+        ([*MOVED, frame(9, TWO, "garp-reply", dst=ME, target="10.0.0.7")], {"manner": True}, PASS, "every takeover"),
+        ([*MOVED, frame(9, TWO, "garp-reply", frame_source=ONE)], {"manner": True}, PASS, "every takeover"),
+        ([*MOVED, *GARP, frame(14.5, TWO, "garp-reply")], SCHEDULE, FAIL, "n2 still announced 10.0.0.9 5.50 s after"),
+        ([*MOVED, *GARP, frame(14.5, TWO, "garp-reply")], {}, PASS, "every takeover"),
+        ([*MOVED, frame(9, TWO, "garp-reply", dst=ALL_NODES)], {}, FAIL, f"announced 10.0.0.9 to {ALL_NODES} instead"),
         ([*MOVED, frame(3, ONE, "garp-request")], {}, FAIL, "announced nothing"),
         (MOVED + GARP[4:], {}, FAIL, "n2 announced 10.0.0.9 2.20 s after it first answered"),
         (MOVED + GARP[1::2], {"forms": ["garp-request"]}, FAIL, "n2 announced 10.0.0.9 without garp-request"),
@@ -365,7 +387,12 @@ def test_an_announcement_without_link_layer_option_fails() -> None:
         return run("gratuitous-announced", {"answers": heard(frames), "cause": act(5)}, {"nodes": NODES})
 
     says(taken_over(TWO), PASS)
-    says(taken_over(None), FAIL, "1 announcements of fd00::9 had no link-layer address option")
+    says(taken_over(None), FAIL, "1 frames about fd00::9 had no link-layer address option")
+
+
+def test_what_is_announced_after_the_fault_was_healed_is_on_no_schedule() -> None:
+    inputs = {"answers": heard(MOVED, GARP, [frame(14.5, TWO, "garp-reply")]), "cause": act(5, healed=14)}
+    says(run("gratuitous-announced", inputs, {"nodes": NODES, **SCHEDULE}), PASS)
 
 
 def test_an_announcement_of_another_hardware_address_fails_for_itself_and_moves_nothing() -> None:
