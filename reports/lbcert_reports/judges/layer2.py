@@ -313,6 +313,7 @@ def answered_again(
     cause: Evidence[Fault],
     *,
     within: float,
+    lasting: bool = True,
     addresses: list[str] | None = None,
 ) -> Judgement:
     """After a cause questions about an address go unanswered for no longer than the limit, by whomever.
@@ -323,6 +324,8 @@ def answered_again(
         answers: questions and everything that was heard, from before the cause on.
         cause: what may silence the address.
         within: for how long there may be no answer, s.
+        lasting: whether a silence counts that only the healing of the fault ends; where this is about how long an
+            address is silent on its way to another node, nothing can be said of one that does not get there.
         addresses: the addresses that are judged; by default all that were asked for.
     """
     fault = effect(cause)
@@ -343,6 +346,8 @@ def answered_again(
         silences.append(longest)
         begin = max(0.0, seconds(since - fault["effective"]))
         texts.append(f"{address}: unanswered for {longest:.2f} s at most")
+        if longest > within and not lasting and since + nanoseconds(longest) >= (fault["healed"] or ended):
+            raise Unclear(f"{address} was answered by nobody until {fault['fault']} was healed")
         if longest > within:
             problems.append(f"{address} was answered by nobody for {longest:.2f} s, from {begin:.2f} s on")
     return ruling(

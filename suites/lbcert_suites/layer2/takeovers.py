@@ -15,7 +15,6 @@ from lbcert_fixtures.probes.watch import together
 from lbcert_fixtures.testbeds import Fault, PreconditionUnmetError, Testbed
 from lbcert_reports.evidence import REPLIES
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
-from lbcert_reports.verdicts import Verdict
 
 VANTAGES: Final = ("client", "far-client")
 """On the nodes' segment, with a neighbour cache of its own; and behind the router, whose cache then decides."""
@@ -192,20 +191,22 @@ class Takeovers:
             inputs = self._inputs(stream=vantage, cause=cause, answers="answers")
             self.record.judge(requirement, "failover-gap", inputs, bound)
 
-    def judge_moves(self, requirement: str, **bound: Any) -> bool:
-        """Hold how often the addresses moved while the fault lasted, and how soon, against what there has to be.
-
-        Returns:
-            Whether it was as it has to be.
-        """
+    def judge_moves(self, requirement: str, **bound: Any) -> None:
+        """Hold how often the addresses moved while the fault lasted, and how soon, against what there has to be."""
         bound = {"nodes": self._nodes, "within": self.limit, "trials": self.count} | bound
-        said = self.record.judge(requirement, "owner-moves", self._inputs(answers="answers", cause="cause"), bound)
-        return said.verdict is Verdict.PASS
+        self.record.judge(requirement, "owner-moves", self._inputs(answers="answers", cause="cause"), bound)
 
-    def judge_silence(self, requirement: str, within: float) -> None:
-        """Hold for how long nobody answered, until the end of the watch, against a limit."""
+    def judge_silence(self, requirement: str, within: float, *, lasting: bool = True) -> None:
+        """Hold for how long nobody answered, until the end of the watch, against a limit.
+
+        Args:
+            requirement: its id.
+            within: the limit, s.
+            lasting: whether a silence counts that only the cure ends.
+        """
         inputs = self._inputs(answers="answers", cause="cause")
-        self.record.judge(requirement, "answered-again", inputs, {"within": within, "trials": self.count})
+        bound = {"within": within, "trials": self.count} | ({} if lasting else {"lasting": False})
+        self.record.judge(requirement, "answered-again", inputs, bound)
 
     def judge_announcements(self, requirement: str, family: str, **bound: Any) -> None:
         """Hold how the new owner announced the address of one family against what it has to say."""

@@ -184,8 +184,8 @@ def test_address_moves_when_its_speaker_is_removed(
     failover = takeovers(cluster.serve(policy="Local"), profile.timers.layer2_speaker_failover)
     failover.attempt(trials, speakers.remove, speakers.readmit)
     failover.judge_gaps("L2-043")
-    if failover.judge_moves("L2-043", overlap=profile.timers.graceful_leave):
-        failover.judge_silence("L2-045", profile.timers.layer2_planned_move)
+    failover.judge_moves("L2-043", overlap=profile.timers.graceful_leave)
+    failover.judge_silence("L2-045", profile.timers.layer2_planned_move, lasting=False)
     failover.judge_announcements("L2-014", "ipv4")
     failover.judge_announcements("L2-017", "ipv6", **ADVERTISEMENT)
 

@@ -262,6 +262,22 @@ def test_answered_again(frames: Any, within: float, verdict: Verdict, reason: st
     says(run("answered-again", inputs, {"within": within}), verdict, reason)
 
 
+@pytest.mark.parametrize(
+    ("frames", "healed", "verdict", "reason"),
+    [
+        (dialogue(0, 5, ONE) + dialogue(5, 12, None) + dialogue(12, 20, ONE), 11.9, UNCLEAR, "by nobody until"),
+        (dialogue(0, 5, ONE) + dialogue(5, 20, None), None, UNCLEAR, "by nobody until node-power-off was healed"),
+        (dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO), 12, FAIL, "by nobody for 4.50 s"),
+        (dialogue(0, 5, ONE) + dialogue(5, 6, None) + dialogue(6, 20, TWO), 12, PASS, "answered again in time"),
+    ],
+)
+def test_a_silence_that_only_the_cure_ends_can_be_left_to_others(
+    frames: Any, healed: float | None, verdict: Verdict, reason: str
+) -> None:
+    inputs = {"answers": heard(frames, ended=at(20)), "cause": act(5, healed=healed)}
+    says(run("answered-again", inputs, {"within": 2, "lasting": False}), verdict, reason)
+
+
 def test_the_old_owner_may_answer_beside_the_new_one_for_as_long_as_is_allowed() -> None:
     frames = [*dialogue(0, 7, ONE, every=0.25), frame(5.6, TWO, "garp-request"), *dialogue(5.7, 17, TWO)]
     inputs = {"answers": heard(frames), "cause": act(5)}
