@@ -241,7 +241,9 @@ def watch_arrangement(cluster: Cluster, profile: Profile, hold: float, groups: S
             watch.until(assigned(*services), profile.timers.assignment)
         for name in (name for group in groups for name in group.leavers):
             cluster.delete_service(name)
-        waiters = _serve(cluster, [{**group.followers, **group.waiters} for group in groups])
+        followers = _serve(cluster, [group.followers for group in groups])
+        watch.until(assigned(*followers), profile.timers.assignment)
+        waiters = _serve(cluster, [group.waiters for group in groups])
         for name, wish in [edit for group in groups for edit in group.edits.items()]:
             cluster.patch_service(name, wish.patch())
         watch.until(assigned(*waiters), hold + MARGIN_SECONDS)  # ends early only if none of them has to wait
