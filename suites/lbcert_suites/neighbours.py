@@ -4,12 +4,12 @@ from lbcert_fixtures.testbeds import Testbed
 
 
 def forget_neighbours(testbed: Testbed) -> None:
-    """Empty the neighbour caches of every place but the nodes.
+    """Empty the neighbour caches of clients and routers.
 
     Any node forwards what is sent to it. So a client that learnt an address from the case before reaches a Service that
     nobody announces, for as long as TCP confirms the entry.
     """
-    nodes = {node.name for node in testbed.nodes}
+    cluster = {"control-plane", *(node.name for node in testbed.nodes)}
     for place in testbed.places:
-        if place not in nodes:
+        if place not in cluster:
             testbed.run(place, ["ip", "neigh", "flush", "all"])

@@ -124,13 +124,15 @@ def stays_pending(
         spans.append(seconds(last - states[0]["t"]))
     if min(spans) >= hold:
         problems += _unwarned(events, reason, histories)
-    expected = f"no address for {hold:g} s" + (f" and a {_warning(reason)}" if reason else "")
+    what = "no address to which they are not entitled" if refused else "no address"
+    expected = f"{what} for {hold:g} s" + (f" and a {_warning(reason)}" if reason else "")
     observed = f"{len(spans)} Services watched for at least {min(spans):.1f} s"
     measurement = Measurement(
         "watched without address", min(spans), "s", len(spans), "shortest", bound=Limit(hold, ">=", "hold")
     )
     short = f"watched for {min(spans):.1f} s only, {hold:g} s are needed" if min(spans) < hold else ""
-    return ruling(problems, "no address was given", measurement, expected=expected, observed=observed, short=short)
+    summary = "no address was given" if refused is None else "no address that was refused was given"
+    return ruling(problems, summary, measurement, expected=expected, observed=observed, short=short)
 
 
 @judge("assignment-stable")

@@ -29,6 +29,9 @@ POOLS: Mapping[str, Mapping[str, Any]] = {
     "full": {"addresses": ["10.98.3.1/32", "fd00:98:3::1/128"], "autoAssign": False},
 }
 
+GIVEN = [*POOLS["open"]["addresses"], *RESERVED]
+"""All that a Service can get that asks for one of these addresses."""
+
 FAMILIES = ("ipv4", "ipv6")
 
 
@@ -213,6 +216,10 @@ class Seen:
     def addresses(self, wishes: Mapping[str, Wish]) -> dict[str, list[str]]:
         """The addresses for which Services asked by spec.loadBalancerIP, for `exact-addresses`."""
         return {f"{self.namespace}/{name}": [wish.address] for name, wish in wishes.items() if wish.address}
+
+    def refusal(self, group: Group) -> dict[str, Any]:
+        """What `stays-pending` takes: those that wait have not the addresses for which they asked."""
+        return {"services": self.keys(group.waiters), "refused": self.addresses(group.waiters), "hold": self.hold}
 
     def record(self, record: CaseRecorder, group: Group) -> dict[str, EvidenceRef]:
         """Write down what concerns one group, as evidence by role.

@@ -40,7 +40,7 @@ def test_address_is_freed_by_a_change_of_type(
 
 @pytest.mark.covers("ALLOC-005")
 @pytest.mark.catches("address-not-freed", "second-address-not-freed", "unservable-stops-all", "pending-not-retried")
-@pytest.mark.parametrize("family", ["ipv4", "ipv6", "dual"])
+@pytest.mark.parametrize("family", ["ipv4", "ipv6", pytest.param("dual", marks=pytest.mark.needs("dual-stack"))])
 def test_address_is_freed_by_deletion(cluster: Cluster, profile: Profile, record: CaseRecorder, family: str) -> None:
     """The address of a deleted Service goes to the next in the queue, or both its addresses.
 

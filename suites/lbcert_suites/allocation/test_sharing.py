@@ -3,8 +3,10 @@
 import pytest
 
 from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder
-from lbcert_suites.allocation.arrangement import KEYS, POLICIES, PORTS, Seen
+from lbcert_reports.verdicts import Verdict
+from lbcert_suites.allocation.arrangement import GIVEN, KEYS, POLICIES, PORTS, Seen
 
 pytestmark = pytest.mark.untimed
 
@@ -30,15 +32,13 @@ def test_sharing_takes_the_same_key(arrangement: Seen, profile: Profile, record:
     """
     seen = arrangement.record(record, KEYS)
     joined = {"expected": arrangement.addresses(KEYS.joiners), "within": profile.timers.assignment}
-    alone = {
-        "services": arrangement.keys(KEYS.waiters),
-        "refused": arrangement.addresses(KEYS.waiters),
-        "hold": arrangement.hold,
-    }
-    record.judge("ALLOC-041", "exact-addresses", {"ingress": seen["ingress"]}, joined)
+    alone = arrangement.refusal(KEYS)
+    shared = record.judge("ALLOC-041", "exact-addresses", {"ingress": seen["ingress"]}, joined)
     record.judge("ALLOC-041", "stays-pending", {"ingress": seen["ingress"]}, alone)
-    followed = {"expected": arrangement.addresses(KEYS.followers), "within": profile.timers.assignment}
-    record.judge("ALLOC-005", "exact-addresses", {"ingress": seen["ingress"]}, followed)
+    if shared.verdict is not Verdict.PASS:
+        raise PreconditionUnmetError("no Service can follow one that shared: those with the same key do not share")
+    pools = {"pools": GIVEN, "services": arrangement.keys(KEYS.followers), "within": profile.timers.assignment}
+    record.judge("ALLOC-005", "assigned-from-pool", {"ingress": seen["ingress"]}, pools)
 
 
 @pytest.mark.covers("ALLOC-042")
@@ -61,11 +61,7 @@ def test_sharing_takes_disjoint_ports(arrangement: Seen, profile: Profile, recor
     """
     seen = arrangement.record(record, PORTS)
     joined = {"expected": arrangement.addresses(PORTS.joiners), "within": profile.timers.assignment}
-    alone = {
-        "services": arrangement.keys(PORTS.waiters),
-        "refused": arrangement.addresses(PORTS.waiters),
-        "hold": arrangement.hold,
-    }
+    alone = arrangement.refusal(PORTS)
     record.judge("ALLOC-042", "exact-addresses", {"ingress": seen["ingress"]}, joined)
     record.judge("ALLOC-042", "stays-pending", {"ingress": seen["ingress"]}, alone)
 
@@ -82,10 +78,6 @@ def test_sharing_depends_on_the_traffic_policy(arrangement: Seen, profile: Profi
     """
     seen = arrangement.record(record, POLICIES)
     joined = {"expected": arrangement.addresses(POLICIES.joiners), "within": profile.timers.assignment}
-    alone = {
-        "services": arrangement.keys(POLICIES.waiters),
-        "refused": arrangement.addresses(POLICIES.waiters),
-        "hold": arrangement.hold,
-    }
+    alone = arrangement.refusal(POLICIES)
     record.judge("ALLOC-043", "exact-addresses", {"ingress": seen["ingress"]}, joined)
     record.judge("ALLOC-043", "stays-pending", {"ingress": seen["ingress"]}, alone)

@@ -64,15 +64,17 @@ def test_addresses_spread_over_nodes_and_stay(
         ended = time.time_ns() + round(QUIET_SECONDS * 1e9)
         quiet.until(lambda rows: rows[-1]["t"] >= ended, 2 * QUIET_SECONDS)
     answers = record.evidence("answers", quiet.rows()[settled:], "quiet", **quiet.meta())
+    if strange := sorted(set(before.values()) - node_of_mac.keys()):
+        raise PreconditionUnmetError(f"addresses are answered with {', '.join(strange)}, which no node has")
     bound = {"nodes": node_of_mac, "addresses": sorted(before), "answered": 0}
     owned = record.judge("L2-003", "one-announcer", {"answers": answers}, bound)
+    bound = {"nodes": node_of_mac, "addresses": sorted(before), "hold": 0.8 * QUIET_SECONDS}
+    record.judge("L2-004", "never-alternates", {"answers": answers}, bound)
     if len(before) < COUNT:
         raise PreconditionUnmetError(f"only {len(before)} of {COUNT} addresses are answered")
     if owned.verdict is not Verdict.PASS:
         raise PreconditionUnmetError(f"there is not one owner of each address: {owned.reason}")
     spread = record.judge("L2-022", "spread-over-nodes", {"answers": answers}, {"nodes": node_of_mac})
-    bound = {"nodes": node_of_mac, "hold": 0.8 * QUIET_SECONDS}
-    record.judge("L2-004", "never-alternates", {"answers": answers}, bound)
 
     with Asking(testbed, "client", addresses, every=0.5) as going:
         going.until(lambda rows: len(_owners(rows)) == COUNT, 5)

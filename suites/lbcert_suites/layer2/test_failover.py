@@ -84,8 +84,8 @@ def test_address_moves_when_the_link_of_its_node_is_cut(
     failover = takeovers(cluster.serve(), timers.layer2_failover)
     watched = bursts[-1] + 2 * timers.gratuitous_interval
     failover.attempt(1, testbed.cut_link, speakers.reconnect, spare=True, linger=watched)
-    failover.judge_announcements("L2-016", "ipv4", bursts=bursts, manner=True)
-    failover.judge_announcements("L2-016", "ipv6", bursts=bursts, manner=True)
+    for family in ("ipv4", "ipv6"):
+        failover.judge_announcements("L2-016", family, bursts=bursts, end=timers.gratuitous_end, manner=True)
     failover.attempt(trials - 1, testbed.cut_link, speakers.reconnect, spare=True)
     failover.judge_gaps("L2-042")
     failover.judge_moves("L2-042")

@@ -132,7 +132,7 @@ def test_an_address_is_inside_a_range_exactly_between_its_ends(first: Any, size:
         ([(55, "a", "")], warned("a", "Other"), {"reason": "X"}, UNCLEAR, "watched for 5.0 s only"),
         ([(1, "a", ""), (6, "a", None)], None, {}, UNCLEAR, "watched for 5.0 s only"),
         ([(1, "b", "")], None, {}, UNCLEAR, "the watch never showed a"),
-        ([(1, "a", ""), (4, "a", A)], None, {"refused": {"a": [B]}}, PASS, "no address was given"),
+        ([(1, "a", ""), (4, "a", A)], None, {"refused": {"a": [B]}}, PASS, "no address that was refused was given"),
         (
             [(1, "a", ""), (4, "a", f"{A} {B}")],
             None,

@@ -104,6 +104,10 @@ STEADY = dialogue(0, 10, ONE)
         (STEADY, {"addresses": []}, UNCLEAR, "there is no address to judge"),
         (dialogue(0, 10, None), {"answered": 0}, UNCLEAR, "nobody answered for 10.0.0.9"),
         (dialogue(0, 5, ONE) + dialogue(5, 10, None), {"answered": 0}, PASS, "one node only"),
+        (
+            [*STEADY, frame(5.1, TWO, "arp-reply"), *dialogue(0, 10, None, "10.0.0.8")],
+            {"answered": 0}, FAIL, "10.0.0.9 was answered by n1, n2",
+        ),
         ([*STEADY, frame(5.1, TWO, "arp-reply")], {"answered": 0}, FAIL, "answered by n1, n2"),
         (
             [each for t in range(20) for each in (asked(t / 2), frame(t / 2 + 0.1, ONE, "garp-reply"))],
@@ -224,6 +228,10 @@ MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
         (dialogue(0, 20, ONE), {}, FAIL, "10.0.0.9 is still answered by n1"),
         (dialogue(0, 5, ONE) + dialogue(5, 20, None), {}, FAIL, "10.0.0.9 is answered by nobody"),
         (dialogue(0, 6, ONE) + dialogue(6, 20, None), {}, FAIL, "10.0.0.9 is answered by nobody"),
+        (
+            [frame(6.1, TWO, "garp-request"), *dialogue(0, 20, ONE)],
+            {"least": 0, "overlap": 20}, PASS, "every address is where it should be",
+        ),
         (dialogue(0, 5, ONE) + dialogue(5, 9, None), {}, UNCLEAR, "heard for 3.5 s after the cause only, 10 s"),
         (dialogue(0, 20, ONE), {"least": 0, "most": 0}, PASS, "10.0.0.9: n1"),
         (MOVED, {"least": 0, "most": 0}, FAIL, "10.0.0.9 moved 1 times: n1 → n2"),
@@ -233,7 +241,7 @@ MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
         ([*MOVED, frame(8.0, "0a:0b", "arp-reply")], {}, FAIL, "which no node has"),
         (dialogue(5, 20, ONE), {}, UNCLEAR, "nobody answered for 10.0.0.9 before node-power-off"),
     ],
-)
+)  # fmt: skip
 def test_owner_moves(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
     inputs = {"answers": heard(frames), "cause": act(5)}
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, **bound}), verdict, reason)
@@ -269,6 +277,13 @@ def test_answered_again(frames: Any, within: float, verdict: Verdict, reason: st
         (dialogue(0, 5, ONE) + dialogue(5, 20, None), None, UNCLEAR, "by nobody until node-power-off was healed"),
         (dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO), 12, FAIL, "by nobody for 4.50 s"),
         (dialogue(0, 5, ONE) + dialogue(5, 6, None) + dialogue(6, 20, TWO), 12, PASS, "answered again in time"),
+        (dialogue(0, 12, ONE) + dialogue(12, 17, None) + dialogue(17, 20, ONE), 11.9, PASS, "answered again in time"),
+        (
+            dialogue(0, 5, ONE) + dialogue(5, 8, None) + dialogue(8, 9, TWO) + dialogue(9, 20, None),
+            12,
+            FAIL,
+            "by nobody for 3.50 s",
+        ),
     ],
 )
 def test_a_silence_that_only_the_cure_ends_can_be_left_to_others(
@@ -375,8 +390,9 @@ SCHEDULE = {"bursts": [0, 1.1, 2.2, 3.3, 4.4]}
         (MOVED + GARP[4:], {"manner": True}, PASS, "every takeover"),
         ([*MOVED, frame(9, TWO, "garp-reply", dst=ME, target="10.0.0.7")], {"manner": True}, PASS, "every takeover"),
         ([*MOVED, frame(9, TWO, "garp-reply", frame_source=ONE)], {"manner": True}, PASS, "every takeover"),
-        ([*MOVED, *GARP, frame(14.5, TWO, "garp-reply")], SCHEDULE, FAIL, "n2 still announced 10.0.0.9 5.50 s after"),
-        ([*MOVED, *GARP, frame(14.5, TWO, "garp-reply")], {}, PASS, "every takeover"),
+        ([*MOVED, *GARP, frame(14.5, TWO, "garp-reply")], {"end": 5}, FAIL, "n2 still announced 10.0.0.9 5.50 s after"),
+        ([*MOVED, *GARP, frame(14.1, TWO, "garp-reply")], {"end": 5}, PASS, "every takeover"),
+        ([*MOVED, *GARP, frame(14.5, TWO, "garp-reply")], SCHEDULE, PASS, "every takeover"),
         ([*MOVED, frame(9, TWO, "garp-reply", dst=ALL_NODES)], {}, FAIL, f"announced 10.0.0.9 to {ALL_NODES} instead"),
         ([*MOVED, frame(3, ONE, "garp-request")], {}, FAIL, "announced nothing"),
         (MOVED + GARP[4:], {}, FAIL, "n2 announced 10.0.0.9 2.20 s after it first answered"),
@@ -406,9 +422,18 @@ def test_an_announcement_without_link_layer_option_fails() -> None:
     says(taken_over(None), FAIL, "1 frames about fd00::9 had no link-layer address option")
 
 
-def test_what_is_announced_after_the_fault_was_healed_is_on_no_schedule() -> None:
-    inputs = {"answers": heard(MOVED, GARP, [frame(14.5, TWO, "garp-reply")]), "cause": act(5, healed=14)}
-    says(run("gratuitous-announced", inputs, {"nodes": NODES, **SCHEDULE}), PASS)
+def test_what_is_announced_after_the_fault_was_healed_does_not_count() -> None:
+    late = {"answers": heard(MOVED, GARP, [frame(14.5, TWO, "garp-reply")]), "cause": act(5, healed=14)}
+    says(run("gratuitous-announced", late, {"nodes": NODES, "end": 5}), PASS)
+    cured = {"answers": heard(MOVED, GARP), "cause": act(5, healed=8.9)}
+    says(run("gratuitous-announced", cured, {"nodes": NODES, **SCHEDULE, "manner": True}), UNCLEAR, "no other node")
+
+
+def test_an_answer_to_one_that_asks_it_alone_needs_no_link_layer_option() -> None:
+    bare = dialogue(0, 10, ONE, V6, link_layer=None)
+    alone = [{**each, "dst": ONE} if each["form"] == "asked" else each for each in bare]
+    for frames, verdict in ((bare, FAIL), (alone, PASS)):
+        says(run("answers-asked", {"answers": heard(frames, ended=at(12))}, {"nodes": NODES}), verdict)
 
 
 def test_an_announcement_of_another_hardware_address_fails_for_itself_and_moves_nothing() -> None:
