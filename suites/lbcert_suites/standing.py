@@ -15,6 +15,9 @@ from lbcert_suites.leftovers import Leftovers
 
 ROUTER = "router"
 
+HOLD_SECONDS = 3.0
+"""What `Cluster.peer` asks for, the shortest that RFC 4271 allows."""
+
 
 def families_of(profile: Profile) -> Sequence[str]:
     """The address families over which there are sessions: ``ipv4`` and, where the profile declares it, ``ipv6``."""
@@ -45,6 +48,7 @@ class StandingSessions:
         self._leftovers = leftovers
         self._patience = patience
         self._peers: list[str] = []
+        self._are_held = False
 
     def __enter__(self) -> "StandingSessions":
         return self
@@ -55,22 +59,27 @@ class StandingSessions:
         self.end()
 
     def insist(self) -> None:
-        """Insist on a session from every node over every family.
+        """Insist on a session from every node over every family, and once that they last for longer than the hold time.
 
         Raises:
-            PreconditionUnmetError: they are not established within the declared time, or those of an earlier case
-                never end.
+            PreconditionUnmetError: they are not established within the declared time or do not last, or those of an
+                earlier case never end.
         """
         if not self._peers:
             self._leftovers.insist(self._testbed)
         addresses = [getattr(node, family) for node in self._testbed.nodes for family in self.families]
-        with SessionWatch(self._testbed, ROUTER) as sessions:
+        with SessionWatch(self._testbed, ROUTER) as watch:
             if not self._peers:
                 self._peers = [self._cluster.peer(ROUTER, family) for family in self.families]
-            if self._patience.wait(lambda budget: sessions.until_established(addresses, budget), self._budget):
-                return
-        self.end()
-        raise PreconditionUnmetError(f"no BGP sessions with all nodes within {self._budget:g} s of the BGPPeer")
+            if not self._patience.wait(lambda budget: watch.until_established(addresses, budget), self._budget):
+                self.end()
+                raise PreconditionUnmetError(f"no BGP sessions with all nodes within {self._budget:g} s of the BGPPeer")
+            if not self._are_held:  # there is a row for whatever happens to a session
+                began, peers = len(watch.rows()), set(map(str, addresses))
+                lost = watch.until(lambda rows: any(row["peer"] in peers for row in rows[began:]), HOLD_SECONDS + 1)
+                if lost:
+                    raise PreconditionUnmetError(f"BGP sessions do not last for {HOLD_SECONDS + 1:g} s in peace")
+                self._are_held = True
 
     def end(self) -> None:
         """Delete the BGPPeers, without waiting for the end of the sessions."""

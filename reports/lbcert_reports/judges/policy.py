@@ -302,7 +302,8 @@ def _spread(
     if not shares:
         raise Unclear("no member is expected to get a share")
     expected = ", ".join(f"{member} {share:.1%}" for member, share in shares.items()) + f", each ± {margin:.1%}"
-    n = counts.total()
+    if not (n := counts.total()):
+        raise Unclear("nothing was served, so nothing was spread")
     observed = ", ".join(f"{member} {counts[member]} ({counts[member] / n:.1%})" for member in {**shares, **counts})
     if strange := sorted(counts.keys() - shares.keys()):
         reason = f"{listed(strange)} got {sum(counts[member] for member in strange)} of {n} flows, and should get none"

@@ -14,9 +14,7 @@ from lbcert_fixtures.probes.watch import together
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 from lbcert_suites.bgp.peering import ROUTER, Peering
-
-HOLD_SECONDS = 3.0
-"""What `Cluster.peer` asks for, the shortest that RFC 4271 allows."""
+from lbcert_suites.standing import HOLD_SECONDS
 
 KEEPALIVE_SECONDS = HOLD_SECONDS / 3
 """A node dies at a random time between two of its messages."""

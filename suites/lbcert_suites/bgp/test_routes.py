@@ -143,6 +143,7 @@ def test_pool_without_advertisement_is_not_announced(
     "announced-without-endpoints",
     "unready-endpoint-serves",
     "unready-endpoint-silences",
+    "announcement-follows-endpoints",
     "endpoints-not-followed",
 )
 @pytest.mark.usefixtures("bgp")
@@ -162,7 +163,12 @@ def test_announcing_nodes_follow_the_endpoints(
     everyone = [node.name for node in testbed.nodes]
     first, second, *_ = everyone
     cluster.run_backend("never-ready", everyone[-1], app="moving", ready=False)
-    peering.insist_on_routes([peering.serve("served"), peering.serve("served-too")])
+    going = peering.serve("served-too")
+    peering.insist_on_routes([peering.serve("served"), going])
+    with RouteWatch(testbed, ROUTER, peering.routes([going])) as watch:
+        cluster.delete_service(going.name)
+        if not watch.until_routes(peering.routes([going], nodes=[]), profile.timers.bgp_update):
+            raise PreconditionUnmetError("the route of a Service that was deleted does not go")
     steps: Sequence[tuple[Callable[[], None], Sequence[str], Sequence[str]]] = [
         (lambda: cluster.run_backend("moving-1", first, app="moving"), everyone, [first]),
         (lambda: cluster.run_backend("moving-2", second, app="moving"), everyone, [first, second]),

@@ -4,7 +4,7 @@ import pytest
 
 from lbcert_fixtures.probes.bgp_messages import BgpCapture
 from lbcert_fixtures.probes.sessions import SessionWatch
-from lbcert_fixtures.testbeds import Testbed
+from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.bgp.peering import ROUTER, Peering
 
@@ -36,7 +36,8 @@ def test_smaller_hold_time_is_used(testbed: Testbed, peering: Peering, record: C
 
     with BgpCapture(testbed, ROUTER) as capture, SessionWatch(testbed, ROUTER) as watch:
         peering.open(holdTime="4s")
-        peering.until_established(watch)
+        if not peering.until_established(watch):
+            raise PreconditionUnmetError("not every node opens a session")
         capture.until(are_enough, 2 * KEEPALIVES * max(spacing.values()))
     sessions = record.observed("sessions", watch)
     messages = record.evidence("messages", capture.messages(), **capture.meta())

@@ -18,6 +18,7 @@ from lbcert_fixtures.testbeds import Fault, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.reset.exclusion import Exclusion
 from lbcert_suites.reset.upheaval import ROUTER, Upheaval, act
+from lbcert_suites.standing import HOLD_SECONDS
 from lbcert_suites.ways import Way, await_next_hops, serve_both_policies
 
 pytestmark = pytest.mark.usefixtures("calibrated")
@@ -33,9 +34,6 @@ UNCLEAN_DEAD = 0.15
 
 CHANGES = 2
 """How often a node leaves and joins: 200 connections to each Service tell shares within 7 points."""
-
-HOLD_SECONDS = 3.0
-"""The hold time that `Cluster.peer` asks for: as long may the router keep the routes of a node that is dead."""
 
 ROUTER_SECONDS = 1.0
 """How long the router may take to act on an expired hold time."""

@@ -12,7 +12,7 @@ from lbcert_fixtures.cluster import HTTP, Cluster
 from lbcert_fixtures.probes.flows import Flow, spread
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.profiles import Profile
-from lbcert_fixtures.testbeds import Place, Testbed
+from lbcert_fixtures.testbeds import Place, PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 from lbcert_suites.reset.control import CONTROL, ControlRoute
 from lbcert_suites.reset.exclusion import Exclusion
@@ -27,7 +27,7 @@ Flows = Mapping[str, Sequence[Flow]]
 
 @pytest.mark.covers("POLICY-007", "RESET-002")
 @pytest.mark.needs("bgp")
-@pytest.mark.catches("node-missing-from-ecmp", "local-policy-ignored")
+@pytest.mark.catches("weighted-paths")
 @pytest.mark.thorough
 @pytest.mark.usefixtures("bgp")
 def test_flows_spread_and_move_as_over_next_hops_made_by_hand(
@@ -53,7 +53,8 @@ def test_flows_spread_and_move_as_over_next_hops_made_by_hand(
 
         def look(nodes: Sequence[Place]) -> Flows:
             control.lead_to(nodes)
-            routes.until_next_hops(str(address), control.next_hops, profile.timers.bgp_update)
+            if not routes.until_next_hops(str(address), control.next_hops, profile.timers.configuration):
+                raise PreconditionUnmetError(f"the next hops of {address} are not {', '.join(control.next_hops)}")
             return {role: spread(testbed, VANTAGE, target, HTTP, FLOWS).rows for role, target in targets.items()}
 
         full = look(everyone)

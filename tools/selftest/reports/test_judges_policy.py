@@ -213,6 +213,7 @@ def test_spread_over_endpoints_is_counted_from_replies() -> None:
     says(run("even-spread", {"replies": replies(*parts, (50, {"outcome": "reset"}))}, bound), PASS, "p1 1000 (33.3%)")
     unknown = replies(*parts, (2, {"endpoint": None}))
     says(run("even-spread", {"replies": unknown}, bound), UNCLEAR, "2 of 3002 replies do not say from which endpoint")
+    says(run("even-spread", {"replies": replies((50, {"outcome": "reset"}))}, bound), UNCLEAR, "nothing was served")
     says(run("even-spread", {}, bound), UNCLEAR, "there is no evidence for 'replies' or 'flows'")
     says(run("even-spread", {"replies": replies(*parts)}, {"members": []}), UNCLEAR, "no member is expected")
 
