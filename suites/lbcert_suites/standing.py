@@ -1,7 +1,7 @@
 """BGP sessions that stand from one case to the next."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import TracebackType
 
 import kubernetes.client
@@ -22,6 +22,25 @@ HOLD_SECONDS = 3.0
 def families_of(profile: Profile) -> Sequence[str]:
     """The address families over which there are sessions: ``ipv4`` and, where the profile declares it, ``ipv6``."""
     return ("ipv4", "ipv6") if "bgp-ipv6" in profile.capabilities else ("ipv4",)
+
+
+@contextmanager
+def undisturbed(testbed: Testbed, profile: Profile) -> Iterator[None]:
+    """Insist that no session is reset meanwhile: that takes connections along, and is for another requirement.
+
+    Raises:
+        PreconditionUnmetError: one was, when the context ends without another error.
+    """
+    peers = {str(getattr(node, family)) for node in testbed.nodes for family in families_of(profile)}
+    if "bgp" not in profile.capabilities:
+        yield
+        return
+    with SessionWatch(testbed, ROUTER) as watch:
+        watch.until(lambda rows: peers <= {row["peer"] for row in rows}, HOLD_SECONDS)
+        began = len(watch.rows())
+        yield
+        if lost := sorted({row["peer"] for row in watch.rows()[began:]} & peers):
+            raise PreconditionUnmetError(f"sessions of {', '.join(lost)} were reset meanwhile")
 
 
 class StandingSessions:

@@ -20,6 +20,7 @@ from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.reset.load import Load
 from lbcert_suites.reset.outage import controller_away
+from lbcert_suites.standing import undisturbed
 from lbcert_suites.ways import VANTAGE, Mode, Way, await_next_hops, serve_both_policies
 
 QUIET_SECONDS = 10.0
@@ -94,6 +95,7 @@ def test_unrelated_changes_break_no_connection(
     Then no connection breaks or is silent for two seconds, and every new one works
     """
     with (
+        undisturbed(testbed, profile),
         record.act("unrelated-changes", "everything named unrelated"),
         Cluster(testbed, profile, cluster.namespace) as other,
     ):
@@ -117,7 +119,12 @@ def test_unrelated_changes_break_no_connection(
 @pytest.mark.last
 @pytest.mark.thorough
 def test_controller_outage_breaks_no_connection(
-    cluster: Cluster, implementation: Deployment, record: CaseRecorder, load: Load
+    testbed: Testbed,
+    cluster: Cluster,
+    implementation: Deployment,
+    profile: Profile,
+    record: CaseRecorder,
+    load: Load,
 ) -> None:
     """Without the allocation controller connections live, new ones work, and new Services wait.
 
@@ -125,7 +132,11 @@ def test_controller_outage_breaks_no_connection(
     When the controller is scaled to 0, and a Service is created meanwhile
     Then no connection breaks or is silent for two seconds, every new one works, and the Service has no address
     """
-    with controller_away(implementation) as outage, cluster.watch_services() as watch:
+    with (
+        undisturbed(testbed, profile),
+        controller_away(implementation) as outage,
+        cluster.watch_services() as watch,
+    ):
         waiting = cluster.serve("waiting", families="ipv4", wait=False)
         load.hold(AFTERMATH_SECONDS)
         record.fault(outage)
@@ -166,7 +177,7 @@ def test_endpoints_come_and_go(
         served = [addresses[f"{way.mode}-{each}"] for each in way.families]
         await_next_hops(testbed, way, served, profile.timers.configuration)  # one that comes breaks what is to live
     more = {f"more-{node}": node for node in (nodes[0], nodes[-1])}
-    with Load(testbed, addresses, endpoints) as before:
+    with undisturbed(testbed, profile), Load(testbed, addresses, endpoints) as before:
         before.open()
         for pod, node in more.items():
             cluster.run_backend(pod, node, app=staying.app)
