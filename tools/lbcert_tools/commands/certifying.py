@@ -255,6 +255,8 @@ def conclude(run: Path, *, interrupted: bool = False, old: dict[str, Any] | None
     from lbcert_reports import journal
     from lbcert_tools.publishing import publish, summary
 
+    if not (run / "journal").exists() and not (run / "logs" / "pytest.log").exists() and not interrupted:
+        raise Refusal(f"{run} holds no journal", "is this a run directory of lbcert?", USAGE)
     if not (run / "journal").exists() or not journal.read(run).of("run-started"):
         if interrupted:
             raise KeyboardInterrupt

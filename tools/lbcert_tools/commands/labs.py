@@ -209,12 +209,17 @@ def _reader_is_gone() -> bool:
 
 @lab.command()
 @click.argument("names", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All labs of this user.")
+@click.option("--all", "every", is_flag=True, help="All labs of this user that stay up.")
 def down(names: tuple[str, ...], every: bool) -> None:
-    """End labs: the ones that are named, or the only one."""
+    """End labs: the ones that are named, or the only one that stays up. That of a run ends only by its name."""
     from lbcert_fixtures.testbeds import netns
 
-    for name in netns.labs() if every else names or (None,):
+    standing = netns.standing_labs()
+    if not names and not standing and (others := netns.labs()):
+        raise Refusal(f"no lab stays up; {', '.join(others)} belongs to a run", "its name ends it, and the run", USAGE)
+    if not names and len(standing) == 1:
+        names = (*standing,)
+    for name in standing if every else names or (None,):
         found = _attach(name)
         found.stop()
         click.echo(f"lab {found.name} is down")

@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
 
 from lbcert_fixtures.profiles import built_in
+from lbcert_fixtures.testbeds import netns
 from lbcert_reports.judges.registry import REGISTRY
 from lbcert_reports.recorder import Recorder
 from lbcert_tools import doctor, main
@@ -69,6 +71,8 @@ def test_certify_takes_every_option_of_the_plugin(lbcert: Lbcert) -> None:
         (["report"], "there is no run below"),
         (["report", "nowhere"], "nowhere"),
         (["lab", "shell", "--name"], "--name"),
+        (["doctor", "--testbed", "kin"], "there is netns, kind"),
+        (["report", "."], "holds no journal"),
     ],
 )
 def test_a_mistake_in_the_command_has_exit_code_2_and_no_traceback(
@@ -128,6 +132,27 @@ def test_the_doctor_says_with_its_exit_code_whether_a_lab_can_be_had(
     code, out, _ = lbcert("doctor", "--json")
     assert code == 3
     assert json.loads(out) == [{"subject": "crun", "level": "missing", "observed": "none", "fix": "install it"}]
+
+
+def test_the_lab_of_a_run_ends_by_its_name_only(lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+
+    def attach(name: str) -> SimpleNamespace:
+        return SimpleNamespace(name=name, stop=lambda: ended.append(name))
+
+    monkeypatch.setattr(netns, "attach", attach)
+    monkeypatch.setattr(netns, "labs", lambda: ["mine", "of-a-run"])
+    monkeypatch.setattr(netns, "standing_labs", lambda: ["mine"])
+    assert lbcert("lab", "down")[0] == 0
+    assert lbcert("lab", "down", "--all")[0] == 0
+    assert ended == ["mine", "mine"]
+    monkeypatch.setattr(netns, "labs", lambda: ["of-a-run"])
+    monkeypatch.setattr(netns, "standing_labs", list)
+    code, _, err = lbcert("lab", "down")
+    assert code == 2
+    assert "of-a-run belongs to a run" in err
+    assert lbcert("lab", "down", "of-a-run")[0] == 0
+    assert ended == ["mine", "mine", "of-a-run"]
 
 
 def test_lists_are_for_people_and_for_programs(lbcert: Lbcert) -> None:
