@@ -121,7 +121,8 @@ def pack(run: Path, target: Path, limits: Limits = LIMITS) -> int:
 
     Raises:
         BundleError: the run has more than `limits` allow (evidence is never left out), lacks evidence that its
-            journal names, or has a file that does not belong there; or a file cannot be read or written.
+            journal names, has some that was altered, or a file that does not belong there; or one cannot be read or
+            written.
         JournalError: there is no journal, or it is malformed.
     """
     contents = {path.relative_to(run).as_posix(): path for path in _files(run)}
@@ -134,6 +135,9 @@ def pack(run: Path, target: Path, limits: Limits = LIMITS) -> int:
     for name, path in contents.items():
         content = _read(path)
         members.append(Member(name, len(content), hashlib.sha256(content).hexdigest()))
+    digests = {member.path: member.sha256 for member in members}
+    if altered := [each["path"] for each in journal.of("evidence") if digests[each["path"]] != each["sha256"]]:
+        raise BundleError(str(run / altered[0]), "was altered: its SHA-256 is not the one in the journal")
     suite = dict(start["suite"]) if start else {}
     manifest = Manifest(FORMAT, VERSION, suite, start["run"] if start else "", journal_digest(journal), members)
     packed = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS, 9)

@@ -176,6 +176,14 @@ def test_a_run_that_lacks_evidence_of_its_journal_is_refused(run: Path, tmp_path
         pack(copy, tmp_path / "lost")
 
 
+def test_a_run_with_altered_evidence_is_refused(run: Path, tmp_path: Path) -> None:
+    copy = Path(copytree(run, tmp_path / "run"))
+    altered = copy / "evidence/bad/watch.jsonl.gz"
+    altered.write_bytes(altered.read_bytes()[:-1] + b"?")
+    with pytest.raises(BundleError, match=r"bad/watch.jsonl.gz: was altered"):
+        pack(copy, tmp_path / "bundle")
+
+
 @pytest.mark.parametrize("name", ["evidence/notes.txt", "journal/.main.jsonl", "evidence/good/link.jsonl.gz"])
 def test_a_file_that_does_not_belong_into_a_run_is_refused(run: Path, tmp_path: Path, name: str) -> None:
     copy = Path(copytree(run, tmp_path / "run"))
