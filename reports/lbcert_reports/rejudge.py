@@ -20,7 +20,7 @@ from typing import Any, Final
 from lbcert_reports import bundle, judges
 from lbcert_reports import evidence as stored
 from lbcert_reports import journal as journals
-from lbcert_reports.evidence import EvidenceError
+from lbcert_reports.evidence import Evidence, EvidenceError
 from lbcert_reports.journal import Event, JournalError
 from lbcert_reports.recorder import measured
 from lbcert_reports.report import Report, build, journal_digest
@@ -100,8 +100,14 @@ def _rejudged(run: Path) -> Rejudged:
         if event.event == "measurement":
             measurements.setdefault(_key(event), []).append(event)
         elif event.event == "verdict":
+            told = measurements.pop(_key(event), [])
+            try:
+                read = _inputs(run, event, known, altered)
+            except _SpoiltError as error:
+                findings.append(Finding(_place(event), str(error)))
+                continue
             count += 1
-            findings += _verdict(run, event, measurements.pop(_key(event), []), known, altered)
+            findings += _verdict(event, told, read)
     findings += [
         Finding(f"{case or 'run'} {requirement}", f"{len(left)} measurements belong to no verdict")
         for (_, case, requirement), left in measurements.items()
@@ -134,18 +140,35 @@ def _files(run: Path, events: list[Event]) -> Iterator[Finding]:
             yield Finding(name, "is evidence of which the journal knows nothing")
 
 
-def _verdict(run: Path, event: Event, told: list[Event], known: set[str], altered: set[str]) -> list[Finding]:
-    """What does not hold of one verdict."""
-    place = f"{event['case'] or 'run'} {event['requirement']}"
+class _SpoiltError(Exception):
+    """A verdict cannot be judged again; the message says why."""
+
+
+def _place(event: Event) -> str:
+    return f"{event['case'] or 'run'} {event['requirement']}"
+
+
+def _inputs(run: Path, event: Event, known: set[str], altered: set[str]) -> dict[str, Evidence[Any]]:
+    """The evidence of one verdict, by role.
+
+    Raises:
+        _SpoiltError: it is not what the verdict was judged from.
+    """
     inputs: Mapping[str, str] = event["inputs"]
     if unknown := sorted(set(inputs.values()) - known):
-        return [Finding(place, f"rests on {', '.join(unknown)}, of which the journal knows nothing")]
+        raise _SpoiltError(f"rests on {', '.join(unknown)}, of which the journal knows nothing")
+    again = f"{event['judge']} cannot be judged again"
     if spoilt := sorted(set(inputs.values()) & altered):
-        return [Finding(place, f"cannot be judged again: {', '.join(spoilt)} is not as it was")]
+        raise _SpoiltError(f"{again}: {', '.join(spoilt)} is not as it was")
     try:
-        read = {role: stored.read(run / path) for role, path in inputs.items()}
+        return {role: stored.read(run / path) for role, path in inputs.items()}
     except EvidenceError as error:
-        return [Finding(place, f"cannot be judged again: {error}")]
+        raise _SpoiltError(f"{again}: {error}") from error
+
+
+def _verdict(event: Event, told: list[Event], read: Mapping[str, Evidence[Any]]) -> list[Finding]:
+    """What does not hold of one verdict."""
+    place = _place(event)
     judgement = judges.run(event["judge"], read, event["bound"])
     findings = [
         Finding(place, f"the {field} does not follow: the journal has {event[field]!r}, the evidence says {said!r}")
