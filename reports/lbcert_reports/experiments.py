@@ -56,6 +56,11 @@ class Experiment:
     seen: Mapping[str, EvidenceRef]
     watched: float
 
+    @property
+    def unhealed(self) -> list[str]:
+        """The faults that were injected and never healed."""
+        return [f"{fault.name} on {fault.target}" for fault in self.faults if fault.healed is None]
+
     def named(self, prefix: str) -> list[EvidenceRef]:
         """The evidence whose name begins so, as ``replies-layer2`` does for every family."""
         return [ref for name, ref in self.seen.items() if name.startswith(prefix)]

@@ -175,6 +175,8 @@ def experiment(
                 loads.append(replace(loads[-1], limit=limit))
         for missed in kept.missed:
             record.note(f"Experiment {name}: {missed}")
+        if kept.unhealed:  # what was seen then is of a fault that we did not end when we meant to
+            raise experiments.ExperimentError(f"experiment {name}: {', '.join(kept.unhealed)} was not healed")
         if kept.status == "interrupted" or not kept.faults:
             _unmet_or_ours(name, "; ".join(kept.missed) or f"it was interrupted; its log is {log}")
         return kept

@@ -226,7 +226,10 @@ def test_an_altered_file_is_named_and_the_others_are_judged(packed: Path, judged
     again = judged(wrapped(bytes(archive)))
     assert again.verdicts == 1
     assert said(again)[0].startswith("evidence/good/watch.jsonl.gz: was altered: its SHA-256 is ")
-    assert "good ALLOC-001: assigned-from-pool cannot be judged again: evidence/good/watch.jsonl.gz is not as it was" in said(again)
+    assert (
+        "good ALLOC-001: assigned-from-pool cannot be judged again: evidence/good/watch.jsonl.gz is not as it was"
+        in said(again)
+    )
 
 
 @pytest.mark.parametrize(

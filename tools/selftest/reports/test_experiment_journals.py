@@ -73,6 +73,14 @@ def test_all_that_was_done_and_seen_becomes_evidence(tmp_path: Path) -> None:
     assert done.named("ing") == [done.seen["ingress"]]
 
 
+def test_a_fault_that_was_never_healed_is_told(tmp_path: Path) -> None:
+    healed = journal()
+    assert kept(tmp_path / "healed", healed).unhealed == []
+    (fault,) = healed["lbcert"]["faults"]
+    told = {**healed, "lbcert": {**healed["lbcert"], "faults": [{**fault, "healed": None}]}}
+    assert kept(tmp_path / "standing", told).unhealed == ["kill on p"]
+
+
 def test_times_are_kept_to_the_microsecond() -> None:
     first = next(activities(journal()))
     assert first["t"] % SECOND == 1_000

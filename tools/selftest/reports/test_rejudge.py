@@ -69,7 +69,10 @@ def test_one_altered_byte_of_evidence_is_found(run: Path, offset: int) -> None:
     path.write_bytes(content)
     altered, unjudged = found(run)
     assert altered.startswith("evidence/good/watch.jsonl.gz: was altered: its SHA-256 is ")
-    assert unjudged == "good ALLOC-001: assigned-from-pool cannot be judged again: evidence/good/watch.jsonl.gz is not as it was"
+    assert (
+        unjudged
+        == "good ALLOC-001: assigned-from-pool cannot be judged again: evidence/good/watch.jsonl.gz is not as it was"
+    )
 
 
 def test_a_missing_file_is_found(run: Path) -> None:
