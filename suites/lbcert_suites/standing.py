@@ -1,6 +1,6 @@
 """BGP sessions that stand from one case to the next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
 
@@ -8,9 +8,10 @@ import kubernetes.client
 
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.patience import Patience
-from lbcert_fixtures.probes.sessions import SessionWatch
+from lbcert_fixtures.probes.routes import RouteWatch
+from lbcert_fixtures.probes.sessions import Session, SessionWatch
 from lbcert_fixtures.profiles import Profile
-from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
+from lbcert_fixtures.testbeds import IPAddress, Place, PreconditionUnmetError, Testbed
 from lbcert_suites.leftovers import Leftovers
 
 ROUTER = "router"
@@ -24,6 +25,28 @@ def families_of(profile: Profile) -> Sequence[str]:
     return ("ipv4", "ipv6") if "bgp-ipv6" in profile.capabilities else ("ipv4",)
 
 
+def addresses_of(nodes: Iterable[Place], families: Iterable[str]) -> list[IPAddress]:
+    """The addresses from which nodes open their sessions."""
+    families = list(families)
+    return [getattr(node, family) for node in nodes for family in families]
+
+
+def await_routes(testbed: Testbed, routes: Mapping[str, Collection[object]], budget: float) -> None:
+    """Wait until each prefix has exactly these next hops in the router.
+
+    Raises:
+        PreconditionUnmetError: they have not within `budget` seconds.
+    """
+    with RouteWatch(testbed, ROUTER, routes) as watch:
+        if not watch.until_routes(routes, budget):
+            raise PreconditionUnmetError(f"the router has not all of {dict(routes)} within {budget:g} s")
+
+
+def _changed(rows: Sequence[Session], peers: Iterable[IPAddress]) -> set[str]:
+    """Those of the peers to whose sessions something happened: there is a row for whatever does."""
+    return {row["peer"] for row in rows} & set(map(str, peers))
+
+
 @contextmanager
 def undisturbed(testbed: Testbed, profile: Profile) -> Iterator[None]:
     """Insist that no session is reset meanwhile: that takes connections along, and is for another requirement.
@@ -31,16 +54,16 @@ def undisturbed(testbed: Testbed, profile: Profile) -> Iterator[None]:
     Raises:
         PreconditionUnmetError: one was, when the context ends without another error.
     """
-    peers = {str(getattr(node, family)) for node in testbed.nodes for family in families_of(profile)}
+    peers = addresses_of(testbed.nodes, families_of(profile))
     if "bgp" not in profile.capabilities:
         yield
         return
     with SessionWatch(testbed, ROUTER) as watch:
-        watch.until(lambda rows: peers <= {row["peer"] for row in rows}, HOLD_SECONDS)
+        watch.until(lambda rows: len(_changed(rows, peers)) == len(peers), HOLD_SECONDS)
         began = len(watch.rows())
         yield
-        if lost := sorted({row["peer"] for row in watch.rows()[began:]} & peers):
-            raise PreconditionUnmetError(f"sessions of {', '.join(lost)} were reset meanwhile")
+        if lost := _changed(watch.rows()[began:], peers):
+            raise PreconditionUnmetError(f"sessions of {', '.join(sorted(lost))} were reset meanwhile")
 
 
 class StandingSessions:
@@ -86,7 +109,7 @@ class StandingSessions:
         """
         if not self._peers:
             self._leftovers.insist(self._testbed)
-        addresses = [getattr(node, family) for node in self._testbed.nodes for family in self.families]
+        addresses = addresses_of(self._testbed.nodes, self.families)
         with SessionWatch(self._testbed, ROUTER) as watch:
             if not self._peers:
                 self._peers = [self._cluster.peer(ROUTER, family) for family in self.families]
@@ -101,9 +124,8 @@ class StandingSessions:
     def _last(self, watch: SessionWatch, addresses: Sequence[IPAddress]) -> bool:
         """Whether sessions that are established last for longer than their hold time."""
         watch.until_established(addresses, self._budget)
-        began, peers = len(watch.rows()), set(map(str, addresses))
-        # there is a row for whatever happens to a session
-        return not watch.until(lambda rows: any(row["peer"] in peers for row in rows[began:]), HOLD_SECONDS + 1)
+        began = len(watch.rows())
+        return not watch.until(lambda rows: bool(_changed(rows[began:], addresses)), HOLD_SECONDS + 1)
 
     def end(self) -> None:
         """Delete the BGPPeers, without waiting for the end of the sessions."""

@@ -9,9 +9,9 @@ from lbcert_fixtures.annotations import ADDRESS_POOL
 from lbcert_fixtures.cluster import HTTP, Cluster
 from lbcert_fixtures.probes.flows import Entering
 from lbcert_fixtures.probes.replies import request
-from lbcert_fixtures.probes.routes import RouteWatch
-from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
+from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
+from lbcert_suites.standing import await_routes
 
 VANTAGE = "far-client"
 """Behind the router: for it both modes look alike, and over BGP its flows are spread by the router's hash."""
@@ -100,6 +100,4 @@ def await_next_hops(testbed: Testbed, way: Way, addresses: Iterable[IPv4Address 
         f"{each}/{each.max_prefixlen}": [str(getattr(node, f"ipv{each.version}")) for node in testbed.nodes]
         for each in addresses
     }
-    with RouteWatch(testbed, "router", list(hops)) as routes:
-        if not routes.until_routes(hops, budget):
-            raise PreconditionUnmetError(f"not every node is a next hop of {', '.join(hops)} within {budget:g} s")
+    await_routes(testbed, hops, budget)

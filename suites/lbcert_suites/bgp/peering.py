@@ -11,7 +11,7 @@ from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.changes import RouterChanges
 from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
-from lbcert_suites.standing import ROUTER, families_of
+from lbcert_suites.standing import ROUTER, addresses_of, families_of
 
 __all__ = ["ROUTER", "Peering"]
 
@@ -55,7 +55,7 @@ class Peering:
     def addresses(self, *nodes: str) -> list[IPAddress]:
         """The addresses from which nodes (by default all) open their sessions."""
         places = [self.testbed.places[name] for name in nodes] or self.testbed.nodes
-        return [getattr(place, family) for place in places for family in self.families]
+        return addresses_of(places, self.families)
 
     def open(self, **spec: Any) -> None:
         """Create the BGPPeers."""

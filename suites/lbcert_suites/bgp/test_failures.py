@@ -1,7 +1,6 @@
 """What a router and its clients see when a node is lost, and what the nodes do when a router was."""
 
 import time
-from collections.abc import Mapping, Sequence
 from random import Random
 
 import pytest
@@ -14,7 +13,7 @@ from lbcert_fixtures.probes.watch import together
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 from lbcert_suites.bgp.peering import ROUTER, Peering
-from lbcert_suites.standing import HOLD_SECONDS
+from lbcert_suites.standing import HOLD_SECONDS, await_routes
 
 KEEPALIVE_SECONDS = HOLD_SECONDS / 3
 """A node dies at a random time between two of its messages."""
@@ -27,17 +26,6 @@ RETURN_SECONDS = 60.0
 
 CONNECT_SECONDS = 10.0
 """What the catalogue grants beside the longest wait between two attempts: the attempt, and the announcement."""
-
-
-def await_routes(testbed: Testbed, routes: Mapping[str, Sequence[str]]) -> None:
-    """Wait until the router has these routes.
-
-    Raises:
-        PreconditionUnmetError: it has not within `RETURN_SECONDS`.
-    """
-    with RouteWatch(testbed, ROUTER, routes) as watch:
-        if not watch.until_routes(routes, RETURN_SECONDS):
-            raise PreconditionUnmetError(f"the router has not all of {routes} within {RETURN_SECONDS:g} s")
 
 
 def await_served(*streams: Stream) -> None:
@@ -72,7 +60,7 @@ def test_dead_node_is_avoided_after_the_hold_time(
     seen: dict[str, EvidenceRef] = {}
     streams: dict[str, dict[str, EvidenceRef]] = {"client": {}, "far-client": {}}
     for trial in range(1, trials + 1):
-        await_routes(testbed, routes)
+        await_routes(testbed, routes, RETURN_SECONDS)
         watch = RouteWatch(testbed, ROUTER, routes)
         near, far = Stream(testbed, "client", address, UDP), Stream(testbed, "far-client", address, UDP)
         with together([watch, near, far]):
@@ -112,7 +100,7 @@ def test_everything_returns_after_a_router_restart(
     within = peering.connect_retry + CONNECT_SECONDS
     seen: dict[str, EvidenceRef] = {}
     for trial in range(1, trials + 1):
-        await_routes(testbed, routes)
+        await_routes(testbed, routes, RETURN_SECONDS)
         with RouteWatch(testbed, ROUTER, routes) as watch:
             fault = testbed.restart_router(ROUTER)
             with SessionWatch(testbed, ROUTER) as sessions:

@@ -5,9 +5,7 @@ from typing import Any, Final
 from lbcert_reports.experiments import Experiment
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.layer2.takeovers import HANDOVER_SECONDS
-
-HOLD_SECONDS: Final = 3.0
-"""Hold time of the sessions with the router, as every BGPPeer of the suite asks for it."""
+from lbcert_suites.standing import HOLD_SECONDS
 
 ROUTER_SECONDS: Final = 0.5
 """What FRR and the kernel add until a route is changed: 0.1 s, and room for a busy machine."""

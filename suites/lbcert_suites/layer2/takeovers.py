@@ -196,17 +196,10 @@ class Takeovers:
         bound = {"nodes": self._nodes, "within": self.limit, "trials": self.count} | bound
         self.record.judge(requirement, "owner-moves", self._inputs(answers="answers", cause="cause"), bound)
 
-    def judge_silence(self, requirement: str, within: float, *, lasting: bool = True) -> None:
-        """Hold for how long nobody answered, until the end of the watch, against a limit.
-
-        Args:
-            requirement: its id.
-            within: the limit, s.
-            lasting: whether a silence counts that only the cure ends.
-        """
+    def judge_silence(self, requirement: str, within: float, **bound: Any) -> None:
+        """Hold for how long nobody answered, until the end of the watch, against a limit."""
         inputs = self._inputs(answers="answers", cause="cause")
-        bound = {"within": within, "trials": self.count} | ({} if lasting else {"lasting": False})
-        self.record.judge(requirement, "answered-again", inputs, bound)
+        self.record.judge(requirement, "answered-again", inputs, {"within": within, "trials": self.count} | bound)
 
     def judge_announcements(self, requirement: str, family: str, **bound: Any) -> None:
         """Hold how the new owner announced the address of one family against what it has to say."""

@@ -11,10 +11,10 @@ import pytest
 from lbcert_fixtures.cluster import HTTP, Backends, Cluster
 from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.probes.replies import request
-from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.standing import await_routes
 from lbcert_suites.ways import VANTAGE, Way, await_next_hops, serve_both_policies, take
 
 PATIENCE_SECONDS = 5.0
@@ -114,9 +114,7 @@ def test_local_in_bgp_spreads_over_nodes_and_then_over_their_endpoints(
     first, second = (node.name for node in testbed.nodes[:2])
     address = cluster.serve(policy="Local", app=uneven.app, families=bgp_family).address(bgp_family)
     hops = [getattr(node, bgp_family) for node in testbed.nodes if node.name in uneven.nodes]
-    with RouteWatch(testbed, "router", [str(address)]) as routes:
-        if not routes.until_next_hops(str(address), hops, profile.timers.configuration):
-            raise PreconditionUnmetError(f"the next hops of {address} are not the nodes with endpoints")
+    await_routes(testbed, {str(address): hops}, profile.timers.configuration)
     with contextlib.suppress(PreconditionUnmetError):  # nodes that should not be entered drop their share
         cluster.await_served(address, VANTAGE, profile.timers.bgp_update)
     taken = take(testbed, record, Way("bgp", (bgp_family,)), "Local", address)

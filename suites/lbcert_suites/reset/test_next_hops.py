@@ -18,7 +18,7 @@ from lbcert_fixtures.testbeds import Fault, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.reset.exclusion import Exclusion
 from lbcert_suites.reset.upheaval import ROUTER, Upheaval, act
-from lbcert_suites.standing import HOLD_SECONDS
+from lbcert_suites.standing import HOLD_SECONDS, addresses_of
 from lbcert_suites.ways import Way, await_next_hops, serve_both_policies
 
 pytestmark = pytest.mark.usefixtures("calibrated")
@@ -166,7 +166,7 @@ def test_connections_when_the_router_restarts(
     """
     everyone = [node.name for node in testbed.nodes]
     upheaval = Upheaval(testbed, record, addresses, profile.timers.bgp_session, "router")
-    peers = [getattr(node, family) for node in testbed.nodes for family in bgp_way.families]
+    peers = addresses_of(testbed.nodes, bgp_way.families)
 
     def restart() -> Fault:
         fault = testbed.restart_router(ROUTER)

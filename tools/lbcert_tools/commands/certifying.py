@@ -255,12 +255,13 @@ def conclude(run: Path, *, interrupted: bool = False, old: dict[str, Any] | None
     from lbcert_reports import journal
     from lbcert_tools.publishing import publish, summary
 
-    if not (run / "journal").exists() and not (run / "logs" / "pytest.log").exists() and not interrupted:
-        raise Refusal(f"{run} holds no journal", "is this a run directory of lbcert?", USAGE)
-    if not (run / "journal").exists() or not journal.read(run).of("run-started"):
+    has_journal, log = (run / "journal").exists(), run / "logs" / "pytest.log"
+    if not has_journal or not journal.read(run).of("run-started"):
         if interrupted:
             raise KeyboardInterrupt
-        raise Refusal(f"the run ended before it began\n{_last_words(run / 'logs' / 'pytest.log')}")
+        if not has_journal and not log.exists():
+            raise Refusal(f"{run} holds no journal", "is this a run directory of lbcert?", USAGE)
+        raise Refusal(f"the run ended before it began\n{_last_words(log)}")
     published = publish(run, old)
     click.echo(summary(published.document))
     _pack(run)

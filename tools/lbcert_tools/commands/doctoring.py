@@ -6,7 +6,6 @@ import click
 
 from lbcert_tools.doctor import Finding, Level, Wish, as_json, examine
 from lbcert_tools.refusals import UNDETERMINED
-from lbcert_tools.testbeds import TESTBEDS
 
 _MARKS = {
     Level.MISSING: ("✗", "red"),
@@ -28,6 +27,8 @@ def doctor(nodes: int, workers: int, testbed: str, as_document: bool) -> int:
 
     Features of the kernel are tried in a private namespace. Exit code 0 if nothing stops a lab, 3 if something does.
     """
+    from lbcert_tools.testbeds import TESTBEDS  # takes a while, and `lbcert --help` imports every command
+
     if testbed not in TESTBEDS:
         raise click.BadParameter(f"there is {', '.join(TESTBEDS)}", param_hint="--testbed")
     findings = examine(Wish(nodes, workers, testbed))

@@ -6,6 +6,7 @@ import select
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
@@ -134,14 +135,16 @@ def _attach(name: str | None) -> Any:
     """Attach to a lab: the one that is named, else the only one that is up."""
     from lbcert_fixtures.testbeds import netns
 
-    if name is None:
-        names = netns.labs()
-        if not names:
-            raise Refusal("no lab is up", "start one with `lbcert lab up`", USAGE)
-        if len(names) > 1:
-            raise Refusal(f"several labs are up: {', '.join(names)}", "say which with --name", USAGE)
-        (name,) = names
-    return netns.attach(name)
+    return netns.attach(_only(netns.labs()) if name is None else name)
+
+
+def _only(names: Sequence[str]) -> str:
+    """The one lab that there is to choose."""
+    if not names:
+        raise Refusal("no lab is up", "start one with `lbcert lab up`", USAGE)
+    if len(names) > 1:
+        raise Refusal(f"several labs are up: {', '.join(names)}", "say which with --name", USAGE)
+    return names[0]
 
 
 @lab.command(context_settings=_PASS_ON)
@@ -217,9 +220,7 @@ def down(names: tuple[str, ...], every: bool) -> None:
     standing = netns.standing_labs()
     if not names and not standing and (others := netns.labs()):
         raise Refusal(f"no lab stays up; {', '.join(others)} belongs to a run", "its name ends it, and the run", USAGE)
-    if not names and len(standing) == 1:
-        names = (*standing,)
-    for name in standing if every else names or (None,):
-        found = _attach(name)
+    for name in standing if every else names or [_only(standing)]:
+        found = netns.attach(name)
         found.stop()
         click.echo(f"lab {found.name} is down")
