@@ -1,5 +1,6 @@
 """``lbcert profile``: how a vendor declares an implementation."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import click
@@ -51,6 +52,8 @@ def check(file: str, fetch: bool) -> int:
     found = load(file, requirements=catalogue())
     click.echo(f"{found.implementation.name} {found.implementation.version}, {found.implementation.mode}")
     click.echo(f"claims {', '.join(found.claims)}; capabilities {', '.join(sorted(found.capabilities))}")
+    for requirement in _without_case(found.expected_failures):
+        click.echo(f"expected failure of {requirement}: no case of this suite is about it, so nothing will come of it")
     if not fetch:
         return 0
     manifests = resolve(found)
@@ -62,6 +65,16 @@ def check(file: str, fetch: bool) -> int:
     for problem in problems:
         click.echo(str(problem), err=True)
     return USAGE if problems else 0
+
+
+def _without_case(requirements: Collection[str]) -> list[str]:
+    """Those of some requirements that no case is about."""
+    if not requirements:
+        return []
+    from lbcert_tools.planning import all_cases
+
+    covered = {requirement for case in all_cases() for requirement in case.requirements}
+    return sorted(set(requirements) - covered)
 
 
 @profile.command("list")

@@ -181,6 +181,17 @@ def test_a_new_profile_is_complete_but_for_what_only_its_vendor_knows(lbcert: Lb
     assert lbcert("profile", "check", "metallb-native", "--no-fetch")[0] == 0
 
 
+def test_a_profile_that_expects_a_failure_nobody_looks_for_is_told_so(lbcert: Lbcert, tmp_path: Path) -> None:
+    text = lbcert("profile", "show", "metallb-native")[1]
+    for requirement in ("OBS-001", "L2-001"):
+        text += f'[[expected-failures]]\nrequirement = "{requirement}"\nreason = "known"\n'
+    (tmp_path / "my.toml").write_text(text)
+    code, out, _ = lbcert("profile", "check", str(tmp_path / "my.toml"), "--no-fetch")
+    assert code == 0
+    assert "OBS-001: no case" in out
+    assert "L2-001" not in out
+
+
 def test_the_cache_says_its_size_and_goes_away_part_by_part(lbcert: Lbcert, tmp_path: Path) -> None:
     for name in ("programs", "images"):
         part = tmp_path / "cache" / "lbcert" / name
