@@ -49,6 +49,9 @@ def assigned_from_pool(
         outside = sorted({each for state in states for each in state["addresses"] if not _inside(each, ranges)})
         if outside:
             problems.append(f"{service} was given {listed(outside)}, outside every pool")
+        strange = _families(each for state in states for each in state["addresses"]) - set(families or ())
+        if families and strange:
+            problems.append(f"{service} was given {listed(sorted(strange))} addresses, for which it did not ask")
         if modes := {mode for state in states for mode in state.get("modes", ())} - {"VIP"}:
             problems.append(f"{service} was published with ipMode {listed(sorted(modes))}, not VIP")
         first = next((state for state in states if _complete(state, families)), None)
@@ -425,8 +428,12 @@ def _inside(address: str, ranges: Iterable[_Range]) -> bool:
 
 def _complete(state: Ingress, families: Sequence[str] | None) -> bool:
     """Whether a state has an address, of every family that is wanted."""
-    have = {f"ipv{ip_address(each).version}" for each in state["addresses"] if _is_address(each)}
-    return set(families) <= have if families else bool(state["addresses"])
+    return set(families) <= _families(state["addresses"]) if families else bool(state["addresses"])
+
+
+def _families(addresses: Iterable[str]) -> set[str]:
+    """The families of addresses: ``ipv4``, ``ipv6``."""
+    return {f"ipv{ip_address(each).version}" for each in addresses if _is_address(each)}
 
 
 def _is_address(text: str) -> bool:

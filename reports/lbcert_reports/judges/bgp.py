@@ -196,13 +196,20 @@ def sessions_never_reset(sessions: Evidence[Session], *, peers: dict[str, list[s
 
 def _began_anew(earlier: Session, later: Session) -> bool:
     """Whether a session is younger than an earlier look at it; routers tell its age in whole seconds."""
+    if {earlier["state"], later["state"]} == {ESTABLISHED} and later["uptime_ms"] < earlier["uptime_ms"]:
+        return True
     age = seconds(later["uptime_ms"] * 1_000_000)
     return later["state"] == ESTABLISHED and age + 1 < seconds(later["t"] - earlier["t"])
 
 
 @judge("timers-negotiated")
 def timers_negotiated(
-    sessions: Evidence[Session], *, peers: dict[str, list[str]], hold: float, keepalive: float | None = None
+    sessions: Evidence[Session],
+    *,
+    peers: dict[str, list[str]],
+    hold: float,
+    least: float | None = None,
+    keepalive: float | None = None,
 ) -> Judgement:
     """A session uses the smaller hold time of both sides, and keepalives at most a third of it apart.
 
@@ -212,9 +219,11 @@ def timers_negotiated(
         sessions: observed states of the sessions.
         peers: for each router the addresses of its peers.
         hold: the hold time that is to be negotiated, s.
+        least: the least that it may be instead, s, where one side may offer what it likes; by default `hold`.
         keepalive: longest interval between keepalives, s; by default a third of the hold time.
     """
     longest = keepalive if keepalive is not None else hold / 3
+    shortest = hold if least is None else least
     states = _states(sessions)
     problems, holds, intervals = [], [], []
     for router, peer in sorted((router, _ip(peer)) for router, each in peers.items() for peer in each):
@@ -222,7 +231,7 @@ def timers_negotiated(
         if not up or "hold" not in up[-1]:
             raise Unclear(f"{router} showed no established session with {peer} and its timers")
         holds.append(up[-1]["hold"])
-        if holds[-1] != hold:
+        if not shortest <= holds[-1] <= hold:
             problems.append(f"{router} and {peer} negotiated the hold time {holds[-1]} s")
         if "keepalive" in up[-1]:
             intervals.append(up[-1]["keepalive"])
@@ -232,7 +241,14 @@ def timers_negotiated(
     return ruling(
         problems,
         "the sessions use the negotiated timers",
-        Measurement("hold time", worst, "s", len(holds), "worst session", bound=Limit(hold, "==", "hold")),
+        Measurement(
+            "hold time",
+            worst,
+            "s",
+            len(holds),
+            "worst session",
+            bound=Limit(hold, "==" if shortest == hold else "<=", "hold"),
+        ),
         Measurement(
             "keepalive interval",
             max(intervals, default=None),
@@ -241,7 +257,8 @@ def timers_negotiated(
             "longest",
             bound=Limit(longest, "<=", "keepalive"),
         ),
-        expected=f"hold time {hold:g} s, keepalives at most {longest:g} s apart",
+        expected=f"hold time {f'{shortest:g} to ' if shortest < hold else ''}{hold:g} s,"
+        f" keepalives at most {longest:g} s apart",
         observed=f"hold times {listed(sorted(set(holds)))} s, keepalive intervals {listed(sorted(set(intervals)))} s",
     )
 
@@ -431,6 +448,7 @@ def path_attributes(
     expected: dict[str, Any],
     present: list[str] | None = None,
     count: int = 1,
+    others: bool = True,
 ) -> Judgement:
     """The paths to a prefix carry the expected attributes.
 
@@ -441,8 +459,12 @@ def path_attributes(
             ``next_hop``; null for one that must be absent.
         present: attributes that must be there, with whatever value.
         count: how many paths there must be to each prefix at least.
+        others: whether there may be paths to other prefixes.
     """
     problems = []
+    if not others:
+        strange = [path for path in paths.rows if not any(_is(path, prefix) for prefix in prefixes)]
+        problems += [f"{path['router']} has {path['prefix']}, which nobody asked for" for path in strange]
     fewest, seen = count, []
     for prefix in prefixes:
         found = [path for path in paths.rows if _is(path, prefix)]

@@ -6,7 +6,7 @@ A node is told by hardware addresses: by the one that the message claims, and by
 
 import math
 from bisect import bisect_left, bisect_right
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from ipaddress import ip_address
 from itertools import groupby, pairwise
@@ -24,6 +24,9 @@ EVERYBODY: Final = {
 }
 """Where announcements go: to all hosts (RFC 5227, section 2.3), or to all nodes (RFC 4861, section 7.2.6)."""
 
+REPEATS: Final = 1.5
+"""How many answers to each question are too many: other hosts ask as well, but seldom."""
+
 
 @judge("one-announcer")
 def one_announcer(
@@ -35,7 +38,7 @@ def one_announcer(
     answered: float = 0.99,
     asks: int = 10,
 ) -> Judgement:
-    """All that is said about an address comes from one node, and hardly any question goes unanswered.
+    """All that is said about an address comes from one node, once, and hardly any question goes unanswered.
 
     Args:
         answers: questions and everything that was heard, in steady state.
@@ -50,6 +53,7 @@ def one_announcer(
     fewest = asks
     for address, frames in _by_address(answers, addresses).items():
         problems += _strangers(address, frames, nodes)
+        problems += _too_many(address, frames, asks)
         owners = sorted({owner for frame in _heard(frames) for owner in _owners(frame, nodes)})
         texts.append(f"{address}: {len(_heard(frames))} answers from {listed(owners) or 'nobody'}")
         if len(owners) > 1:
@@ -256,7 +260,7 @@ def owner_moves(
     healed = fault["healed"]
     ended = min(watched(answers)[1], healed or math.inf)
     span = seconds(ended - fault["effective"])
-    problems, delays, moved, texts = [], [], [], []
+    problems, delays, moved, texts, mute = [], [], [], [], []
     for address, frames in _by_address(answers, addresses).items():
         problems += _strangers(address, _replies(frames), nodes)
         heard = [frame for frame in _heard(frames) if healed is None or frame["t"] < healed]
@@ -276,6 +280,10 @@ def owner_moves(
             delays.append(max(0.0, seconds(tenures[1][0] - fault["effective"])))
             if delays[-1] > within:
                 problems.append(f"{address} moved after {delays[-1]:.2f} s")
+            if not any(owners[-1] in _owners(frame, nodes) for frame in _replies(after)):
+                if span >= within:
+                    problems.append(f"{address} is announced by {owners[-1]}, and answered by nobody")
+                mute.append(f"no question about {address} was answered by {owners[-1]}")
         elif span >= within and not any(f["t"] >= fault["effective"] + nanoseconds(within / 2) for f in heard):
             problems.append(f"{address} is answered by nobody")
         elif span >= within and moved[-1] < least:
@@ -304,7 +312,7 @@ def owner_moves(
         observed=listed(texts),
         short=f"answers were heard for {span:.1f} s after the cause only, {within:g} s are needed"
         if span < within and (not least or min(moved) < least)
-        else "",
+        else listed(mute),
     )
 
 
@@ -406,6 +414,9 @@ def settles_on_one(
         if alone < hold:
             open_ends.append(f"{address} is answered by {listed(sorted({n for _, n in tenures[-4:]})) or 'nobody'}")
             continue
+        if not any(tenures[-1][1] in _owners(f, nodes) for f in _replies(frames) if f["t"] >= tenures[-1][0]):
+            open_ends.append(f"{address} is announced by {tenures[-1][1]}, and answered by nobody,")
+            continue
         delays.append(seconds(tenures[-1][0] - fault["effective"]) if len(tenures) > 1 else 0.0)
         if delays[-1] > within:
             problems.append(f"one node alone answered for {address} only {delays[-1]:.2f} s after the cause")
@@ -454,7 +465,8 @@ def gratuitous_announced(
         within: how long after the new owner's first sign the announcement may come, s.
         forms: forms that there must be; by default any of ``garp-request``, ``garp-reply``, ``na-unsolicited``.
         flags: what else the announcements must say, e.g. ``{"override": True}``.
-        bursts: when bursts of announcements are due after the first, s; by default any schedule is right.
+        bursts: when bursts of announcements are due after the first, which is at once, s; each may be sent twice. By
+            default any schedule is right.
         end: from when on after the first there may be no announcement, s; by default there may.
         tolerance: how far a burst may be from that, s.
         manner: whether this is only about forms, flags and bursts: not about whether the address is announced at all
@@ -485,6 +497,10 @@ def gratuitous_announced(
         if not manner:
             problems += _no_announcement(address, owner, announced, delays[-1], within)
         problems += _wrong_flags(address, announced, flags or {})
+        if bursts and delays[-1] > tolerance:
+            problems.append(f"{owner} announced {address} only {delays[-1]:.2f} s after it first answered")
+        if bursts and (often := Counter(f["form"] for f in announced).most_common(1)[0][1]) > 2 * len(bursts) + 2:
+            problems.append(f"{owner} announced {address} {often} times, {len(bursts)} are declared")
         for due in bursts or ():
             if not any(abs(offset - due) <= tolerance for offset in offsets[-1]):
                 problems.append(f"{owner} sent no burst for {address} at {due:g} s")
@@ -514,6 +530,49 @@ def gratuitous_announced(
         + (f" with {_said(flags)}" if flags else "")
         + (f", bursts at {listed(bursts, 9)} s" if bursts else ""),
         observed=listed(texts),
+    )
+
+
+@judge("announced-by-owner")
+def announced_by_owner(
+    answers: Evidence[Answer],
+    *,
+    nodes: dict[str, str],
+    window: float = 1.0,
+    addresses: list[str] | None = None,
+) -> Judgement:
+    """Only who answers questions about an address announces it: who has lost it falls silent in every form.
+
+    An announcement of a node that answers nobody puts a way into the caches of others that leads nowhere.
+
+    Args:
+        answers: questions and everything that was heard.
+        nodes: node of each hardware address.
+        window: within how long of an announcement its sender has to answer, or to have answered, s, if anybody does.
+        addresses: the addresses that are judged; by default all that were asked for.
+    """
+    began, ended = watched(answers)
+    problems, count, lost = [], 0, 0
+    for address, frames in _by_address(answers, addresses).items():
+        replies = [(frame["t"], _owners(frame, nodes)) for frame in _replies(frames)]
+        announcements = [frame for frame in _heard(frames) if frame["form"] in ANNOUNCEMENTS]
+        strange: Counter[str] = Counter()
+        for frame in announcements:
+            if not began + nanoseconds(window) <= frame["t"] <= ended - nanoseconds(window):
+                continue
+            count += 1
+            near = [owners for t, owners in replies if abs(t - frame["t"]) <= nanoseconds(window)]
+            if near and not set[str]().union(*near) & _owners(frame, nodes):
+                strange.update(_owners(frame, nodes))
+        lost += sum(strange.values())
+        problems += [f"{node} announced {address} {often} times and did not answer" for node, often in strange.items()]
+    return ruling(
+        problems,
+        "who announced an address answered for it",
+        Measurement("announcements without answers", lost, "count", count, bound=Limit(0, "<=", "window")),
+        expected=f"a node that announces an address answers within {window:g} s of it",
+        observed=f"{lost} of {count} announcements were of nodes that did not",
+        short="" if count else "nobody announced anything",
     )
 
 
@@ -744,6 +803,17 @@ def _moves_text(least: int, most: int, within: float, to: Sequence[str] | None) 
         return "the address stays where it is"
     count = f"{least}" if least == most else f"{least} to {most}"
     return f"{count} moves, the first within {within:g} s" + (f", to {listed(to)}" if to else "")
+
+
+def _too_many(address: str, frames: Sequence[Answer], asks: int) -> list[str]:
+    """What is wrong if a node answers questions more than once, if there are questions enough to tell."""
+    asked = sum(frame["form"] == "asked" for frame in frames)
+    counts = Counter(frame["mac"] for frame in _replies(frames))
+    return [
+        f"{mac} answered {asked} questions for {address} {count} times"
+        for mac, count in sorted(counts.items())
+        if asked >= asks and count > REPEATS * asked
+    ]
 
 
 def _too_few(fewest: int, asks: int) -> str:

@@ -146,7 +146,7 @@ AUTOMATIC = Group(
         "asks-for-pool": Wish("ipv6", pool="reserved"),
         "asks-for-address": Wish("ipv6", address="fd00:98:2::e0"),
     },
-    waiters={"asks-for-nothing": Wish("ipv6")},
+    waiters={"asks-for-nothing": Wish("ipv6"), "asks-for-nothing-dual": Wish("dual")},
 )
 _MALFORMED = {
     "word": Wish(address="nonsense"),
@@ -167,6 +167,9 @@ OUTSIDE = Group(
     waiters={
         "outside-ipv4": Wish("ipv4", address="10.98.9.9"),
         "outside-ipv6": Wish("ipv6", address="fd00:98:9::9"),
+        "beside-first": Wish("ipv4", address="10.98.3.0"),
+        "beside-last": Wish("ipv4", address="10.98.3.2"),
+        "beside-last-ipv6": Wish("ipv6", address="fd00:98:3::2"),
         "outside-first": Wish("dual", addresses="10.98.9.10,fd00:98:2::e6"),
         "outside-second": Wish("dual", addresses="10.98.2.230,fd00:98:9::10"),
     }

@@ -18,16 +18,20 @@ pytestmark = pytest.mark.untimed
 def test_address_is_assigned_from_the_pool(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
     """A Service that a pool can satisfy gets an address of that pool, and none from outside.
 
-    Given a pool with IPv4 and IPv6 addresses
-    When Services of one family, the other, and both are created, with traffic policy Cluster and Local
-    Then each gets its addresses in the declared time, all of them inside the pool, and in no other mode than VIP
+    Given a pool with IPv4 and IPv6 addresses, of these a whole subnet
+    When Services of one family, the other, and both in either order are created, with traffic policy Cluster and Local
+    Then each gets its addresses in the declared time, of no other family, all of them inside the pool, and in no other
+        mode than VIP
     """
-    ranges = ["10.98.0.200/29", "fd00:98::200/125"]
+    ranges = ["10.98.0.200/29", "fd00:98::/64"]
     with contextlib.suppress(PreconditionUnmetError):  # a pool that is refused gives no address, and so fails here
         cluster.pool(*ranges)
     with cluster.watch_services() as watch:
         one = {family: cluster.serve(family, families=family, wait=False) for family in ("ipv4", "ipv6")}
-        both = [cluster.serve(f"dual-{each}".lower(), policy=each, wait=False) for each in ("Cluster", "Local")]
+        both = [
+            cluster.serve("dual-cluster", wait=False),
+            cluster.serve("dual-local", policy="Local", wait=False, ipFamilies=["IPv6", "IPv4"]),
+        ]
         watch.until(assigned(*one.values()), profile.timers.assignment)
         watch.until(assigned(*both, count=2), profile.timers.assignment)
     ingress = record.observed("ingress", watch)

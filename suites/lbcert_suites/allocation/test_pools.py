@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 
+from lbcert_fixtures import annotations
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError
@@ -23,13 +24,15 @@ def test_pool_is_given_out_to_the_last_address(
 ) -> None:
     """A pool in mixed notations gives exactly its addresses.
 
-    Given a pool of CIDRs and ranges, with blanks around the dash and without, of both families: 7 addresses of each
-    When 8 Services of each family are created
+    Given a pool of CIDRs and ranges, with blanks around the dash and without, of both families, some of them across an
+        octet or what the colon parts: 8 addresses of each
+    When 9 Services of each family are created
     Then those that have an address have exactly the pool's, and ten seconds later too
     """
-    ranges = ["10.98.0.4/30", "10.98.0.10-10.98.0.12", "fd00:98::10 - fd00:98::12", "fd00:98::20/126"]
-    addresses = [f"10.98.0.{last}" for last in (4, 5, 6, 7, 10, 11, 12)]
-    addresses += [f"fd00:98::{last}" for last in (10, 11, 12, 20, 21, 22, 23)]
+    ranges = ["10.98.0.4/30", "10.98.0.10 - 10.98.0.11", "10.98.0.255-10.98.1.0"]
+    addresses = [f"10.98.{last}" for last in ("0.4", "0.5", "0.6", "0.7", "0.10", "0.11", "0.255", "1.0")]
+    ranges += ["fd00:98::10 - fd00:98::11", "fd00:98::20/126", "fd00:98::ffff-fd00:98::1:0"]
+    addresses += [f"fd00:98::{last}" for last in ("10", "11", "20", "21", "22", "23", "ffff", "1:0")]
     with contextlib.suppress(PreconditionUnmetError):  # a pool that is refused gives no address, and so fails here
         cluster.pool(*ranges)
     within = profile.timers.assignment
@@ -37,7 +40,7 @@ def test_pool_is_given_out_to_the_last_address(
         services = [
             cluster.serve(f"{family}-{number}", families=family, wait=False)
             for family in ("ipv4", "ipv6")
-            for number in range(8)
+            for number in range(9)
         ]
         watch.until(some_assigned(services, len(addresses)), within)
         watch.until(some_assigned(services, len(addresses) + 1), hold)
@@ -135,8 +138,8 @@ def test_pool_is_chosen_by_annotation(arrangement: Seen, profile: Profile, recor
 def test_more_addresses_serve_who_waits(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
     """A Service that waits gets an address when its pool grows, and when a pool is added.
 
-    Given a pool with one address of each family, which are taken, and Services of each family that wait, among others
-        that nothing will serve
+    Given a pool with one address of each family, which are taken, and Services of each family that wait, one of them
+        for a pool that it names and that is not there yet, among others that nothing will serve
     When the pool grows by IPv4 addresses, and then a pool with IPv6 addresses is added behind others that have none
     Then the IPv4 Services get the ones, and the IPv6 Services the others, in the declared time
     """
@@ -149,6 +152,8 @@ def test_more_addresses_serve_who_waits(cluster: Cluster, profile: Profile, reco
             family: [cluster.serve(f"waiter-{family}-{number}", families=family, wait=False) for number in range(4)]
             for family in ("ipv4", "ipv6")
         }
+        named = {annotations.ADDRESS_POOL: "room"}
+        waiters["ipv6"].append(cluster.serve("waiter-named", families="ipv6", wait=False, annotations=named))
         events.until(warned(*waiters["ipv4"], *waiters["ipv6"]), within)
         with record.act("grow-pool", "pool") as grown:
             cluster.reconfigure("IPAddressPool", "pool", addresses=[*small, "10.98.0.4/30"])
@@ -156,10 +161,10 @@ def test_more_addresses_serve_who_waits(cluster: Cluster, profile: Profile, reco
         for number in range(3):
             cluster.pool(f"10.98.1.{number}/32", name=f"no-room-{number}")
         with record.act("create-pool", "room") as added:
-            cluster.pool("fd00:98::4/126", name="room")  # in the alphabet behind those that do not help
+            cluster.pool("fd00:98::8/125", name="room")  # in the alphabet behind those that do not help
         watch.until(assigned(*waiters["ipv6"]), within)
     ingress = record.observed("ingress", watch)
-    for family, pool, act in (("ipv4", "10.98.0.4/30", grown), ("ipv6", "fd00:98::4/126", added)):
+    for family, pool, act in (("ipv4", "10.98.0.4/30", grown), ("ipv6", "fd00:98::8/125", added)):
         inputs = {"ingress": ingress, "cause": act.evidence}
         bound = {"pools": [pool], "services": [each.key for each in waiters[family]], "within": within}
         record.judge("ALLOC-038", "assigned-from-pool", inputs, bound)

@@ -19,12 +19,12 @@ def test_requested_address_is_given(cluster: Cluster, profile: Profile, record: 
     """A Service gets exactly the address that it asks for, in its spec or in its annotation.
 
     Given two pools with IPv4 and IPv6 addresses
-    When Services ask for addresses in the middle of the second: in spec.loadBalancerIP, and in the annotation, for one
-        family or for both, in either order, with blanks around the comma and without
+    When Services ask for addresses of the second, the first and the last among them: in spec.loadBalancerIP, and in
+        the annotation, for one family or for both, in either order, with blanks around the comma and without
     Then each gets exactly its addresses, in the declared time
     """
     cluster.pool("10.98.7.0/24", "fd00:98:7::/120", name="another")
-    cluster.pool("10.98.0.0/24", "fd00:98::/120")
+    cluster.pool("10.98.0.70-10.98.0.83", "fd00:98::70-fd00:98::83")
     field = {"ipv4": "10.98.0.70", "ipv6": "fd00:98::70"}
     annotation = {
         "one-ipv4": ("ipv4", "10.98.0.80"),
@@ -73,14 +73,19 @@ def test_malformed_request_is_refused(arrangement: Seen, record: CaseRecorder) -
 
 @pytest.mark.covers("ALLOC-022")
 @pytest.mark.catches(
-    "foreign-request-granted", "foreign-request-ignored", "half-of-request-checked", "refusal-without-event"
+    "foreign-request-granted",
+    "foreign-request-ignored",
+    "half-of-request-checked",
+    "refusal-without-event",
+    "address-beside-pool-granted",
 )
 @pytest.mark.arranges(OUTSIDE)
 def test_address_outside_every_pool_is_refused(arrangement: Seen, record: CaseRecorder) -> None:
     """An address that is in no pool is given to nobody, and an event says why.
 
     Given pools with free addresses
-    When Services ask for an IPv4 and an IPv6 address that are in none of them, and for two of which one is
+    When Services ask for an IPv4 and an IPv6 address that are in none of them, far away and beside the first and the
+        last of one, and for two of which one is
     Then they have no address for ten seconds, and a Warning event
     """
     seen = arrangement.record(record, OUTSIDE)

@@ -17,7 +17,11 @@ ROUNDS = 3
 
 @pytest.mark.covers("ALLOC-006")
 @pytest.mark.catches(
-    "address-changes-on-churn", "address-moves-to-new-pool", "deletion-moves-others", "named-pool-chosen-anew"
+    "address-changes-on-churn",
+    "address-moves-to-new-pool",
+    "deletion-moves-others",
+    "named-pool-chosen-anew",
+    "pool-removal-moves",
 )
 @pytest.mark.thorough
 def test_address_stays_while_everything_around_changes(
@@ -30,11 +34,12 @@ def test_address_stays_while_everything_around_changes(
 
     Given Services of each family and of both, and one that names its pool, with addresses
     When again and again their endpoints come and go, their labels and annotations are edited, other Services come,
-        those with lower addresses go, other pools come, and their own pool grows
+        those with lower addresses go, other pools come and go, and their own pool grows, and at last shrinks again
     Then none of them loses or changes its address
     """
     pods = cluster.backends(*[node.name for node in testbed.nodes[:2]], app="stay").pods
-    cluster.pool("10.98.0.0/28", "fd00:98::/124", name="middle")
+    ranges = ["10.98.0.0/28", "fd00:98::/124"]
+    cluster.pool(*ranges, name="middle")
     before = [cluster.serve(f"before-{number}", wait=True) for number in range(ROUNDS)]
     services = [cluster.serve(family, families=family, app="stay") for family in ("ipv4", "ipv6", "dual")]
     services.append(cluster.serve("by-name", app="stay", annotations={annotations.ADDRESS_POOL: "middle"}))
@@ -47,10 +52,13 @@ def test_address_stays_while_everything_around_changes(
                 cluster.patch_service(service.name, {"metadata": noise})
             for network, name in ((96, "before"), (99, "other")):  # in the alphabet before "middle", and behind it
                 cluster.pool(f"10.{network}.{number}.0/28", f"fd00:{network}::{number}/128", name=f"{name}-{number}")
+            cluster.pool(f"10.95.{number}.0/28", name=f"passing-{number}", autoAssign=False)
             grown = [f"10.98.0.0/{27 - number}", f"fd00:98::/{123 - number}"]
             cluster.reconfigure("IPAddressPool", "middle", addresses=grown)
             watch.until(assigned(cluster.serve(f"other-{number}", wait=False)), profile.timers.assignment)
             cluster.delete_service(before[number].name)
+            cluster.unconfigure("IPAddressPool", f"passing-{number}")
+        cluster.reconfigure("IPAddressPool", "middle", addresses=ranges)
         watch.until(changed(*services), hold)
     ingress = record.observed("ingress", watch)
     bound = {"services": [service.key for service in services], "hold": hold}

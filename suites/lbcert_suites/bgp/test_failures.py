@@ -5,11 +5,12 @@ from random import Random
 
 import pytest
 
-from lbcert_fixtures.cluster import UDP
+from lbcert_fixtures.cluster import UDP, Cluster
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.probes.stream import Stream
 from lbcert_fixtures.probes.watch import together
+from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 from lbcert_suites.bgp.peering import ROUTER, Peering
@@ -82,26 +83,30 @@ def test_dead_node_is_avoided_after_the_hold_time(
         record.judge("BGP-008", "failover-gap", seen | each, {"limit": within, "trials": trials})
 
 
-@pytest.mark.covers("BGP-009")
+@pytest.mark.covers("BGP-009", "BGP-039")
 @pytest.mark.needs("bgp")
 @pytest.mark.thorough
-@pytest.mark.catches("no-reconnect", "not-announced-again", "prefix-forgotten")
+@pytest.mark.catches("no-reconnect", "not-announced-again", "prefix-forgotten", "withdrawn-announced-again")
 @pytest.mark.usefixtures("bgp")
 def test_everything_returns_after_a_router_restart(
-    testbed: Testbed, peering: Peering, record: CaseRecorder, trials: int
+    testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder, trials: int
 ) -> None:
     """After the router was restarted every session returns, and every prefix is announced again.
 
-    Given three Services that every node announces
+    Given three Services that every node announces, and a fourth that is deleted, so that its routes are withdrawn
     When the router's daemons are killed and started again
-    Then all sessions are established again, and the routes to all Services are back from every node
+    Then all sessions are established again, the routes to all Services are back from every node, and no other is
     """
-    routes = peering.routes([peering.serve(f"web-{number}") for number in range(3)])
+    *services, deleted = [peering.serve(f"web-{number}") for number in range(4)]
+    routes, gone = peering.routes(services), peering.routes([deleted], nodes=[])
+    await_routes(testbed, routes | peering.routes([deleted]), RETURN_SECONDS)
+    cluster.delete_service(deleted.name)
+    await_routes(testbed, gone, profile.timers.configuration)
     within = peering.connect_retry + CONNECT_SECONDS
     seen: dict[str, EvidenceRef] = {}
     for trial in range(1, trials + 1):
         await_routes(testbed, routes, RETURN_SECONDS)
-        with RouteWatch(testbed, ROUTER, routes) as watch:
+        with RouteWatch(testbed, ROUTER, routes | gone) as watch:
             fault = testbed.restart_router(ROUTER)
             with SessionWatch(testbed, ROUTER) as sessions:
                 peering.until_established(sessions, within)
@@ -111,3 +116,4 @@ def test_everything_returns_after_a_router_restart(
         established = {"sessions": record.observed("sessions", sessions, f"sessions-{trial}"), "cause": cause}
         record.judge("BGP-009", "sessions-established", established, {"peers": peering.peers, "within": within})
     record.judge("BGP-009", "prefix-restored", seen, {"expected": routes, "within": within, "trials": trials})
+    record.judge("BGP-039", "route-next-hops", seen, {"expected": gone, "within": within, "trials": trials})

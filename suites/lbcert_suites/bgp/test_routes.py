@@ -1,18 +1,27 @@
 """Routes to a Service's address appear in the router, follow its endpoints, and go again."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from ipaddress import ip_address, ip_network
 
 import pytest
 
 from lbcert_fixtures import annotations
 from lbcert_fixtures.cluster import Cluster, Service, several
-from lbcert_fixtures.endpoints import await_endpoints
+from lbcert_fixtures.endpoints import add_slices, await_endpoints, delete_slices
+from lbcert_fixtures.kubernetes.watching import Ingress
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.bgp.peering import ROUTER, Peering
 from lbcert_suites.standing import await_routes
+
+MORE = {"ipv4": "10.99.1.0/28", "ipv6": "fd00:99::1:0/124"}
+"""What the pool ``bgp`` is given beside its ranges."""
+
+LATTER = ("10.99.0.200", "fd00:99::c8")
+"""Addresses of that pool that a Service has at a second thought."""
 
 MARGIN_SECONDS = 5.0
 """How much longer than any announcement takes a route must stay away. The catalogue's 30 s are the longest that an
@@ -21,18 +30,37 @@ implementation may declare for an announcement; one that declares less would ann
 
 @pytest.mark.covers("BGP-025", "BGP-039")
 @pytest.mark.needs("bgp")
-@pytest.mark.catches("node-missing-from-ecmp", "late-withdraw", "never-withdrawn", "next-hop-of-another-node")
-@pytest.mark.usefixtures("bgp")
+@pytest.mark.catches(
+    "node-missing-from-ecmp",
+    "late-withdraw",
+    "never-withdrawn",
+    "next-hop-of-another-node",
+    "namespaces-confused",
+    "pool-growth-unannounced",
+)
 def test_every_node_announces_a_host_route_and_withdraws_it(
-    testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, bgp_family: str
+    testbed: Testbed,
+    cluster: Cluster,
+    profile: Profile,
+    record: CaseRecorder,
+    bgp: tuple[str, ...],
+    bgp_family: str,
+    abroad: Cluster,
 ) -> None:
     """Addresses are announced as host routes from every node, and withdrawn when their Services are deleted.
 
-    Given a session from every node to the router
-    When three Services are created, and deleted again
+    Given a session from every node to the router, and a Service without endpoints in another namespace
+    When the pool is given more addresses, and three Services are created, one by the name of that one, and another
+        asking for one of those addresses, and deleted again
     Then the router's kernel has a host route of each with every node as next hop, and then no route any more
     """
-    services = several(lambda number: cluster.serve(f"web-{number}", families=bgp_family), range(3))
+    abroad.serve("web-0", app="nobody", families=bgp_family)
+    cluster.reconfigure("IPAddressPool", "bgp", addresses=[*bgp, MORE[bgp_family]])
+    later = {annotations.ADDRESSES: str(ip_network(MORE[bgp_family])[1])}
+    services = several(
+        lambda number: cluster.serve(f"web-{number}", families=bgp_family, annotations=later if number == 2 else None),
+        range(3),
+    )
     addresses = [service.address(bgp_family) for service in services]
     hops = [str(getattr(node, bgp_family)) for node in testbed.nodes]
     routes = {f"{address}/{address.max_prefixlen}": hops for address in addresses}
@@ -52,79 +80,102 @@ def test_every_node_announces_a_host_route_and_withdraws_it(
 
 @pytest.mark.covers("BGP-039")
 @pytest.mark.needs("bgp")
-@pytest.mark.catches("late-withdraw", "never-withdrawn", "one-prefix-withdrawn", "address-loss-ignored")
+@pytest.mark.catches(
+    "late-withdraw", "never-withdrawn", "one-prefix-withdrawn", "address-loss-ignored", "advertisement-edit-ignored"
+)
 @pytest.mark.usefixtures("bgp")
 def test_routes_go_with_the_type_and_with_the_advertisement(
     testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
 ) -> None:
-    """Routes are withdrawn when a Service loses its address or changes its type, and when its advertisement is deleted.
+    """Routes are withdrawn when a Service loses its address or changes its type, and when its advertisement is gone.
 
-    Who names a pool that does not exist loses its address, or keeps it with an implementation that gives it once.
+    Who names a pool that does not exist loses its address, or keeps it with an implementation that gives it once; and
+    so it is with one who asks for another address.
 
-    Given four Services that every node announces, and a fifth that shares the address of the third
-    When the first loses its address, then the second and the fifth become ClusterIP Services, and then the
-        advertisement is deleted
+    Given Services that every node announces, among them two pairs that share an address
+    When one loses its address, another is given another address, and the advertisement of a third is edited so that it
+        is about another pool; then one becomes a ClusterIP Service, and so do the later of one pair and the earlier of
+        the other; and then the advertisement of all others is deleted
     Then each time the routes of those go and the others stay, and at last all go at once
     """
-    shared = {annotations.SHARING: "k"}
-    bereft, retyped, kept, too = services = [
+    families = len(peering.families)
+    cluster.pool(*("10.97.0.0/28", "fd00:97::/124")[:families], name="edited", autoAssign=False)
+    cluster.announce_bgp("edited", ipAddressPools=["edited"])
+    bereft, moved, _, retyped, kept, inherited = services = [
         peering.serve("bereft"),
+        peering.serve("moved"),
+        peering.serve("edited", annotations={annotations.ADDRESS_POOL: "edited"}),
         peering.serve("retyped"),
-        peering.serve("kept", annotations=shared),
-        peering.serve("kept-too"),
+        peering.serve("kept", annotations={annotations.SHARING: "kept"}),
+        peering.serve("inherited", annotations={annotations.SHARING: "inherited"}),
     ]
-    shared = {annotations.ADDRESSES: ",".join(map(str, kept.addresses)), **shared}
-    sharer = peering.serve("sharer", annotations=shared, ports=[{"port": 82, "targetPort": 8080}])
-    routes = peering.routes(services)
+    for each in (kept, inherited):
+        shared = {annotations.SHARING: each.name, annotations.ADDRESSES: ",".join(map(str, each.addresses))}
+        peering.serve(f"{each.name}-too", annotations=shared, ports=[{"port": 82, "targetPort": 8080}])
+    latter = Service("moved", cluster.namespace, [ip_address(each) for each in LATTER[:families]])
+    routes = peering.routes([*services, latter], nodes=[])
     peering.insist_on_routes(services)
 
-    held: list[Service] = []
+    staying: list[Service] = []
 
-    def bereave() -> None:
+    def lose_addresses() -> None:
+        cluster.reconfigure("BGPAdvertisement", "edited", ipAddressPools=["nowhere"])
+        changes: Mapping[Service, tuple[Mapping[str, str], set[str]]] = {
+            bereft: ({annotations.ADDRESS_POOL: "nowhere"}, set()),
+            moved: ({annotations.ADDRESSES: ",".join(LATTER[:families])}, set(LATTER[:families])),
+        }
         with cluster.watch_services() as watch:
-            cluster.patch_service(bereft.name, {"metadata": {"annotations": {annotations.ADDRESS_POOL: "nowhere"}}})
-            lost = watch.until(
-                lambda rows: any(row["service"] == bereft.key and not row["addresses"] for row in rows),
-                profile.timers.assignment,
-            )
-        held.extend([] if lost else [bereft])
+            for service, (asked, _) in changes.items():
+                cluster.patch_service(service.name, {"metadata": {"annotations": dict(asked)}})
+            for service, (_, left) in changes.items():
+                if not watch.until(partial(_has_last, service=service, addresses=left), profile.timers.assignment):
+                    staying.append(service)
+        if moved not in staying:
+            staying.append(latter)
 
     def retype() -> None:
-        for each in (retyped, sharer):
-            cluster.patch_service(each.name, {"spec": {"type": "ClusterIP"}})
+        for name in (retyped.name, "kept-too", inherited.name):
+            cluster.patch_service(name, {"spec": {"type": "ClusterIP"}})
 
     steps: Mapping[str, tuple[Callable[[], None], Sequence[Service]]] = {
-        "lose-address": (bereave, [retyped, kept, too]),
-        "retype-service": (retype, [kept, too]),
+        "lose-addresses": (lose_addresses, [retyped, kept, inherited]),
+        "retype-services": (retype, [kept, inherited]),
         "delete-advertisement": (lambda: cluster.unconfigure("BGPAdvertisement", "bgp"), []),
     }
     for name, (act, left) in steps.items():
         with RouteWatch(testbed, ROUTER, routes) as watch:
             with record.act(name, kept.namespace) as cause:
                 act()
-            staying = [*left, *held] if left else []
-            expected = peering.routes(services, nodes=[]) | peering.routes(staying)
+            expected = routes | (peering.routes([*left, *staying]) if left else {})
             watch.until_routes(expected, profile.timers.configuration)
         evidence = {"routes": record.observed("routes", watch, name), "cause": cause.evidence}
         bound = {"expected": expected, "within": profile.timers.bgp_update}
         record.judge("BGP-039", "route-next-hops", evidence, bound)
 
 
+def _has_last(rows: Sequence[Ingress], service: Service, addresses: set[str]) -> bool:
+    """Whether a Service has exactly these addresses, as it was last seen."""
+    return [set(row["addresses"]) for row in rows if row["service"] == service.key][-1:] == [addresses]
+
+
 @pytest.mark.covers("BGP-026")
 @pytest.mark.needs("bgp")
 @pytest.mark.thorough
-@pytest.mark.catches("announced-without-advertisement")
+@pytest.mark.catches("announced-without-advertisement", "layer2-advertisement-over-bgp")
 @pytest.mark.usefixtures("bgp")
 def test_pool_without_advertisement_is_not_announced(
     testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
 ) -> None:
-    """Addresses of a pool that no advertisement selects are given out, and never announced.
+    """Addresses of a pool that no BGPAdvertisement selects are given out, and never announced to a router.
 
-    Given a pool that the only advertisement does not select, beside one that it selects
+    Given a pool that the only BGPAdvertisement does not select, beside one that it selects; where there is layer 2, it
+        is announced there
     When a Service gets an address of the one, and another an address of the other
     Then the router gets the routes of the selected pool only, for longer than any announcement takes
     """
     cluster.pool(*("10.97.0.0/28", "fd00:97::/124")[: len(peering.families)], name="silent")
+    if "layer2" in profile.capabilities:
+        cluster.announce_layer2("silent", ipAddressPools=["silent"])
     silent = peering.serve("silent", annotations={annotations.ADDRESS_POOL: "silent"})
     hold = profile.timers.bgp_update + MARGIN_SECONDS
     unwanted = peering.routes([silent])
@@ -146,6 +197,8 @@ def test_pool_without_advertisement_is_not_announced(
     "unready-endpoint-silences",
     "announcement-follows-endpoints",
     "endpoints-not-followed",
+    "first-slice-only",
+    "silent-after-last-endpoint",
 )
 @pytest.mark.usefixtures("bgp")
 @pytest.mark.thorough
@@ -155,7 +208,8 @@ def test_announcing_nodes_follow_the_endpoints(
     """Under policy Cluster every node announces while there is an endpoint, under Local exactly the nodes with one.
 
     Given two Services of the same pods, one with each policy, and no such pod but one that is not ready
-    When a pod starts on one node, another on a second node, and then the first ends, and the second
+    When a pod starts on one node, another is added on a second node in EndpointSlices of its own, then the first ends,
+        the second is taken away, and a third is selected on the first node again
     Then after each step the router has every node or none as next hop of the one, and the pods' nodes of the other
     """
     everywhere, local = services = [
@@ -164,15 +218,19 @@ def test_announcing_nodes_follow_the_endpoints(
     everyone = [node.name for node in testbed.nodes]
     first, second, *_ = everyone
     cluster.run_backend("never-ready", everyone[-1], app="moving", ready=False)
+    cluster.run_backend("by-hand", second, app="by-hand")
+    cluster.run_backend("moving-again", first, app="waiting")
+    cluster.await_pods(["by-hand", "moving-again"])
     going = peering.serve("served-too")
     peering.insist_on_routes([peering.serve("served"), going])
     cluster.delete_service(going.name)
     await_routes(testbed, peering.routes([going], nodes=[]), profile.timers.bgp_update)
-    steps: Sequence[tuple[Callable[[], None], Sequence[str], Sequence[str]]] = [
+    steps: Sequence[tuple[Callable[[], object], Sequence[str], Sequence[str]]] = [
         (lambda: cluster.run_backend("moving-1", first, app="moving"), everyone, [first]),
-        (lambda: cluster.run_backend("moving-2", second, app="moving"), everyone, [first, second]),
+        (lambda: several(lambda each: add_slices(testbed, each, "by-hand"), services), everyone, [first, second]),
         (lambda: cluster.delete_pod("moving-1"), everyone, [second]),
-        (lambda: cluster.delete_pod("moving-2"), [], []),
+        (lambda: several(lambda each: delete_slices(testbed, each, "by-hand"), services), [], []),
+        (lambda: cluster.patch_pod("moving-again", {"metadata": {"labels": {"app": "moving"}}}), everyone, [first]),
     ]
     for number, (move, announcers, hosts) in enumerate(steps, start=1):
         expected = {

@@ -1,5 +1,6 @@
 """Sessions between nodes and router: who opens them, with whom, and what they survive."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,12 +14,16 @@ from lbcert_fixtures.probes.bgp_messages import BgpCapture
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
-from lbcert_fixtures.routers.frr import AS_NUMBER, NODES_AS_NUMBER
+from lbcert_fixtures.routers.frr import AS_NUMBER, HOLD_SECONDS, NODES_AS_NUMBER
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
+from lbcert_reports.verdicts import Verdict
 from lbcert_suites.bgp.peering import ROUTER, Peering
 from lbcert_suites.conftest import BGP_POOL
 from lbcert_suites.leftovers import are_closed
+
+ENDING = "of/32=letters+signs;in,total."
+"""What passwords end with: each is longer than a word and has signs of punctuation, as generated ones do."""
 
 STAYS_DOWN_SECONDS = 10.0
 """For how long a session must not come up. The catalogue wishes for 60 s; what carries the claim is how often it is
@@ -26,6 +31,12 @@ tried: MetalLB's native mode tries at 0, 0, 1, 3 and 7 s, FRR every second, and 
 
 QUIET_SECONDS = 3.0
 """How long sessions are watched after the last change: their hold time, after which silence has become a reset."""
+
+RETURN_SECONDS = 2.0
+"""How long a session that was closed must stay closed: twice what `Cluster.peer` asks for between two attempts."""
+
+LEAST_HOLD_SECONDS = 3.0
+"""RFC 4271, section 4.2. It allows 0 as well, which is a session that never notices that the other side is gone."""
 
 OTHERS: Mapping[str, Mapping[str, Any]] = {
     "IPAddressPool": {"addresses": ["10.97.0.0/28"], "autoAssign": False},
@@ -35,10 +46,17 @@ OTHERS: Mapping[str, Mapping[str, Any]] = {
 """Configuration that has nothing to do with the sessions."""
 
 
-@pytest.mark.covers("BGP-001", "BGP-025", "BGP-027")
+@pytest.mark.covers("BGP-001", "BGP-005", "BGP-025", "BGP-027")
 @pytest.mark.needs("bgp")
 @pytest.mark.catches(
-    "node-without-session", "speaker-exits", "local-pref-over-ebgp", "as-path-over-ibgp", "origin-incomplete"
+    "node-without-session",
+    "speaker-exits",
+    "local-pref-over-ebgp",
+    "as-path-over-ibgp",
+    "origin-incomplete",
+    "another-prefix-too",
+    "no-hold-time",
+    "silent-advertisement",
 )
 @pytest.mark.usefixtures("unpeered")
 @pytest.mark.parametrize(
@@ -62,11 +80,12 @@ def test_every_node_opens_a_session(
     """Every node opens one session to the declared peer, of the declared kind, and announces as that kind demands.
 
     Given a router that accepts sessions from the whole segment, from another AS than its own or from its own
-    When it is declared as a peer, over every family that is announced, and a Service is created that an advertisement
-        without selectors covers
-    Then there is a session with every node and no other, every node is a next hop, and each UPDATE carries, as it
-        passes the router's interface, the local AS once and no LOCAL_PREF if the session is external, LOCAL_PREF and no
-        AS if it is internal
+    When it is declared as a peer without a hold time, over every family that is announced, after a Service was created
+        that an advertisement without selectors covers
+    Then there is a session with every node and no other, with the hold time that the implementation declares or less;
+        every node is a next hop; and each UPDATE announces the Service's host routes and nothing else, and carries, as
+        it passes the router's interface, the local AS once and no LOCAL_PREF if the session is external, LOCAL_PREF
+        and no AS if it is internal
     """
     remote_as = "neighbor NODES remote-as"
     peering.router.set(f"{remote_as} {asn}", undo=[f"{remote_as} {NODES_AS_NUMBER}"])
@@ -79,29 +98,33 @@ def test_every_node_opens_a_session(
         SessionWatch(testbed, ROUTER) as watch,
     ):
         with record.act("create-peers", ROUTER) as created:
-            peering.open(myASN=asn)
+            peering.open(myASN=asn, holdTime=None)
         # as long as declared, though others waited in vain
         are_established = watch.until_established(peering.addresses(), within)
-        peering.patience.wait(lambda budget: announced.until_routes(routes, budget), profile.timers.configuration)
+        announcing = time.time_ns()
+        if are_established:
+            announced.until_routes(routes, profile.timers.configuration)
     sessions = {"sessions": record.observed("sessions", watch), "cause": created.evidence}
     record.judge("BGP-001", "sessions-established", sessions, {"peers": peering.peers, "within": within})
-    if are_established and asn != AS_NUMBER:  # a path that repeats the router's own AS is not taken: BGP-027 sees it
-        learnt = {"routes": record.observed("routes", announced), "cause": created.evidence}
-        bound = {"expected": routes, "within": within + profile.timers.configuration}
-        record.judge("BGP-025", "route-next-hops", learnt, bound)
+    hold = {"hold": min(profile.timers.bgp_hold, HOLD_SECONDS), "least": LEAST_HOLD_SECONDS}
+    record.judge("BGP-005", "timers-negotiated", {"sessions": sessions["sessions"]}, {"peers": peering.peers, **hold})
     try:
         paths = record.evidence("paths", capture.paths(), **capture.meta())
     except (ProbeError, ValueError) as error:
         raise PreconditionUnmetError(f"the nodes' messages cannot be read as BGP: {error}") from error
     carried = {"prefixes": list(routes), "expected": expected, "present": present, "count": len(testbed.nodes)}
-    record.judge("BGP-027", "path-attributes", {"paths": paths}, carried)
-    origin = {"prefixes": list(routes), "expected": {"origin": "IGP"}, "count": len(testbed.nodes)}
+    judged = record.judge("BGP-027", "path-attributes", {"paths": paths}, carried)
+    origin = {"prefixes": list(routes), "expected": {"origin": "IGP"}, "count": len(testbed.nodes), "others": False}
     record.judge("BGP-025", "path-attributes", {"paths": paths}, origin)
+    if are_established and judged.verdict is not Verdict.FAIL:  # a router does not take every path that is wrong
+        learnt = {"routes": record.observed("routes", announced), "cause": created.evidence}
+        within = (announcing - created.effective) / 1e9 + profile.timers.configuration
+        record.judge("BGP-025", "route-next-hops", learnt, {"expected": routes, "within": within})
 
 
 @pytest.mark.covers("BGP-001")
 @pytest.mark.needs("bgp")
-@pytest.mark.catches("session-not-closed")
+@pytest.mark.catches("session-not-closed", "session-returns")
 @pytest.mark.usefixtures("unpeered")
 def test_sessions_end_with_their_peer(
     testbed: Testbed, peering: Peering, profile: Profile, record: CaseRecorder
@@ -110,7 +133,7 @@ def test_sessions_end_with_their_peer(
 
     Given a session from every node to the router
     When the BGPPeers are deleted
-    Then every session is closed in the declared time
+    Then every session is closed in the declared time, and none comes back
     """
     within = profile.timers.configuration
     with SessionWatch(testbed, ROUTER) as watch:
@@ -118,7 +141,8 @@ def test_sessions_end_with_their_peer(
         peering.until_established(watch)
         with record.act("delete-peers", ROUTER) as deleted:
             peering.close()
-        watch.until(are_closed, within)
+        if watch.until(are_closed, within) and watch.until(lambda rows: not are_closed(rows), RETURN_SECONDS):
+            watch.until(are_closed, within)  # one that came back may not stay
     seen = {"sessions": record.observed("sessions", watch), "cause": deleted.evidence}
     record.judge("BGP-001", "sessions-closed", seen, {"peers": peering.peers, "within": within})
 
@@ -205,7 +229,7 @@ def test_a_router_that_refuses_is_not_overrun(
 
 @pytest.mark.covers("BGP-004")
 @pytest.mark.needs("bgp")
-@pytest.mark.catches("password-ignored", "secret-ignored", "secret-change-ignored")
+@pytest.mark.catches("password-ignored", "password-cut", "secret-ignored", "secret-change-ignored")
 @pytest.mark.usefixtures("unpeered")
 @pytest.mark.thorough
 def test_password_authenticates_the_session(
@@ -229,13 +253,14 @@ def test_password_authenticates_the_session(
         "rotated": secret.change,
     }
     within = profile.timers.bgp_session + peering.connect_retry
-    for password, configure in steps.items():
-        with record.act("set-password", password) as changed:
+    for step, configure in steps.items():
+        password = f"{step}:{ENDING}"
+        with record.act("set-password", step) as changed:
             configure(password)
             peering.router.set_password(password, *peering.addresses())  # ends the sessions
         with SessionWatch(testbed, ROUTER) as watch:
             peering.until_established(watch, within)
-        evidence = {"sessions": record.observed("sessions", watch, password), "cause": changed.evidence}
+        evidence = {"sessions": record.observed("sessions", watch, step), "cause": changed.evidence}
         record.judge("BGP-004", "sessions-established", evidence, {"peers": peering.peers, "within": within})
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lbcert_fixtures.profiles import Profile
 from lbcert_reports.experiments import RunExperiment
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.chaos.bounds import changes
@@ -29,7 +30,9 @@ def test_nothing_happens_while_the_controller_is_away(experiment: RunExperiment,
 @pytest.mark.needs("layer2")
 @pytest.mark.untimed
 @pytest.mark.catches("withdraws-without-api")
-def test_addresses_stay_while_the_api_server_is_away(experiment: RunExperiment, record: CaseRecorder) -> None:
+def test_addresses_stay_while_the_api_server_is_away(
+    experiment: RunExperiment, profile: Profile, record: CaseRecorder
+) -> None:
     """Under load, an outage of the API server moves no address and loses no request.
 
     The outage lasts 10 s and the time that the API server takes to start; the catalogue wishes for five minutes. A
@@ -38,10 +41,13 @@ def test_addresses_stay_while_the_api_server_is_away(experiment: RunExperiment, 
 
     Given a Service under load, announced in layer 2
     When the API server is killed, and started again 10 s later
-    Then the same node answers for each address all the while, and every request is served
+    Then the same node answers for each address all the while, without a pause that is longer than that of a planned
+        move, and every request is served
     """
     done = experiment("api-server-outage")
     record.judge("L2-049", "never-alternates", {"answers": done.seen["answers"]}, changes(done, 0))
+    answered = {"answers": done.seen["answers"], "cause": done.causes[0]}
+    record.judge("L2-049", "answered-again", answered, {"within": profile.timers.layer2_planned_move})
     for replies in done.named("replies-layer2"):
         inputs = {"replies": replies, "cause": done.causes[0]}
         record.judge("L2-049", "all-replies-ok", inputs, {"requests": 1000})

@@ -160,13 +160,16 @@ class Takeovers:
     def _is_taken_over(
         self, fault: Fault, answers: Asking, addresses: Sequence[Address], streams: Sequence[Stream], lost: str
     ) -> bool:
-        """Wait until another node answers and forwards, half as long again as it may take."""
+        """Wait until another node answers questions and forwards, half as long again as it may take."""
         deadline = time.monotonic() + 1.5 * self.limit
 
         def left() -> float:
             return max(0.0, deadline - time.monotonic())
 
-        return all(answers.until_answered(address, left(), other_than=[lost]) for address in addresses) and all(
+        def is_answered(address: Address) -> bool:
+            return answers.until_answered(address, left(), other_than=[lost], forms=REPLIES) is not None
+
+        return all(map(is_answered, addresses)) and all(
             stream.until_recovered(left(), since=fault.effective) for stream in streams
         )
 
@@ -206,6 +209,11 @@ class Takeovers:
         more = {"nodes": self._nodes, "addresses": [str(self.service.address(family))], "trials": self.count}
         inputs = self._inputs(answers="answers", cause="cause")
         self.record.judge(requirement, "gratuitous-announced", inputs, more | bound)
+
+    def judge_announcers(self, requirement: str) -> None:
+        """Who announces the addresses has to be who answers for them."""
+        bound = {"nodes": self._nodes, "trials": self.count}
+        self.record.judge(requirement, "announced-by-owner", self._inputs(answers="answers"), bound)
 
     def judge_changes(self, requirement: str, most: int) -> None:
         """Hold how often the answering node changed from before the fault to after the return against a number."""

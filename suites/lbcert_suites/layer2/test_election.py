@@ -75,6 +75,9 @@ def test_addresses_spread_over_nodes_and_stay(
     if owned.verdict is not Verdict.PASS:
         raise PreconditionUnmetError(f"there is not one owner of each address: {owned.reason}")
     spread = record.judge("L2-022", "spread-over-nodes", {"answers": answers}, {"nodes": node_of_mac})
+    for family in (addresses[::2], addresses[1::2]):
+        bound = {"nodes": node_of_mac, "addresses": family}
+        record.judge("L2-022", "spread-over-nodes", {"answers": answers}, bound)
 
     with Asking(testbed, "client", addresses, every=0.5) as going:
         going.until(lambda rows: len(_owners(rows)) == COUNT, 5)

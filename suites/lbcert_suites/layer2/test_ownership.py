@@ -14,7 +14,7 @@ of sixty addresses are watched elsewhere, for more time of addresses in less tim
 
 @pytest.mark.covers("L2-003", "L2-004")
 @pytest.mark.needs("layer2")
-@pytest.mark.catches("two-announcers", "owner-alternates")
+@pytest.mark.catches("two-announcers", "owner-alternates", "every-answer-twice")
 @pytest.mark.usefixtures("layer2")
 def test_exactly_one_node_answers(
     testbed: Testbed, cluster: Cluster, record: CaseRecorder, node_of_mac: dict[str, str]
@@ -23,7 +23,7 @@ def test_exactly_one_node_answers(
 
     Given a dual-stack Service that is announced in layer 2
     When a host on the segment asks for its addresses by ARP and by Neighbor Solicitation, again and again
-    Then one node answers, and no other ever does
+    Then one node answers, each question once, and no other ever does
     """
     service = cluster.serve()
     for address in service.addresses:

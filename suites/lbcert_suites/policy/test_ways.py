@@ -8,7 +8,7 @@ import contextlib
 
 import pytest
 
-from lbcert_fixtures.cluster import HTTP, Backends, Cluster
+from lbcert_fixtures.cluster import HTTP, LINES, Backends, Cluster
 from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.probes.replies import request
 from lbcert_fixtures.profiles import Profile
@@ -22,14 +22,15 @@ PATIENCE_SECONDS = 5.0
 
 
 @pytest.mark.covers("POLICY-001", "POLICY-003", "POLICY-004")
-@pytest.mark.catches("udp-dropped", "source-rewritten")
+@pytest.mark.catches("udp-dropped", "source-rewritten", "udp-source-rewritten", "later-ports-dropped")
 def test_every_protocol_is_served_under_both_policies(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, way: Way
 ) -> None:
     """Every request over TCP and UDP is answered, and under Local the endpoint sees the client's own address.
 
     Given a Service of policy Cluster and one of policy Local, with endpoints on every node
-    When clients on the nodes' segment and behind the router make requests over TCP and over UDP
+    When clients on the nodes' segment and behind the router make requests over TCP and over UDP, and connect to
+        another of its ports
     Then all are answered; under Local every endpoint saw its client's address, and under Cluster it is on record
     """
     replies = {}
@@ -47,11 +48,12 @@ def test_every_protocol_is_served_under_both_policies(
             for protocol in ("http", "udp")
             for row in request(testbed, client, address, HTTP, 250, protocol, concurrency=100, timeout=PATIENCE_SECONDS)
         ]
+        rows += request(testbed, VANTAGE, address, LINES, 20, "tcp", timeout=PATIENCE_SECONDS)
         replies[policy.partition("-")[0]] = record.evidence("replies", rows, policy)
     every = {f"replies.{policy}": reference for policy, reference in replies.items()}
     nodes = {str(getattr(node, way.family)): node.name for node in testbed.nodes}
     record.judge("POLICY-001", "all-replies-ok", every, {"requests": 500, "protocols": ["http", "udp"]})
-    record.judge("POLICY-003", "source-preserved", {"replies": replies["Local"]}, {"requests": 500})
+    record.judge("POLICY-003", "source-preserved", {"replies": replies["Local"]}, {"requests": 1000})
     record.judge("POLICY-004", "source-recorded", {"replies": replies["Cluster"]}, {"nodes": nodes})
 
 

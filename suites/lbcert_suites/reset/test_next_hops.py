@@ -49,9 +49,9 @@ def addresses(
     return addresses
 
 
-@pytest.mark.covers("RESET-002", "RESET-003")
+@pytest.mark.covers("BGP-025", "RESET-002", "RESET-003")
 @pytest.mark.needs("bgp")
-@pytest.mark.catches("withdraws-everything")
+@pytest.mark.catches("withdraws-everything", "exclusion-stays")
 @pytest.mark.thorough
 def test_connections_when_a_node_leaves_and_joins(
     testbed: Testbed,
@@ -64,18 +64,20 @@ def test_connections_when_a_node_leaves_and_joins(
 
     Given 100 connections to a Service of each policy, and a hundred new ones a second
     When a node is excluded from load balancing by its label, and later taken back
-    Then no more of the connections over other nodes break than RFC 2992 says, each by a reset, and new ones work
+    Then no more of the connections over other nodes break than RFC 2992 says, each by a reset, and new ones work; and
+        the node announces again
     """
     everyone = [node.name for node in testbed.nodes]
     leaving = Upheaval(testbed, record, addresses, profile.timers.bgp_update, "leaving")
     joining = Upheaval(testbed, record, addresses, profile.timers.bgp_update, "joining")
     for _ in range(CHANGES):
         leaving.attempt(lambda: exclusion.exclude(everyone[0]), everyone[1:])
-        joining.attempt(lambda: exclusion.readmit(everyone[0]), everyone)
+        joining.attempt(lambda: exclusion.readmit(everyone[0]), everyone, profile.timers.configuration)
     for upheaval, before, after in ((leaving, everyone, everyone[1:]), (joining, everyone[1:], everyone)):
         upheaval.judge_fates("RESET-002", before, after, excess=EXCESS)
         upheaval.judge_fates("RESET-003", before, after, unclean=UNCLEAN)
         upheaval.judge_gap("RESET-003")
+    joining.judge_arrival("BGP-025", everyone, profile.timers.configuration)
     leaving.insist()
     joining.insist()
 

@@ -91,7 +91,8 @@ def test_unrelated_changes_break_no_connection(
     """Other Services, pools, advertisements and peers may come and go: connections live, and new ones work.
 
     Given 100 connections to a Service of each policy, and a hundred new ones a second
-    When another pool with its advertisement, in BGP another peer, and a Service of that pool are created and deleted
+    When another pool with its advertisement, in BGP another peer, and a Service of that pool are created and deleted,
+        and a Service of the same pool as theirs
     Then no connection breaks or is silent for two seconds, and every new one works
     """
     with (
@@ -108,6 +109,9 @@ def test_unrelated_changes_break_no_connection(
                 other.peer("client", name=pool)  # nobody listens there
             service = other.serve(pool, families="ipv4", annotations={ADDRESS_POOL: pool})
             other.await_served(service.address(), VANTAGE)
+            neighbour = cluster.serve(f"neighbour-{way.mode}", families="ipv4", annotations=way.annotations)
+            cluster.await_served(neighbour.address(), VANTAGE)
+            cluster.delete_service(neighbour.name)
     load.hold(AFTERMATH_SECONDS)
     lived = load.seen(record, "connections") | load.control(record)
     record.judge("RESET-004", "no-resets", lived, {"hold": AFTERMATH_SECONDS})

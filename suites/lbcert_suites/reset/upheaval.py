@@ -132,6 +132,11 @@ class Upheaval:
         seen = self.inputs("stream", "cause", "routes", policy=policy)
         self.record.judge(requirement, "failover-gap", seen, {"limit": self.within, "trials": self.trials})
 
+    def judge_arrival(self, requirement: str, nodes: Sequence[str], within: float) -> None:
+        """These nodes are the next hops in time after the change."""
+        bound = {"expected": self._routes(nodes), "within": within, "trials": self.trials}
+        self.record.judge(requirement, "route-next-hops", self.inputs("routes", "cause"), bound)
+
     def judge_return(self, requirement: str, nodes: Sequence[str], within: float) -> None:
         """The routes that the change took away come back in time with all their next hops."""
         bound = {"expected": self._routes(nodes), "within": within, "trials": self.trials}
