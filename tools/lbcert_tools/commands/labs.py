@@ -175,7 +175,8 @@ def kubectl(name: str | None, arguments: tuple[str, ...]) -> NoReturn:
 
 
 def _become_kubectl(found: Any, arguments: list[str]) -> NoReturn:
-    _become(found.shell_command("control-plane", found.kubectl_command(*arguments)))
+    # kubectl and the files that it is given lie on this machine, not on a control plane that is a container
+    _become(found.shell_command("control-plane", found.kubectl_command(*arguments), network_only=True))
 
 
 def _become(command: list[str]) -> NoReturn:
