@@ -58,21 +58,29 @@ def image(kubernetes: str | None, output: Path | None) -> None:
 @click.option("--profile", metavar="NAME|FILE", help="Of this implementation too.")
 @labs.kubernetes
 def images(profile: str | None, kubernetes: str | None) -> None:
-    """List every image that a run on kind needs: what is to be carried to a machine behind an air gap."""
-    from lbcert_fixtures.images.own import ECHO
+    """List every image that a run on kind needs: what is to be carried to a machine behind an air gap.
+
+    No image is made for it: what the node image holds is asked of kubeadm, which is built if it is not there, in a
+    minute or two.
+    """
+    from lbcert_fixtures.images.own import ECHO, FRR
     from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
     from lbcert_fixtures.profiles import load, resolve
-    from lbcert_fixtures.testbeds.kind.image import node_image
+    from lbcert_fixtures.testbeds.kind.image import REPOSITORY, held_images
     from lbcert_tools.progress import display
     from lbcert_tools.testbeds import images_of
 
     with display() as screen:
-        made = node_image(kubernetes or DEFAULT_KUBERNETES, progress=screen.step)
-    click.echo(f"{made.name}  the nodes, with {len(made.images)} images in it")
+        held = held_images(kubernetes or DEFAULT_KUBERNETES, progress=screen.step)
+        chosen = load(profile) if profile else None
+        manifests = resolve(chosen, progress=screen.step) if chosen else ()
+    click.echo(f"{REPOSITORY}  the nodes; `lbcert kind image` makes it, and holds what follows")
+    for name in held:
+        click.echo(f"{name}  in the node image")
+    click.echo(f"{FRR}  the routers; lbcert makes it of Debian packages")
     click.echo(f"{ECHO}  the backends of cases; lbcert builds it")
-    if profile:
-        chosen = load(profile)
-        for name, source in images_of(chosen, resolve(chosen)).items():
+    if chosen:
+        for name, source in images_of(chosen, manifests).items():
             click.echo(f"{name}  of {chosen.name}, source {source.source}")
 
 
