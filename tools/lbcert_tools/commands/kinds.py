@@ -138,33 +138,37 @@ def _gate(words: str) -> tuple[str, bool]:
 @kind.command()
 @click.argument("names", nargs=-1)
 def clean(names: tuple[str, ...]) -> None:
-    """End kind testbeds (NAMES, or all of this user), and remove what killed ones left: containers, data, cgroups.
+    """End kind testbeds that stay up (NAMES, or all), and remove what killed ones left: containers, data, cgroups.
 
-    Nothing that lbcert did not make is touched: engines and clusters of others are not even looked for.
+    That of a run ends only by its name. Nothing that lbcert did not make is touched: engines and clusters of others
+    are not even looked for.
     """
     from lbcert_fixtures.cache import cache_folder
     from lbcert_fixtures.testbeds import TestbedError, netns
     from lbcert_fixtures.testbeds.kind import engine
 
-    standing = []
+    found = []
     for name in netns.labs():
         with contextlib.suppress(TestbedError):  # one that boots is somebody's
             lab = netns.attach(name)
             if lab.is_kind:
-                standing.append(lab)
+                found.append(lab)
             else:
                 lab.detach()
-    if unknown := sorted(set(names) - {lab.name for lab in standing}):
-        up = ", ".join(lab.name for lab in standing) or "none"
+    if unknown := sorted(set(names) - {lab.name for lab in found}):
+        up = ", ".join(lab.name for lab in found) or "none"
         raise Refusal(f"no kind testbed named {', '.join(unknown)} is up (up: {up})", exit_code=USAGE)
-    for lab in standing:
-        if names and lab.name not in names:
+    wanted = names or netns.standing_labs()
+    for lab in found:
+        if lab.name in wanted:
+            lab.stop()
+            click.echo(f"{lab.name} is down")
+        else:
             lab.detach()
-            continue
-        lab.stop()
-        click.echo(f"{lab.name} is down")
+            if not names:
+                click.echo(f"{lab.name} belongs to a run, and stays: its name ends it, and the run")
     removed = engine.clean(cache_folder() / "engines")
     for thing in removed:
         click.echo(f"removed {thing}")
-    if not standing and not removed:
+    if not found and not removed:
         click.echo("there is nothing to clean")

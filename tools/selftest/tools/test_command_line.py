@@ -11,6 +11,7 @@ import pytest
 
 from lbcert_fixtures.profiles import built_in
 from lbcert_fixtures.testbeds import netns
+from lbcert_fixtures.testbeds.kind import engine
 from lbcert_reports.judges.registry import REGISTRY
 from lbcert_reports.recorder import Recorder
 from lbcert_tools import doctor, main
@@ -153,6 +154,29 @@ def test_the_lab_of_a_run_ends_by_its_name_only(lbcert: Lbcert, monkeypatch: pyt
     assert "of-a-run belongs to a run" in err
     assert lbcert("lab", "down", "of-a-run")[0] == 0
     assert ended == ["mine", "mine", "of-a-run"]
+
+
+def test_cleaning_up_after_kind_leaves_what_belongs_to_a_run_unless_it_is_named(
+    lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+
+    def attach(name: str) -> SimpleNamespace:
+        def end() -> None:
+            ended.append(name)
+
+        return SimpleNamespace(name=name, is_kind=name != "lab", stop=end, detach=lambda: None)
+
+    monkeypatch.setattr(netns, "attach", attach)
+    monkeypatch.setattr(netns, "labs", lambda: ["kept", "lab", "of-a-run"])
+    monkeypatch.setattr(netns, "standing_labs", lambda: ["kept", "lab"])
+    monkeypatch.setattr(engine, "clean", lambda _: [])
+    code, out, _ = lbcert("kind", "clean")
+    assert (code, ended) == (0, ["kept"])
+    assert "of-a-run belongs to a run" in out
+    assert lbcert("kind", "clean", "of-a-run")[0] == 0
+    assert ended == ["kept", "of-a-run"]
+    assert lbcert("kind", "clean", "lab")[0] == 2
 
 
 def test_lists_are_for_people_and_for_programs(lbcert: Lbcert) -> None:
