@@ -89,50 +89,37 @@ def images(profile: str | None, kubernetes: str | None) -> None:
 @click.option("--nodes", default=3, show_default=True, type=click.IntRange(1), metavar="N", help="Workers.")
 @labs.routers
 @labs.kubernetes
+@labs.profile
 @labs.proxy_mode
-@click.option("--feature-gate", "gates", multiple=True, metavar="NAME=true|false", help="Of Kubernetes.")
-@click.option(
-    "--node-image",
-    nargs=2,
-    type=(click.Path(path_type=Path, dir_okay=False), str),
-    metavar="ARCHIVE NAME",
-    help="Another node image: an archive that `docker save` wrote, and the image's name in it.",
-)
+@labs.FEATURE_GATES
+@labs.NODE_IMAGE
 def up(
     name: str,
     nodes: int,
     routers: int,
     kubernetes: str | None,
+    profile: str | None,
     proxy_mode: str,
-    gates: tuple[str, ...],
-    node_image: tuple[Path, str] | None,
+    feature_gates: tuple[str, ...],
+    node_image: Path | None,
 ) -> None:
     """Start a kind testbed that stays up until `lbcert lab down NAME`."""
-    from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
-    from lbcert_fixtures.testbeds import kind as testbed
-    from lbcert_tools.progress import display
+    from lbcert_fixtures.testbeds.kind import cluster_name
+    from lbcert_tools.testbeds import choose
 
-    if testbed.cluster_name(name) != name:
+    if cluster_name(name) != name:
         raise Refusal(f"{name!r} is no name for a cluster", "at most 40 of a-z, 0-9 and -, as in kind-2", USAGE)
-    options = testbed.KindOptions(
-        nodes=nodes,
+    chosen = choose(testbed="kind", kubernetes=kubernetes, feature_gates=feature_gates, node_image=node_image)
+    labs.stand_up(
+        *("kind", name, nodes, profile),
+        kubernetes=chosen.kubernetes,
         routers=routers,
-        kubernetes=kubernetes or DEFAULT_KUBERNETES,
         proxy_mode=proxy_mode,
-        feature_gates=dict(map(_gate, gates)),
-        node_image=node_image,
+        feature_gates=chosen.feature_gates,
+        node_image=chosen.node_image,
     )
-    with display() as screen:
-        testbed.start(name, options, standing=True, progress=screen.step).detach()
     click.echo(f"{name} is up: {nodes} workers and a control plane, {routers} router{'s'[: routers - 1]}")
     click.echo(labs.LOOK_AROUND)
-
-
-def _gate(words: str) -> tuple[str, bool]:
-    name, _, value = words.partition("=")
-    if value not in ("true", "false"):
-        raise click.BadParameter(f"{words!r}: say {name}=true or {name}=false", param_hint="--feature-gate")
-    return name, value == "true"
 
 
 @kind.command()

@@ -4,10 +4,12 @@ import hashlib
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from lbcert_fixtures.testbeds import netns
 from lbcert_reports import journal
 from lbcert_tools import case_fixtures, plugin  # noqa: F401 - pytester unloads what only a run loads, and numpy cannot be loaded twice
 
@@ -338,6 +340,32 @@ def test_a_seed_decides_the_order_and_what_is_last_stays_last(cases, run, pytest
         orders.append([each["case"] for each in events.of("run-started")[0]["plan"]])
     assert orders[0] == orders[1] != orders[2]
     assert {order[-1] for order in orders} == {"layer2/z"}
+
+
+def test_a_run_on_a_lab_that_is_up_states_what_the_lab_is(cases, run, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = SimpleNamespace(
+        is_kind=True,
+        feature_gates={},
+        nodes=["w1", "w2"],
+        specification=SimpleNamespace(proxy_mode="iptables"),
+        kubectl=lambda *_, **__: '{"gitVersion": "v1.34.2"}',
+        detach=lambda: None,
+    )
+    monkeypatch.setattr(netns, "attach", lambda _name: lab)
+    cases(TWO)
+    _, events = run("--lab=mine")
+    (start,) = events.of("run-started")
+    said = {name: start["testbed"][name] for name in ("name", "nodes", "kubernetes", "proxy_mode")}
+    assert said == {"name": "kind", "nodes": 2, "kubernetes": "1.34", "proxy_mode": "iptables"}
+    assert (start["options"]["nodes"], start["options"]["kubernetes"]) == (2, "1.34")
+
+
+def test_a_lab_that_is_not_up_stops_a_run_before_anything_is_collected(cases, run) -> None:
+    cases(TWO)
+    result, events = run("--lab=nobodys")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert events is None
+    result.stderr.fnmatch_lines(["*no lab named 'nobodys' is up*"])
 
 
 def test_only_that_fits_nothing_is_a_usage_error_before_anything_runs(cases, run) -> None:
