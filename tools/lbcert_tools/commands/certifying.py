@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +148,9 @@ def certify(
     workers = min(workers, len(cases))
     aside = aside and workers == 1 and not lab and chosen.name == "netns" and len({case.untimed for case in cases}) == 2
     # a lab that is up was carried already
-    blocked = [] if lab else doctor.blocking(doctor.Wish(chosen.nodes, 2 if aside else workers, chosen.name))
-    if blocked and aside and not (blocked := doctor.blocking(doctor.Wish(chosen.nodes, 1, chosen.name))):
+    wish = doctor.Wish(chosen.nodes, 2 if aside else workers, chosen.name, chosen.node_image is not None)
+    blocked = [] if lab else doctor.blocking(wish)
+    if blocked and aside and not (blocked := doctor.blocking(replace(wish, labs=1))):
         click.echo("one lab takes all cases: the machine does not carry a second (see `lbcert doctor`)", err=True)
         aside = False
     if blocked:

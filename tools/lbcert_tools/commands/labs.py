@@ -98,7 +98,7 @@ def stand_up(
     from lbcert_tools.progress import display
     from lbcert_tools.testbeds import TESTBEDS, images_of
 
-    if blocked := doctor.blocking(doctor.Wish(nodes, testbed=testbed)):
+    if blocked := doctor.blocking(doctor.Wish(nodes, testbed=testbed, node_image=bool(options.get("node_image")))):
         for finding in blocked:
             show(finding)
         raise Refusal("this machine cannot carry the lab yet", "mend what is named above")

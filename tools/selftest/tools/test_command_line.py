@@ -119,6 +119,23 @@ def test_certify_says_all_that_the_machine_lacks_and_starts_nothing(
     assert not (tmp_path / "lbcert-runs").exists()
 
 
+def test_kind_up_says_all_that_the_machine_lacks_and_starts_nothing(
+    lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wishes: list[doctor.Wish] = []
+
+    def blocking(wish: doctor.Wish) -> list[Finding]:
+        wishes.append(wish)
+        return [Finding("testbed kind", Level.MISSING, "no container engine", "install it")]
+
+    monkeypatch.setattr(doctor, "blocking", blocking)
+    code, out, err = lbcert("kind", "up", "--nodes=2", "--profile=metallb-native")
+    assert code == 3
+    assert "no container engine" in out
+    assert "cannot carry the lab" in err
+    assert wishes == [doctor.Wish(2, testbed="kind")]
+
+
 def test_certify_does_not_write_into_a_folder_that_holds_something(
     lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
