@@ -2,9 +2,11 @@
 
 import json
 import re
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import click
 import pytest
@@ -249,6 +251,30 @@ def test_the_cache_says_its_size_and_goes_away_part_by_part(lbcert: Lbcert, tmp_
     assert lbcert("cache", "clean", "--yes", "nothing")[0] == 2
     assert lbcert("cache", "clean", "--yes", "images")[0] == 0
     assert [part.name for part in (tmp_path / "cache" / "lbcert").iterdir()] == ["programs"]
+
+
+@pytest.fixture(scope="module")
+def sessions() -> dict[str, Any]:
+    """What the noxfile defines; nox wants to see it once only."""
+    return runpy.run_path(str(Path(__file__).parents[3] / "noxfile.py"))
+
+
+@pytest.mark.parametrize(
+    ("session", "given", "run"),
+    [
+        ("certify_kind", [], "--testbed=kind --profile=metallb-native"),
+        ("certify_kind", ["--quick"], "--testbed=kind --profile=metallb-native --quick"),
+        ("certify_kind", ["--profile", "mine.toml"], "--testbed=kind --profile mine.toml"),
+        ("certify", [], "--profile=metallb-native --quick"),
+        ("certify", ["--profile=mine.toml"], "--profile=mine.toml"),
+    ],
+)
+def test_the_sessions_that_certify_keep_their_profile_unless_another_is_named(
+    sessions: dict[str, Any], session: str, given: list[str], run: str
+) -> None:
+    words: list[str] = []
+    sessions[session].func(SimpleNamespace(posargs=given, run=lambda *command: words.extend(command)))
+    assert words == ["lbcert", "certify", *run.split()]
 
 
 # --- a run directory ------------------------------------------------------------------------------------------------
