@@ -257,6 +257,10 @@ TESTBEDS: Mapping[str, Callable[[], Sort]] = {"netns": _netns, "kind": _kind}
 """Every sort of testbed by its name; what one needs is imported when it is asked for."""
 
 
+BOOTS = ("lab", "kind")
+"""The steps by which testbeds tell how their boot goes; others are of what is built and fetched before it."""
+
+
 @contextlib.contextmanager
 def stand(
     settings: "Settings", manifests: Sequence[ResolvedManifest], who: str, progress: Progress
@@ -273,7 +277,7 @@ def stand(
     if settings.lab:
         with attached(settings.lab) as standing:
             if archives := _lacking(standing, images, progress):
-                progress("lab", f"importing {len(archives)} images")
+                progress("lab", f"importing {len(archives)} image{'s'[: len(archives) - 1]}")
                 standing.import_images(archives)
             yield standing
             _save_logs(standing, settings.run / "logs" / who)

@@ -11,7 +11,7 @@ import pytest
 
 from lbcert_fixtures.testbeds import netns
 from lbcert_reports import journal
-from lbcert_tools import case_fixtures, plugin  # noqa: F401 - pytester unloads what only a run loads, and numpy cannot be loaded twice
+from lbcert_tools import case_fixtures, plugin, testbeds  # noqa: F401 - pytester unloads what only a run loads, and numpy cannot be loaded twice
 
 pytest_plugins = ["pytester"]
 
@@ -358,6 +358,34 @@ def test_a_run_on_a_lab_that_is_up_states_what_the_lab_is(cases, run, monkeypatc
     said = {name: start["testbed"][name] for name in ("name", "nodes", "kubernetes", "proxy_mode")}
     assert said == {"name": "kind", "nodes": 2, "kubernetes": "1.34", "proxy_mode": "iptables"}
     assert (start["options"]["nodes"], start["options"]["kubernetes"]) == (2, "1.34")
+
+
+def test_a_boot_says_in_the_journal_what_it_is_at(cases, run, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = SimpleNamespace(
+        is_kind=False,
+        feature_gates={},
+        nodes=["n1"],
+        specification=SimpleNamespace(proxy_mode="nftables"),
+        kubectl=lambda *_, **__: '{"gitVersion": "v1.36.3"}',
+        lacks=lambda images: sorted(images)[:1],
+        import_images=lambda _archives: None,
+        detach=lambda: None,
+    )
+    monkeypatch.setattr(netns, "attach", lambda _name: lab)
+    monkeypatch.setattr(testbeds.ImageStore, "archive", lambda _store, name, progress: progress("image", name) or name)
+    cases('''
+        @pytest.fixture(scope="session")
+        def manifests():
+            return ()
+
+        @pytest.mark.covers("L2-003")
+        def test_it(record, testbed):
+            """A claim."""
+            told(record, "L2-003", "pass")
+    ''')
+    _, events = run("--lab=mine")
+    boot = [(event["state"], event.fields.get("detail")) for event in events.of("phase") if event["name"] == "boot"]
+    assert boot == [("begin", None), ("at", "importing 1 image"), ("end", None)]
 
 
 def test_a_lab_that_is_not_up_stops_a_run_before_anything_is_collected(cases, run) -> None:

@@ -138,7 +138,7 @@ def test_a_lab_is_given_the_images_that_it_was_started_without(
     with testbeds.stand(settings, (), "main", lambda step, detail="", fraction=None: told.append(detail)) as up:
         assert up is standing
         assert standing.imported == ["lacking:1"]
-    assert told == ["importing 1 images"]
+    assert told == ["importing 1 image"]
     assert standing.detached == 1
 
 
