@@ -11,9 +11,10 @@ from typing import Any
 import click
 import pytest
 
+from lbcert_fixtures.images.own import ECHO, FRR
 from lbcert_fixtures.profiles import built_in
 from lbcert_fixtures.testbeds import netns
-from lbcert_fixtures.testbeds.kind import engine
+from lbcert_fixtures.testbeds.kind import engine, image
 from lbcert_reports.judges.registry import REGISTRY
 from lbcert_reports.recorder import Recorder
 from lbcert_tools import doctor, main
@@ -203,6 +204,17 @@ def test_cleaning_up_after_kind_leaves_what_belongs_to_a_run_unless_it_is_named(
     assert lbcert("kind", "clean", "of-a-run")[0] == 0
     assert ended == ["kept", "of-a-run"]
     assert lbcert("kind", "clean", "lab")[0] == 2
+
+
+def test_the_images_that_a_run_on_kind_needs_are_listed_without_making_one(
+    lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = ("registry.k8s.io/kube-apiserver:v1.36.3", image.NETWORK_TOOLS)
+    monkeypatch.setattr(image, "held_images", lambda _kubernetes, progress: held)
+    monkeypatch.setattr(image, "node_image", lambda *_, **__: pytest.fail("the node image is made"))
+    code, out, _ = lbcert("kind", "images")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == [image.REPOSITORY, *held, FRR, ECHO]
 
 
 def test_lists_are_for_people_and_for_programs(lbcert: Lbcert) -> None:
