@@ -55,7 +55,13 @@ def browser(session: nox.Session) -> None:
 @nox.session
 def certify(session: nox.Session) -> None:
     """A quick certificate of MetalLB from the checkout; `-- ARGUMENTS` go to `lbcert certify`."""
-    session.run("lbcert", "certify", *(session.posargs or ["--profile=metallb-native", "--quick"]))
+    session.run("lbcert", "certify", *_of_a_profile(session.posargs or ["--quick"]))
+
+
+def _of_a_profile(arguments: list[str]) -> list[str]:
+    """Arguments of `lbcert certify`, of MetalLB if they name no profile."""
+    named = any(each.partition("=")[0] == "--profile" for each in arguments)
+    return arguments if named else ["--profile=metallb-native", *arguments]
 
 
 @nox.session(name="kind-image")
@@ -74,7 +80,7 @@ def kind(session: nox.Session) -> None:
 @nox.session(name="certify-kind")
 def certify_kind(session: nox.Session) -> None:
     """A certificate of MetalLB on kind; `-- ARGUMENTS` go to `lbcert certify --testbed kind`. Needs root."""
-    session.run("lbcert", "certify", "--testbed=kind", *(session.posargs or ["--profile=metallb-native"]))
+    session.run("lbcert", "certify", "--testbed=kind", *_of_a_profile(session.posargs))
 
 
 @nox.session(name="kubernetes-e2e")

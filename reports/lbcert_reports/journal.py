@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 import msgspec
 
@@ -44,10 +44,12 @@ class RunStarted(TypedDict):
 
 
 class Phase(TypedDict):
-    """Begin or end of a phase whose wall time is reported."""
+    """A phase whose wall time is reported: its ``begin``, its ``end``, and in between what it is ``at``."""
 
     name: str
     state: str
+    detail: NotRequired[str]
+    """what it is at"""
 
 
 class CaseStarted(TypedDict):

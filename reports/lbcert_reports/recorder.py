@@ -138,11 +138,15 @@ class Recorder:
         self.event("note", case=None, text=text)
 
     @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Journal begin and end of a phase, whatever ends it."""
+    def phase(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Journal begin and end of a phase, whatever ends it; what this gives journals in between what it is at."""
+
+        def at(detail: str) -> None:
+            self.event("phase", name=name, state="at", detail=detail)
+
         self.event("phase", name=name, state="begin")
         try:
-            yield
+            yield at
         finally:
             self.event("phase", name=name, state="end")
 

@@ -454,7 +454,7 @@ def _phases(journal: Journal) -> list[dict[str, Any]]:
         total.setdefault(event["name"], 0.0)
         if event["state"] == "begin":
             began[key] = event.t
-        elif key in began:
+        elif event["state"] == "end" and key in began:
             total[event["name"]] += (event.t - began.pop(key)) / 1e9
     return [{"name": name, "seconds": round(seconds, 3)} for name, seconds in total.items()]
 

@@ -19,7 +19,7 @@ from lbcert_reports.verdicts import Verdict
 from lbcert_tools import calibrating, experiments
 from lbcert_tools.certification import Certification, Record, record_of, recorder, writer
 from lbcert_tools.settings import Settings
-from lbcert_tools.testbeds import stand
+from lbcert_tools.testbeds import BOOTS, stand
 
 
 @pytest.fixture(scope="session")
@@ -64,8 +64,13 @@ def testbed(
 ) -> Iterator[Testbed]:
     """What the cases stand on, with its nodes Ready: booted for the first case that asks, one a worker."""
     journal = recorder(request.config)
-    standing = stand(settings, manifests, writer(request.config), lambda *_words, **_more: None)
-    with journal.phase("boot"):
+    with journal.phase("boot") as at:
+
+        def progress(step: str, detail: str = "", fraction: float | None = None) -> None:  # noqa: ARG001
+            if step in BOOTS:
+                at(detail)
+
+        standing = stand(settings, manifests, writer(request.config), progress)
         up = standing.__enter__()
     try:
         yield up
@@ -84,10 +89,10 @@ def implementation(
     """
     deployment = Deployment(testbed, profile, manifests)
     journal = recorder(request.config)
-    with journal.phase("implementation"):
+    with journal.phase("implementation") as at:
         deployment.apply()
         try:
-            deployment.await_ready()
+            deployment.await_ready(at)
         except NotReadyError as error:
             journal.note(f"The implementation did not get ready. {error}")
     return deployment

@@ -207,10 +207,8 @@ class Certification:
                 "sha256": profile.sha256,
             },
             "testbed": {
-                "name": settings.testbed,
-                "nodes": settings.nodes,
+                **settings.testbed.plain(),
                 "labs": int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")),
-                "kubernetes": settings.kubernetes,
                 "limits": [
                     f"This suite has cases for {len(self._covered)} of the {len(catalogue())} requirements of its"
                     " catalogue; nothing is said about the others."

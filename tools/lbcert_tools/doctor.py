@@ -31,6 +31,10 @@ FILES_PER_PROCESS = 4096
 SUBORDINATE_IDS = 65536
 GIB = 1 << 30
 CACHE_COLD_BYTES, CACHE_WARM_BYTES = 4 * GIB, GIB
+KIND_IMAGE_BYTES = 4 * GIB
+"""What making the node image takes: its archive and its layer beside each other, its parts, and what Go keeps."""
+KIND_CLUSTER_BYTES, KIND_NODE_BYTES = int(2.3 * GIB), int(0.45 * GIB)
+"""What an engine keeps: the node image, twice while it is loaded; /var of the control plane, and of a worker."""
 _STEP_NS = 1_000_000
 
 PROGRAMS = {
@@ -45,6 +49,8 @@ PROGRAMS = {
 """Programs that a lab is made with, and the Debian package of each."""
 
 CNI_FOLDER, CNI_PLUGINS = Path("usr/lib/cni"), ("ptp", "host-local", "loopback", "portmap")
+KEYRING = Path("usr/share/keyrings/debian-archive-keyring.[gp]*")
+"""By what mmdebstrap knows that a mirror is Debian's: always there on Debian, on Ubuntu not."""
 
 # What is done without where the kernel does not have it, and so does not stop a lab.
 _OPTIONAL_FEATURES = {
@@ -89,11 +95,13 @@ class Wish:
         nodes: nodes of a lab.
         labs: labs at the same time (one a worker).
         testbed: which testbed, by name.
+        node_image: whether a node image is given for kind, so that none has to be made.
     """
 
     nodes: int = 3
     labs: int = 1
     testbed: str = "netns"
+    node_image: bool = False
 
 
 class Machine:
@@ -189,12 +197,13 @@ def _system(_machine: Machine, _wish: Wish) -> Iterator[Finding]:
 def _programs(machine: Machine, _wish: Wish) -> Iterator[Finding]:
     packages = PROGRAMS if machine.uid == 0 else PROGRAMS | {"newuidmap": "uidmap", "newgidmap": "uidmap"}
     lacking = {package for program, package in packages.items() if not machine.program(program)}
-    plugins = [name for name in CNI_PLUGINS if not (machine.root / CNI_FOLDER / name).exists()]
-    if plugins:
-        lacking.add("containernetworking-plugins")
+    plugins = [f"/{CNI_FOLDER}/{name}" for name in CNI_PLUGINS if not (machine.root / CNI_FOLDER / name).exists()]
+    keyring = [] if any((machine.root / KEYRING.parent).glob(KEYRING.name)) else [f"/{KEYRING}"]
+    files = {"containernetworking-plugins": plugins, "debian-archive-keyring": keyring}
+    lacking |= {package for package, missing in files.items() if missing}
     for package in sorted(lacking):
         what = [program for program, its in packages.items() if its == package and not machine.program(program)]
-        what = what or [f"/{CNI_FOLDER}/{name}" for name in plugins]
+        what = what or files[package]
         fix = f"as root: apt-get install --no-install-recommends {package}"
         yield Finding(package, Level.MISSING, f"not found: {', '.join(what)}", fix)
     if not lacking:
@@ -331,10 +340,14 @@ def _memory(machine: Machine, wish: Wish) -> Iterator[Finding]:
         yield _fine("memory", seen)
 
 
-def _disk(machine: Machine, _wish: Wish) -> Iterator[Finding]:
+def _disk(machine: Machine, wish: Wish) -> Iterator[Finding]:
     cache = cache_folder()
     warm = (cache / "programs").is_dir()
     free, need = machine.free_bytes(cache), CACHE_WARM_BYTES if warm else CACHE_COLD_BYTES
+    if wish.testbed == "kind":
+        need += wish.labs * (KIND_CLUSTER_BYTES + KIND_NODE_BYTES * wish.nodes)
+        if not wish.node_image and not (cache / "kind").is_dir():
+            warm, need = False, need + KIND_IMAGE_BYTES
     seen = f"{_gib(free)} free for {cache}; needed {_gib(need)}" + ("" if warm else " for the first set-up")
     if free < need:
         fix = "free disk space, empty it with 'lbcert cache clean', or set XDG_CACHE_HOME to a larger disk"
@@ -402,7 +415,8 @@ def _kind(machine: Machine, wish: Wish) -> Iterator[Finding]:
     if machine.uid != 0:
         fix = "run lbcert as root, or use the testbed netns, which needs no root"
         yield Finding(subject, Level.MISSING, "it needs root: nodes are privileged containers on a bridge of ours", fix)
-    lacking = {program: package for program, package in engine.NEEDED.items() if not machine.program(program)}
+    absent = [program for program in engine.NEEDED if not machine.program(program)]
+    lacking = {program: engine.package_of(program, machine.run) for program in absent}
     if lacking:
         packages = " ".join(sorted(set(lacking.values())))
         seen = f"no container engine: {', '.join(sorted(lacking))} not found"

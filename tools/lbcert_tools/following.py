@@ -127,6 +127,9 @@ class Watcher:
             self.phase = event["name"]
             self._began[event["writer"]] = event["t"]
             return
+        if event["state"] == "at":
+            self.phase = f"{event['name']}: {event['detail']}"
+            return
         self.phase = ""
         took = (event["t"] - self._began.pop(event["writer"], event["t"])) / 1e9
         # The first case of a worker waits for the boot, the last one for the end: none of it is its own time.

@@ -47,6 +47,16 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
     "testbed": {"metavar": "NAME", "help": "what the cases stand on (default: netns, the embedded lab)"},
     "nodes": {"metavar": "N", "type": int, "help": "nodes of the testbed (default: 3)"},
     "kubernetes": {"metavar": "VERSION", "help": "version of Kubernetes (default: the newest that lbcert builds)"},
+    "proxy-mode": {"choices": ("nftables", "iptables"), "help": "mode of kube-proxy (default: nftables)"},
+    "feature-gate": {
+        "metavar": "NAME=true|false",
+        "action": "append",
+        "help": "a feature gate of Kubernetes, with --testbed kind",
+    },
+    "node-image": {
+        "metavar": "ARCHIVE",
+        "help": "the node image, with --testbed kind: what `lbcert kind image --output` or `docker save` wrote",
+    },
     "lab": {"metavar": "NAME", "help": "stand on this lab, which is up (see `lbcert lab`), and leave it up"},
     "keep-lab": {"action": "store_true", "help": "leave the lab standing at the end, for `lbcert lab`"},
     "seed": {"metavar": "N", "type": int, "help": "seed of whatever cases choose at random (default: new each run)"},

@@ -40,5 +40,5 @@ def refusal_for(error: Exception) -> Refusal | None:
         return Refusal(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     if not type(error).__module__.startswith("lbcert_"):
         return None
-    in_profile = type(error).__name__ == "ProfileError"
-    return Refusal(str(error), exit_code=USAGE if in_profile else UNDETERMINED)
+    mistaken = type(error).__name__ in {"ProfileError", "ChoiceError"}
+    return Refusal(str(error), exit_code=USAGE if mistaken else UNDETERMINED)

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
 from lbcert_fixtures.profiles import Profile, ProfileError, load
 from lbcert_suites.catalogue import catalogue
 from lbcert_tools import rundir
 from lbcert_tools.plugin import destination
-from lbcert_tools.testbeds import TESTBEDS
+from lbcert_tools.testbeds import ChoiceError, Chosen, choose, gate
 
 DEFAULT_TRIALS = 5
 
@@ -30,9 +29,7 @@ class Settings:
         everything: whether the cases of campaigns are taken in.
         aside: whether a second lab, at the lowest priority, takes the cases that take no times.
         only: expressions that choose cases; empty for all.
-        testbed: its name.
-        nodes: its nodes.
-        kubernetes: the version of Kubernetes, as in ``1.36``.
+        testbed: what it stands on.
         lab: a standing lab to stand on instead of booting one; empty for none.
         keep_lab: whether the lab stays up.
         seed: of everything that is chosen at random.
@@ -46,9 +43,7 @@ class Settings:
     trials: int
     quick: bool
     only: tuple[str, ...]
-    testbed: str
-    nodes: int
-    kubernetes: str
+    testbed: Chosen
     lab: str
     keep_lab: bool
     seed: int
@@ -66,8 +61,8 @@ class Settings:
             "all": self.everything,
             "aside": self.aside,
             "only": ", ".join(self.only),
-            "nodes": self.nodes,
-            "kubernetes": self.kubernetes,
+            "nodes": self.testbed.nodes,
+            "kubernetes": self.testbed.kubernetes,
             "seed": self.seed,
             "shuffle": self.shuffle,
         }
@@ -77,7 +72,7 @@ def settle(config: pytest.Config) -> None:
     """Check the profile, and decide what is left open, in the process that oversees a run.
 
     Raises:
-        pytest.UsageError: with every mistake of the profile.
+        pytest.UsageError: with every mistake of the profile, or with what cannot be stood on.
     """
     name = str(_option(config, "profile"))
     try:
@@ -88,18 +83,39 @@ def settle(config: pytest.Config) -> None:
         "run-dir": lambda: str(rundir.choose(name)),
         "seed": lambda: secrets.randbelow(1 << 31),
         "trials": lambda: 1 if _option(config, "quick") else DEFAULT_TRIALS,
-        "testbed": lambda: "netns",
-        "nodes": lambda: 3,
-        "kubernetes": lambda: DEFAULT_KUBERNETES,
     }
     for option, default in defaults.items():
         if _option(config, option) is None:
             setattr(config.option, destination(option), default())
-    if _option(config, "testbed") not in TESTBEDS:
-        raise pytest.UsageError(f"--testbed {_option(config, 'testbed')}: there is {', '.join(TESTBEDS)}")
-    for option in ("trials", "nodes"):
-        if _option(config, option) < 1:
-            raise pytest.UsageError(f"--{option} is {_option(config, option)}: it must be 1 or more")
+    if _option(config, "trials") < 1:
+        raise pytest.UsageError(f"--trials is {_option(config, 'trials')}: it must be 1 or more")
+    _settle_testbed(config)
+
+
+def _settle_testbed(config: pytest.Config) -> None:
+    """Decide what is left open of the testbed; of a lab that is up there is nothing to decide."""
+    try:
+        chosen = choose(
+            testbed=_option(config, "testbed"),
+            nodes=_option(config, "nodes"),
+            kubernetes=_option(config, "kubernetes"),
+            proxy_mode=_option(config, "proxy-mode"),
+            feature_gates=_option(config, "feature-gate") or (),
+            node_image=_option(config, "node-image"),
+            lab=_option(config, "lab"),
+        )
+    except ChoiceError as error:
+        raise pytest.UsageError(str(error)) from error
+    settled = {
+        "testbed": chosen.name,
+        "nodes": chosen.nodes,
+        "kubernetes": chosen.kubernetes,
+        "proxy-mode": chosen.proxy_mode,
+        "feature-gate": [f"{name}={str(on).lower()}" for name, on in chosen.feature_gates.items()],
+        "node-image": str(chosen.node_image) if chosen.node_image else None,
+    }
+    for option, value in settled.items():  # in words that pytest-xdist hands on to its workers
+        setattr(config.option, destination(option), value)
 
 
 def settings_of(config: pytest.Config) -> Settings:
@@ -116,9 +132,7 @@ def settings_of(config: pytest.Config) -> Settings:
         trials=_option(config, "trials"),
         quick=_option(config, "quick"),
         only=tuple(_option(config, "only") or ()),
-        testbed=_option(config, "testbed"),
-        nodes=_option(config, "nodes"),
-        kubernetes=_option(config, "kubernetes"),
+        testbed=_testbed(config),
         lab=_option(config, "lab") or "",
         keep_lab=_option(config, "keep-lab"),
         seed=_option(config, "seed"),
@@ -127,6 +141,19 @@ def settings_of(config: pytest.Config) -> Settings:
         everything=_option(config, "all"),
         aside=_option(config, "aside"),
         shuffle=bool(_option(config, "shuffle")),
+    )
+
+
+def _testbed(config: pytest.Config) -> Chosen:
+    """What the run stands on, as it was settled."""
+    image = _option(config, "node-image")
+    return Chosen(
+        name=_option(config, "testbed"),
+        nodes=_option(config, "nodes"),
+        kubernetes=_option(config, "kubernetes"),
+        proxy_mode=_option(config, "proxy-mode"),
+        feature_gates=dict(map(gate, _option(config, "feature-gate"))),
+        node_image=Path(image) if image else None,
     )
 
 

@@ -1,20 +1,27 @@
 """The testbeds that a run can stand on, by name."""
 
 import contextlib
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lbcert_fixtures.cache import Progress
 from lbcert_fixtures.images.sources import ImageSource, Registry
+from lbcert_fixtures.images.store import ImageError, ImageStore
+from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
 from lbcert_fixtures.profiles import Profile, ResolvedManifest, undeclared_images
-from lbcert_fixtures.testbeds import Testbed
+from lbcert_fixtures.testbeds import Testbed, TestbedError
 
 if TYPE_CHECKING:
     from lbcert_fixtures.testbeds.netns import Lab
     from lbcert_tools.settings import Settings
+
+
+class ChoiceError(Exception):
+    """What was asked for cannot be stood on: a mistake in the command. The message says which, and what there is."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,8 @@ class Sort:
     """How testbeds of one sort are had.
 
     Attributes:
-        options: makes what a user decides about one, of ``nodes``, ``kubernetes`` and ``images``.
+        options: makes what a user decides about one, of ``nodes``, ``kubernetes``, ``proxy_mode`` and ``images``, and
+            of what else it can be told.
         name: makes a name that one can have out of a wish.
         prepare: builds and fetches what one needs; takes a name, options and progress.
         start: starts one; takes the same, and whether it outlives this process.
@@ -32,6 +40,194 @@ class Sort:
     name: Callable[[str], str]
     prepare: Callable[..., object]
     start: Callable[..., "Lab"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """The testbed that a run stands on, as it was chosen or, of a lab that is up, as it is.
+
+    Attributes:
+        name: its sort, a key of `TESTBEDS`.
+        nodes: how many.
+        kubernetes: the version, as in ``1.36``.
+        proxy_mode: kube-proxy's mode.
+        feature_gates: of Kubernetes, by name; kind only.
+        node_image: an archive with a node image; None for the one that lbcert makes; kind only.
+    """
+
+    name: str = "netns"
+    nodes: int = 3
+    kubernetes: str = DEFAULT_KUBERNETES
+    proxy_mode: str = "nftables"
+    feature_gates: Mapping[str, bool] = field(default_factory=dict)
+    node_image: Path | None = None
+
+    @property
+    def sort(self) -> Sort:
+        """How it is had."""
+        return TESTBEDS[self.name]()
+
+    def options(self, images: Mapping[str, ImageSource]) -> Any:
+        """What a testbed is started with, images among it."""
+        more = {} if self.name != "kind" else {"feature_gates": self.feature_gates, "node_image": self.node_image}
+        return self.sort.options(
+            nodes=self.nodes, kubernetes=self.kubernetes, proxy_mode=self.proxy_mode, images=images, **more
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """What the journal says about it; gates and node image only if they are not as ever."""
+        said: dict[str, Any] = {
+            "name": self.name,
+            "nodes": self.nodes,
+            "kubernetes": self.kubernetes,
+            "proxy_mode": self.proxy_mode,
+        }
+        if self.feature_gates:
+            said["feature_gates"] = dict(self.feature_gates)
+        if self.node_image:
+            said["node_image"] = _name_in(self.node_image)
+        return said
+
+
+def choose(
+    *,
+    testbed: str | None = None,
+    nodes: int | None = None,
+    kubernetes: str | None = None,
+    proxy_mode: str | None = None,
+    feature_gates: Sequence[str] = (),
+    node_image: str | Path | None = None,
+    lab: str | None = None,
+) -> Chosen:
+    """What a run stands on: a lab that is up says it of itself, else it is what was asked for.
+
+    Args:
+        testbed: its sort.
+        nodes: how many.
+        kubernetes: the version, as in ``1.36``.
+        proxy_mode: kube-proxy's mode.
+        feature_gates: each as in ``NAME=true``.
+        node_image: an archive with a node image.
+        lab: the lab that is up; None or empty to start one.
+
+    Raises:
+        ChoiceError: there is no such testbed or lab, it has no such thing, or two of these contradict each other.
+    """
+    gates = dict(map(gate, feature_gates))
+    if testbed is not None and testbed not in TESTBEDS:
+        raise ChoiceError(f"--testbed {testbed}: there is {', '.join(TESTBEDS)}")
+    if nodes is not None and nodes < 1:
+        raise ChoiceError(f"--nodes is {nodes}: it must be 1 or more")
+    if lab:
+        if node_image:
+            raise ChoiceError(f"--node-image: the lab {lab} is up, with a node image of its own")
+        return _agreed(_of_lab(lab), lab, testbed, nodes, kubernetes, proxy_mode, gates)
+    sort = testbed or "netns"
+    for option, given in (("--feature-gate", gates), ("--node-image", node_image)):
+        if given and sort != "kind":
+            raise ChoiceError(f"{option}: the testbed {sort} cannot be told; --testbed kind can")
+    if node_image and kubernetes:
+        raise ChoiceError("--kubernetes: the version is that of the node image; give one of the two")
+    return Chosen(
+        name=sort,
+        nodes=nodes or 3,
+        kubernetes=_version_of(Path(node_image)) if node_image else kubernetes or DEFAULT_KUBERNETES,
+        proxy_mode=proxy_mode or "nftables",
+        feature_gates=gates,
+        node_image=Path(node_image).absolute() if node_image else None,
+    )
+
+
+def gate(words: str) -> tuple[str, bool]:
+    """A feature gate and whether it is on, of ``NAME=true`` or ``NAME=false``.
+
+    Raises:
+        ChoiceError: it is neither.
+    """
+    name, _, value = words.partition("=")
+    if not name or value not in ("true", "false"):
+        raise ChoiceError(f"--feature-gate {words}: say NAME=true or NAME=false")
+    return name, value == "true"
+
+
+def _name_in(archive: Path) -> str:
+    from lbcert_fixtures.testbeds.kind.image import name_in
+
+    return name_in(archive)
+
+
+def _version_of(archive: Path) -> str:
+    """The version of Kubernetes in a node image, as its name says it; the name where that says none."""
+    if not archive.is_file():
+        raise ChoiceError(f"--node-image {archive}: there is no such file; `lbcert kind image --output` writes one")
+    try:
+        name = _name_in(archive)
+    except ImageError as error:
+        raise ChoiceError(f"--node-image: {error}") from error
+    found = re.search(r":v(\d+\.\d+)\.", name)
+    return found[1] if found else f"of {name}"
+
+
+def _of_lab(name: str) -> Chosen:
+    """What a lab that is up is."""
+    try:
+        with attached(name) as lab:
+            version = json.loads(lab.kubectl("get", "--raw=/version", timeout=15))
+            return Chosen(
+                name="kind" if lab.is_kind else "netns",
+                nodes=len(lab.nodes),
+                kubernetes=".".join(version["gitVersion"].removeprefix("v").split(".")[:2]),
+                proxy_mode=lab.specification.proxy_mode,
+                feature_gates=lab.feature_gates,
+            )
+    except TestbedError as error:
+        raise ChoiceError(f"--lab {name}: {error}") from error
+
+
+def _agreed(
+    chosen: Chosen,
+    lab: str,
+    testbed: str | None,
+    nodes: int | None,
+    kubernetes: str | None,
+    proxy_mode: str | None,
+    gates: Mapping[str, bool],
+) -> Chosen:
+    """What a lab is, if what was asked for does not contradict it."""
+    asked = {
+        "--testbed": (testbed, chosen.name),
+        "--nodes": (nodes, chosen.nodes),
+        "--kubernetes": (kubernetes, chosen.kubernetes),
+        "--proxy-mode": (proxy_mode, chosen.proxy_mode),
+        "--feature-gate": (gates or None, chosen.feature_gates),
+    }
+    for option, (wanted, there) in asked.items():
+        if wanted is not None and wanted != there:
+            shown = [_shown(each) for each in (wanted, there)]
+            raise ChoiceError(f"{option} {shown[0]}: the lab {lab} is up, with {shown[1]}; leave the option out")
+    return chosen
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={str(on).lower()}" for name, on in value.items()) or "none"
+    return str(value)
+
+
+@contextlib.contextmanager
+def attached(name: str) -> Iterator["Lab"]:
+    """A lab that is up, let go of at the end.
+
+    Raises:
+        TestbedError: there is none of this name, with the names of those that are up.
+    """
+    from lbcert_fixtures.testbeds import netns
+
+    lab = netns.attach(name)
+    try:
+        yield lab
+    finally:
+        lab.detach()
 
 
 def images_of(profile: Profile, manifests: Sequence[ResolvedManifest]) -> dict[str, ImageSource]:
@@ -61,6 +257,10 @@ TESTBEDS: Mapping[str, Callable[[], Sort]] = {"netns": _netns, "kind": _kind}
 """Every sort of testbed by its name; what one needs is imported when it is asked for."""
 
 
+BOOTS = ("lab", "kind")
+"""The steps by which testbeds tell how their boot goes; others are of what is built and fetched before it."""
+
+
 @contextlib.contextmanager
 def stand(
     settings: "Settings", manifests: Sequence[ResolvedManifest], who: str, progress: Progress
@@ -73,19 +273,18 @@ def stand(
         who: who runs: a worker's id.
         progress: told what is done and how long it will take.
     """
-    from lbcert_fixtures.testbeds import netns
-
-    if settings.lab:
-        standing = netns.attach(settings.lab)
-        yield standing
-        _save_logs(standing, settings.run / "logs" / who)
-        standing.detach()
-        return
-    sort = TESTBEDS[settings.testbed]()
     images = images_of(settings.profile, manifests)
-    options = sort.options(nodes=settings.nodes, kubernetes=settings.kubernetes, images=images)
+    if settings.lab:
+        with attached(settings.lab) as standing:
+            if archives := _lacking(standing, images, progress):
+                progress("lab", f"importing {len(archives)} image{'s'[: len(archives) - 1]}")
+                standing.import_images(archives)
+            yield standing
+            _save_logs(standing, settings.run / "logs" / who)
+        return
+    sort = settings.testbed.sort
     name = sort.name(f"{settings.run.name}-{who}")
-    lab = sort.start(name, options, standing=settings.keep_lab, progress=progress)
+    lab = sort.start(name, settings.testbed.options(images), standing=settings.keep_lab, progress=progress)
     try:
         yield lab
     finally:
@@ -94,6 +293,12 @@ def stand(
             lab.detach()
         else:
             lab.stop()
+
+
+def _lacking(lab: "Lab", images: Mapping[str, ImageSource], progress: Progress) -> list[Path]:
+    """Archives of the images that a lab, which was started for something else, does not have."""
+    store = ImageStore(images)
+    return [store.archive(name, progress) for name in lab.lacks(images)]
 
 
 def _save_logs(lab: object, folder: Path) -> None:
@@ -105,22 +310,17 @@ def _save_logs(lab: object, folder: Path) -> None:
 
 
 def prepare(
-    testbed: str,
-    profile: Profile,
-    manifests: Sequence[ResolvedManifest],
-    nodes: int,
-    kubernetes: str | None,
-    progress: Progress,
+    testbed: Chosen, profile: Profile, manifests: Sequence[ResolvedManifest], lab: str | None, progress: Progress
 ) -> None:
-    """Build and fetch what a testbed will need; nothing is started.
+    """Build and fetch what a run will need of a testbed, or a lab that is up lacks; nothing is started.
 
     Raises:
         ProgramsError, ImageError: something cannot be had.
         TestbedError: this machine or user cannot have the testbed.
     """
-    from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
-
-    sort = TESTBEDS[testbed]()
     images = images_of(profile, manifests)
-    options = sort.options(nodes=nodes, kubernetes=kubernetes or DEFAULT_KUBERNETES, images=images)
-    sort.prepare("preparation", options, progress=progress)
+    if lab:
+        with attached(lab) as standing:
+            _lacking(standing, images, progress)
+    else:
+        testbed.sort.prepare("preparation", testbed.options(images), progress=progress)

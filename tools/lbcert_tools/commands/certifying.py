@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import click
 
 from lbcert_fixtures.commands import dying_with_us
 from lbcert_tools.commands.doctoring import show
+from lbcert_tools.commands.labs import FEATURE_GATES, NODE_IMAGE
 from lbcert_tools.refusals import UNDETERMINED, USAGE, Refusal
 
 _END_BUDGET_SECONDS = 60.0
@@ -54,11 +56,12 @@ _LOOK_SECONDS = 0.2
     show_default=True,
     help="Whether cases that measure no times go to a second lab, which gets what the first leaves of the machine.",
 )
-@click.option("--nodes", default=3, show_default=True, type=click.IntRange(1), metavar="N", help="Nodes of a lab.")
+@click.option("--nodes", type=click.IntRange(1), metavar="N", help="Nodes of a lab: 3 by default.")
 @click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
-@click.option(
-    "--testbed", default="netns", show_default=True, metavar="NAME", help="What the cases stand on: netns or kind."
-)
+@click.option("--testbed", metavar="NAME", help="What the cases stand on: netns, by default, or kind.")
+@click.option("--proxy-mode", type=click.Choice(["nftables", "iptables"]), help="Of kube-proxy: nftables by default.")
+@FEATURE_GATES
+@NODE_IMAGE
 @click.option("--seed", type=int, metavar="N", help="Seed of what is chosen at random; the report names it.")
 @click.option("--shuffle", is_flag=True, help="Run the cases in an order that the seed decides.")
 @click.option("--lab", metavar="NAME", help="Stand on this lab, which is up (see `lbcert lab`), and leave it up.")
@@ -89,9 +92,12 @@ def certify(
     trials: int | None,
     workers: int,
     aside: bool,
-    nodes: int,
+    nodes: int | None,
     kubernetes: str | None,
-    testbed: str,
+    testbed: str | None,
+    proxy_mode: str | None,
+    feature_gates: tuple[str, ...],
+    node_image: Path | None,
     seed: int | None,
     shuffle: bool,
     lab: str | None,
@@ -119,11 +125,18 @@ def certify(
     from lbcert_fixtures.profiles import load
     from lbcert_suites.catalogue import catalogue
     from lbcert_tools import doctor, planning, rundir
-    from lbcert_tools.testbeds import TESTBEDS
+    from lbcert_tools.testbeds import choose
 
     chosen_profile = load(profile, requirements=catalogue())
-    if testbed not in TESTBEDS:
-        raise click.BadParameter(f"there is {', '.join(TESTBEDS)}", param_hint="--testbed")
+    chosen = choose(
+        testbed=testbed,
+        nodes=nodes,
+        kubernetes=kubernetes,
+        proxy_mode=proxy_mode,
+        feature_gates=feature_gates,
+        node_image=node_image,
+        lab=lab,
+    )
     try:
         cases = planning.choose(planning.all_cases(), only, quick=quick, everything=everything, trials=trials)
     except planning.PlanError as error:
@@ -133,10 +146,11 @@ def certify(
     if lab and workers > 1:
         raise click.BadParameter("one lab is stood on by one worker", param_hint="--workers")
     workers = min(workers, len(cases))
-    aside = aside and workers == 1 and not lab and testbed == "netns" and len({case.untimed for case in cases}) == 2
+    aside = aside and workers == 1 and not lab and chosen.name == "netns" and len({case.untimed for case in cases}) == 2
     # a lab that is up was carried already
-    blocked = [] if lab else doctor.blocking(doctor.Wish(nodes, 2 if aside else workers, testbed))
-    if blocked and aside and not (blocked := doctor.blocking(doctor.Wish(nodes, 1, testbed))):
+    wish = doctor.Wish(chosen.nodes, 2 if aside else workers, chosen.name, chosen.node_image is not None)
+    blocked = [] if lab else doctor.blocking(wish)
+    if blocked and aside and not (blocked := doctor.blocking(replace(wish, labs=1))):
         click.echo("one lab takes all cases: the machine does not carry a second (see `lbcert doctor`)", err=True)
         aside = False
     if blocked:
@@ -157,6 +171,9 @@ def certify(
         "testbed": testbed,
         "nodes": nodes,
         "kubernetes": kubernetes,
+        "proxy-mode": proxy_mode,
+        "feature-gate": feature_gates,
+        "node-image": node_image,
         "seed": seed,
         "shuffle": shuffle,
         "lab": lab,
@@ -165,18 +182,18 @@ def certify(
         "load-workers": load_workers,
         "load-ui": load_ui,
     }
-    interrupted = _run(run, options, 2 if aside else workers, _preparation(chosen_profile, testbed, nodes, kubernetes))
+    interrupted = _run(run, options, 2 if aside else workers, _preparation(chosen_profile, chosen, lab))
     return conclude(run, interrupted=interrupted)
 
 
-def _preparation(profile: Any, testbed: str, nodes: int, kubernetes: str | None) -> Any:
+def _preparation(profile: Any, testbed: Any, lab: str | None) -> Any:
     """What is built and fetched before anything starts, so that its progress is seen."""
     from lbcert_fixtures.cache import Progress
     from lbcert_fixtures.profiles import resolve
     from lbcert_tools.testbeds import prepare
 
     def run(progress: Progress) -> None:
-        prepare(testbed, profile, resolve(profile, progress=progress), nodes, kubernetes, progress)
+        prepare(testbed, profile, resolve(profile, progress=progress), lab, progress)
 
     return run
 

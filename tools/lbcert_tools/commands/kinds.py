@@ -58,21 +58,29 @@ def image(kubernetes: str | None, output: Path | None) -> None:
 @click.option("--profile", metavar="NAME|FILE", help="Of this implementation too.")
 @labs.kubernetes
 def images(profile: str | None, kubernetes: str | None) -> None:
-    """List every image that a run on kind needs: what is to be carried to a machine behind an air gap."""
-    from lbcert_fixtures.images.own import ECHO
+    """List every image that a run on kind needs: what is to be carried to a machine behind an air gap.
+
+    No image is made for it: what the node image holds is asked of kubeadm, which is built if it is not there, in a
+    minute or two.
+    """
+    from lbcert_fixtures.images.own import ECHO, FRR
     from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
     from lbcert_fixtures.profiles import load, resolve
-    from lbcert_fixtures.testbeds.kind.image import node_image
+    from lbcert_fixtures.testbeds.kind.image import REPOSITORY, held_images
     from lbcert_tools.progress import display
     from lbcert_tools.testbeds import images_of
 
     with display() as screen:
-        made = node_image(kubernetes or DEFAULT_KUBERNETES, progress=screen.step)
-    click.echo(f"{made.name}  the nodes, with {len(made.images)} images in it")
+        held = held_images(kubernetes or DEFAULT_KUBERNETES, progress=screen.step)
+        chosen = load(profile) if profile else None
+        manifests = resolve(chosen, progress=screen.step) if chosen else ()
+    click.echo(f"{REPOSITORY}  the nodes; `lbcert kind image` makes it, and holds what follows")
+    for name in held:
+        click.echo(f"{name}  in the node image")
+    click.echo(f"{FRR}  the routers; lbcert makes it of Debian packages")
     click.echo(f"{ECHO}  the backends of cases; lbcert builds it")
-    if profile:
-        chosen = load(profile)
-        for name, source in images_of(chosen, resolve(chosen)).items():
+    if chosen:
+        for name, source in images_of(chosen, manifests).items():
             click.echo(f"{name}  of {chosen.name}, source {source.source}")
 
 
@@ -81,82 +89,73 @@ def images(profile: str | None, kubernetes: str | None) -> None:
 @click.option("--nodes", default=3, show_default=True, type=click.IntRange(1), metavar="N", help="Workers.")
 @labs.routers
 @labs.kubernetes
+@labs.profile
 @labs.proxy_mode
-@click.option("--feature-gate", "gates", multiple=True, metavar="NAME=true|false", help="Of Kubernetes.")
-@click.option(
-    "--node-image",
-    nargs=2,
-    type=(click.Path(path_type=Path, dir_okay=False), str),
-    metavar="ARCHIVE NAME",
-    help="Another node image: an archive that `docker save` wrote, and the image's name in it.",
-)
+@labs.FEATURE_GATES
+@labs.NODE_IMAGE
 def up(
     name: str,
     nodes: int,
     routers: int,
     kubernetes: str | None,
+    profile: str | None,
     proxy_mode: str,
-    gates: tuple[str, ...],
-    node_image: tuple[Path, str] | None,
+    feature_gates: tuple[str, ...],
+    node_image: Path | None,
 ) -> None:
     """Start a kind testbed that stays up until `lbcert lab down NAME`."""
-    from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
-    from lbcert_fixtures.testbeds import kind as testbed
-    from lbcert_tools.progress import display
+    from lbcert_fixtures.testbeds.kind import cluster_name
+    from lbcert_tools.testbeds import choose
 
-    if testbed.cluster_name(name) != name:
+    if cluster_name(name) != name:
         raise Refusal(f"{name!r} is no name for a cluster", "at most 40 of a-z, 0-9 and -, as in kind-2", USAGE)
-    options = testbed.KindOptions(
-        nodes=nodes,
+    chosen = choose(testbed="kind", kubernetes=kubernetes, feature_gates=feature_gates, node_image=node_image)
+    labs.stand_up(
+        *("kind", name, nodes, profile),
+        kubernetes=chosen.kubernetes,
         routers=routers,
-        kubernetes=kubernetes or DEFAULT_KUBERNETES,
         proxy_mode=proxy_mode,
-        feature_gates=dict(map(_gate, gates)),
-        node_image=node_image,
+        feature_gates=chosen.feature_gates,
+        node_image=chosen.node_image,
     )
-    with display() as screen:
-        testbed.start(name, options, standing=True, progress=screen.step).detach()
     click.echo(f"{name} is up: {nodes} workers and a control plane, {routers} router{'s'[: routers - 1]}")
     click.echo(labs.LOOK_AROUND)
-
-
-def _gate(words: str) -> tuple[str, bool]:
-    name, _, value = words.partition("=")
-    if value not in ("true", "false"):
-        raise click.BadParameter(f"{words!r}: say {name}=true or {name}=false", param_hint="--feature-gate")
-    return name, value == "true"
 
 
 @kind.command()
 @click.argument("names", nargs=-1)
 def clean(names: tuple[str, ...]) -> None:
-    """End kind testbeds (NAMES, or all of this user), and remove what killed ones left: containers, data, cgroups.
+    """End kind testbeds that stay up (NAMES, or all), and remove what killed ones left: containers, data, cgroups.
 
-    Nothing that lbcert did not make is touched: engines and clusters of others are not even looked for.
+    That of a run ends only by its name. Nothing that lbcert did not make is touched: engines and clusters of others
+    are not even looked for.
     """
     from lbcert_fixtures.cache import cache_folder
     from lbcert_fixtures.testbeds import TestbedError, netns
     from lbcert_fixtures.testbeds.kind import engine
 
-    standing = []
+    found = []
     for name in netns.labs():
         with contextlib.suppress(TestbedError):  # one that boots is somebody's
             lab = netns.attach(name)
             if lab.is_kind:
-                standing.append(lab)
+                found.append(lab)
             else:
                 lab.detach()
-    if unknown := sorted(set(names) - {lab.name for lab in standing}):
-        up = ", ".join(lab.name for lab in standing) or "none"
+    if unknown := sorted(set(names) - {lab.name for lab in found}):
+        up = ", ".join(lab.name for lab in found) or "none"
         raise Refusal(f"no kind testbed named {', '.join(unknown)} is up (up: {up})", exit_code=USAGE)
-    for lab in standing:
-        if names and lab.name not in names:
+    wanted = names or netns.standing_labs()
+    for lab in found:
+        if lab.name in wanted:
+            lab.stop()
+            click.echo(f"{lab.name} is down")
+        else:
             lab.detach()
-            continue
-        lab.stop()
-        click.echo(f"{lab.name} is down")
+            if not names:
+                click.echo(f"{lab.name} belongs to a run, and stays: its name ends it, and the run")
     removed = engine.clean(cache_folder() / "engines")
     for thing in removed:
         click.echo(f"removed {thing}")
-    if not standing and not removed:
+    if not found and not removed:
         click.echo("there is nothing to clean")

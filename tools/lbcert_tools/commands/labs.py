@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -44,6 +45,16 @@ proxy_mode = click.option(
     type=click.Choice(["nftables", "iptables"]),
     help="Of kube-proxy.",
 )
+profile = click.option("--profile", metavar="NAME|FILE", help="Deploy this implementation and wait until it is ready.")
+FEATURE_GATES = click.option(
+    "--feature-gate", "feature_gates", multiple=True, metavar="NAME=true|false", help="Of Kubernetes, on kind."
+)
+NODE_IMAGE = click.option(
+    "--node-image",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="ARCHIVE",
+    help="Another node image for kind: one image, as `kind image --output` or `docker save` wrote it.",
+)
 LOOK_AROUND = "lbcert lab kubectl get nodes | lbcert lab shell client | lbcert lab status | lbcert lab down"
 
 
@@ -52,37 +63,52 @@ LOOK_AROUND = "lbcert lab kubectl get nodes | lbcert lab shell client | lbcert l
 @click.option("--nodes", default=3, show_default=True, type=click.IntRange(1), metavar="N", help="Nodes.")
 @routers
 @kubernetes
-@click.option("--profile", metavar="NAME|FILE", help="Deploy this implementation and wait until it is ready.")
+@profile
 @proxy_mode
 @click.option("--dns", is_flag=True, help="Run CoreDNS.")
 def up(
     name: str, nodes: int, routers: int, kubernetes: str | None, profile: str | None, proxy_mode: str, dns: bool
 ) -> None:
     """Start a lab that stays up until `lbcert lab down`."""
+    stand_up("netns", name, nodes, profile, routers=routers, kubernetes=kubernetes, proxy_mode=proxy_mode, dns=dns)
+    click.echo(f"lab {name} is up: {nodes} nodes, {routers} router{'s'[: routers - 1]}")
+    click.echo(LOOK_AROUND)
+
+
+def stand_up(
+    testbed: str, name: str, nodes: int, profile: str | None, *, kubernetes: str | None, **options: Any
+) -> None:
+    """Start a testbed that stays up, if this machine can carry it, and deploy an implementation if one is named.
+
+    Args:
+        testbed: its sort.
+        name: its name.
+        nodes: how many.
+        profile: the implementation.
+        kubernetes: the version; None for the newest.
+        options: what else the sort of testbed is told.
+
+    Raises:
+        Refusal: the machine cannot carry it; what it lacks was said.
+    """
     from lbcert_fixtures.deployment import Deployment
     from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
     from lbcert_fixtures.profiles import load, resolve
-    from lbcert_fixtures.testbeds import netns
     from lbcert_tools import doctor
     from lbcert_tools.progress import display
-    from lbcert_tools.testbeds import images_of
+    from lbcert_tools.testbeds import TESTBEDS, images_of
 
-    if blocked := doctor.blocking(doctor.Wish(nodes)):
+    if blocked := doctor.blocking(doctor.Wish(nodes, testbed=testbed, node_image=bool(options.get("node_image")))):
         for finding in blocked:
             show(finding)
         raise Refusal("this machine cannot carry the lab yet", "mend what is named above")
     chosen = load(profile) if profile else None
+    sort = TESTBEDS[testbed]()
     with display() as screen:
         manifests = resolve(chosen, progress=screen.step) if chosen else ()
-        options = netns.LabOptions(
-            nodes=nodes,
-            routers=routers,
-            kubernetes=kubernetes or DEFAULT_KUBERNETES,
-            proxy_mode=proxy_mode,
-            dns=dns,
-            images=images_of(chosen, manifests) if chosen else {},
-        )
-        started = netns.start(name, options, standing=True, progress=screen.step)
+        images = images_of(chosen, manifests) if chosen else {}
+        wanted = sort.options(nodes=nodes, kubernetes=kubernetes or DEFAULT_KUBERNETES, images=images, **options)
+        started = sort.start(name, wanted, standing=True, progress=screen.step)
         try:
             if chosen:
                 screen.step("implementation", f"applying {chosen.name}")
@@ -91,8 +117,6 @@ def up(
                 deployment.await_ready(lambda detail: screen.step("implementation", detail))
         finally:
             started.detach()  # a lab whose implementation is not ready is one to look into
-    click.echo(f"lab {name} is up: {nodes} nodes, {routers} router{'s'[: routers - 1]}")
-    click.echo(LOOK_AROUND)
 
 
 @lab.command()
@@ -175,7 +199,8 @@ def kubectl(name: str | None, arguments: tuple[str, ...]) -> NoReturn:
 
 
 def _become_kubectl(found: Any, arguments: list[str]) -> NoReturn:
-    _become(found.shell_command("control-plane", found.kubectl_command(*arguments)))
+    # kubectl and the files that it is given lie on this machine, not on a control plane that is a container
+    _become(found.shell_command("control-plane", found.kubectl_command(*arguments), network_only=True))
 
 
 def _become(command: list[str]) -> NoReturn:

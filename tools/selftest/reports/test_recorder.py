@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lbcert_reports import journal
+from lbcert_reports import journal, report
 from lbcert_reports.evidence import EvidenceError
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef, Recorder, folder
 from lbcert_reports.verdicts import Verdict
@@ -186,6 +186,18 @@ def test_a_bound_that_is_no_json_is_an_error_before_anything_is_judged(recorder:
     with recorder.case("a") as record, pytest.raises(EvidenceError, match="bound of ALLOC-001: cannot be written"):
         record.judge("ALLOC-001", "assigned-from-pool", {}, {"pools": object()})
     assert not events(recorder, "verdict")
+
+
+def test_a_phase_says_what_it_is_at_and_lasts_until_its_end(tmp_path: Path) -> None:
+    clock = iter([0, 1_000_000_000, 3_000_000_000])
+    recorder = Recorder(tmp_path / "run", now=lambda: next(clock))
+    with recorder.phase("boot") as at:
+        at("network")
+    recorder.close()
+    written = journal.read(tmp_path / "run")
+    states = [(event["state"], event.fields.get("detail")) for event in written.of("phase")]
+    assert states == [("begin", None), ("at", "network"), ("end", None)]
+    assert report._phases(written) == [{"name": "boot", "seconds": 3.0}]
 
 
 def test_a_phase_ends_whatever_ends_it(recorder: Recorder) -> None:

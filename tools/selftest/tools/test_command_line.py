@@ -2,15 +2,19 @@
 
 import json
 import re
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import click
 import pytest
 
+from lbcert_fixtures.images.own import ECHO, FRR
 from lbcert_fixtures.profiles import built_in
 from lbcert_fixtures.testbeds import netns
+from lbcert_fixtures.testbeds.kind import engine, image
 from lbcert_reports.judges.registry import REGISTRY
 from lbcert_reports.recorder import Recorder
 from lbcert_tools import doctor, main
@@ -67,6 +71,13 @@ def test_certify_takes_every_option_of_the_plugin(lbcert: Lbcert) -> None:
         (["certify", "--profile=nobody"], "built in are"),
         (["certify", "--profile=metallb-native", "--only=L2-999"], "no case fits 'L2-999'"),
         (["certify", "--profile=metallb-native", "--testbed=moon"], "there is netns"),
+        (["certify", "--profile=metallb-native", "--feature-gate=A=true"], "netns cannot be told; --testbed kind can"),
+        (["certify", "--profile=metallb-native", "--node-image=x.tar"], "netns cannot be told; --testbed kind can"),
+        (["certify", "--profile=metallb-native", "--testbed=kind", "--node-image=x.tar"], "there is no such file"),
+        (["certify", "--profile=metallb-native", "--testbed=kind", "--feature-gate=A"], "say NAME=true or NAME=false"),
+        (["certify", "--profile=metallb-native", "--proxy-mode=ipvs"], "--proxy-mode"),
+        (["certify", "--profile=metallb-native", "--lab=nobodys"], "no lab named 'nobodys' is up (up: "),
+        (["kind", "up", "--feature-gate=A"], "say NAME=true or NAME=false"),
         (["explain", "L2-999"], "there is no requirement L2-999"),
         (["report"], "there is no run below"),
         (["report", "nowhere"], "nowhere"),
@@ -111,6 +122,23 @@ def test_certify_says_all_that_the_machine_lacks_and_starts_nothing(
     assert not (tmp_path / "lbcert-runs").exists()
 
 
+def test_kind_up_says_all_that_the_machine_lacks_and_starts_nothing(
+    lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wishes: list[doctor.Wish] = []
+
+    def blocking(wish: doctor.Wish) -> list[Finding]:
+        wishes.append(wish)
+        return [Finding("testbed kind", Level.MISSING, "no container engine", "install it")]
+
+    monkeypatch.setattr(doctor, "blocking", blocking)
+    code, out, err = lbcert("kind", "up", "--nodes=2", "--profile=metallb-native")
+    assert code == 3
+    assert "no container engine" in out
+    assert "cannot carry the lab" in err
+    assert wishes == [doctor.Wish(2, testbed="kind")]
+
+
 def test_certify_does_not_write_into_a_folder_that_holds_something(
     lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -153,6 +181,40 @@ def test_the_lab_of_a_run_ends_by_its_name_only(lbcert: Lbcert, monkeypatch: pyt
     assert "of-a-run belongs to a run" in err
     assert lbcert("lab", "down", "of-a-run")[0] == 0
     assert ended == ["mine", "mine", "of-a-run"]
+
+
+def test_cleaning_up_after_kind_leaves_what_belongs_to_a_run_unless_it_is_named(
+    lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+
+    def attach(name: str) -> SimpleNamespace:
+        def end() -> None:
+            ended.append(name)
+
+        return SimpleNamespace(name=name, is_kind=name != "lab", stop=end, detach=lambda: None)
+
+    monkeypatch.setattr(netns, "attach", attach)
+    monkeypatch.setattr(netns, "labs", lambda: ["kept", "lab", "of-a-run"])
+    monkeypatch.setattr(netns, "standing_labs", lambda: ["kept", "lab"])
+    monkeypatch.setattr(engine, "clean", lambda _: [])
+    code, out, _ = lbcert("kind", "clean")
+    assert (code, ended) == (0, ["kept"])
+    assert "of-a-run belongs to a run" in out
+    assert lbcert("kind", "clean", "of-a-run")[0] == 0
+    assert ended == ["kept", "of-a-run"]
+    assert lbcert("kind", "clean", "lab")[0] == 2
+
+
+def test_the_images_that_a_run_on_kind_needs_are_listed_without_making_one(
+    lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = ("registry.k8s.io/kube-apiserver:v1.36.3", image.NETWORK_TOOLS)
+    monkeypatch.setattr(image, "held_images", lambda _kubernetes, progress: held)
+    monkeypatch.setattr(image, "node_image", lambda *_, **__: pytest.fail("the node image is made"))
+    code, out, _ = lbcert("kind", "images")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == [image.REPOSITORY, *held, FRR, ECHO]
 
 
 def test_lists_are_for_people_and_for_programs(lbcert: Lbcert) -> None:
@@ -201,6 +263,30 @@ def test_the_cache_says_its_size_and_goes_away_part_by_part(lbcert: Lbcert, tmp_
     assert lbcert("cache", "clean", "--yes", "nothing")[0] == 2
     assert lbcert("cache", "clean", "--yes", "images")[0] == 0
     assert [part.name for part in (tmp_path / "cache" / "lbcert").iterdir()] == ["programs"]
+
+
+@pytest.fixture(scope="module")
+def sessions() -> dict[str, Any]:
+    """What the noxfile defines; nox wants to see it once only."""
+    return runpy.run_path(str(Path(__file__).parents[3] / "noxfile.py"))
+
+
+@pytest.mark.parametrize(
+    ("session", "given", "run"),
+    [
+        ("certify_kind", [], "--testbed=kind --profile=metallb-native"),
+        ("certify_kind", ["--quick"], "--testbed=kind --profile=metallb-native --quick"),
+        ("certify_kind", ["--profile", "mine.toml"], "--testbed=kind --profile mine.toml"),
+        ("certify", [], "--profile=metallb-native --quick"),
+        ("certify", ["--profile=mine.toml"], "--profile=mine.toml"),
+    ],
+)
+def test_the_sessions_that_certify_keep_their_profile_unless_another_is_named(
+    sessions: dict[str, Any], session: str, given: list[str], run: str
+) -> None:
+    words: list[str] = []
+    sessions[session].func(SimpleNamespace(posargs=given, run=lambda *command: words.extend(command)))
+    assert words == ["lbcert", "certify", *run.split()]
 
 
 # --- a run directory ------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ FILES = {
     "sys/fs/cgroup/cgroup.controllers": "cpu memory\n",
     "sys/fs/cgroup/user.slice/cgroup.controllers": "cpu memory pids\n",
     **{f"usr/lib/cni/{name}": "" for name in doctor.CNI_PLUGINS},
+    "usr/share/keyrings/debian-archive-keyring.gpg": "",
 }
 
 
@@ -38,6 +40,7 @@ class Faked(Machine):
     def __init__(self, root: Path, uid: int = 1000) -> None:
         super().__init__(root, uid)
         self.absent: set[str] = set()
+        self.packages: set[str] = set()
         self.features: Mapping[str, str] = dict.fromkeys(kernel_features.FEATURES, "")
         self.namespaces = ""
         self.free = 100 * GIB
@@ -62,6 +65,10 @@ class Faked(Machine):
             return subprocess.CompletedProcess(command, 0, json.dumps(self.features), "")
         if command[0] == "unshare":
             return subprocess.CompletedProcess(command, bool(self.namespaces), "", self.namespaces)
+        if command[0] == "apt-cache":
+            return subprocess.CompletedProcess(
+                command, 0, f"Package: {command[-1]}\n" * (command[-1] in self.packages), ""
+            )
         return subprocess.CompletedProcess(command, 0, "go1.26.1\n", "")
 
     def limit(self, kind: int) -> int | None:
@@ -129,6 +136,12 @@ def test_every_missing_package_is_named_once_with_what_is_missing_of_it(machine:
     assert found["uidmap"].observed == "not found: newuidmap, newgidmap"
     assert found["containernetworking-plugins"].observed == "not found: /usr/lib/cni/ptp"
     assert all("apt-get install" in finding.fix for finding in found.values())
+
+
+def test_a_machine_that_does_not_know_debians_keys_is_told_by_which_package_it_will(machine: Faked) -> None:
+    (machine.root / "usr/share/keyrings/debian-archive-keyring.gpg").unlink()
+    (finding,) = bad(machine)
+    assert (finding.subject, finding.level) == ("debian-archive-keyring", Level.MISSING)
 
 
 def test_every_switch_that_is_off_is_named_if_user_namespaces_cannot_be_made(machine: Faked) -> None:
@@ -223,8 +236,32 @@ def test_the_testbed_kind_wants_an_engine_and_names_all_that_is_missing(machine:
     (finding,) = bad(machine, KIND)
     assert finding.level is Level.MISSING
     assert "docker, dockerd, runc" in finding.observed
-    assert finding.fix.endswith("docker.io runc")
+    assert finding.fix.endswith("--no-install-recommends docker.io runc")
     assert doctor.blocking(Wish(), machine) == []
+
+
+def test_dockers_client_comes_from_its_own_package_where_there_is_one(machine: Faked) -> None:
+    machine.uid = 0
+    machine.absent = {"docker"}
+    (finding,) = bad(machine, KIND)
+    assert finding.fix.endswith("--no-install-recommends docker.io")
+    machine.packages = {"docker-cli"}
+    (finding,) = bad(machine, KIND)
+    assert finding.fix.endswith("--no-install-recommends docker-cli")
+
+
+def test_a_kind_cluster_needs_disk_for_its_nodes_and_once_for_its_image(machine: Faked, tmp_path: Path) -> None:
+    machine.uid = 0
+    cache = tmp_path / "cache" / "lbcert"
+    (cache / "programs").mkdir(parents=True)
+    machine.free = 5 * GIB
+    (finding,) = bad(machine, KIND)
+    assert (finding.subject, finding.level) == ("disk", Level.MISSING)
+    assert "needed 8.6 GiB for the first set-up" in finding.observed
+    assert bad(machine, replace(KIND, node_image=True)) == []
+    (cache / "kind").mkdir()
+    assert bad(machine, KIND) == []
+    assert [f.subject for f in bad(machine, replace(KIND, nodes=4))] == ["disk"]
 
 
 def test_a_root_without_sys_resource_is_told_what_that_means_for_kind(machine: Faked) -> None:

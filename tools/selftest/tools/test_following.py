@@ -70,6 +70,19 @@ def test_a_first_look_is_not_expected_to_take_as_long_as_what_was_run_before(dur
     assert durations.of("bgp/one x1") < 10 < durations.of("bgp/three x5")
 
 
+def test_what_a_boot_is_at_is_shown_until_it_ends(durations: Durations) -> None:
+    shown: list[str] = []
+
+    class Seen(Lines):
+        def step(self, step: str, detail: str = "", fraction: float | None = None) -> None:
+            shown.append(detail.partition(",")[0])
+
+    watcher = Watcher(Seen(), durations)
+    for state, more in (("begin", {}), ("at", {"detail": "kind: Preparing nodes after 5.0 s"}), ("end", {})):
+        watcher.see({"event": "phase", "name": "boot", "state": state, "writer": "main", "t": 1, **more})
+    assert shown == ["boot", "boot: kind: Preparing nodes after 5.0 s", "waiting"]
+
+
 def test_a_damaged_file_of_durations_costs_the_estimate_only(tmp_path: Path) -> None:
     (tmp_path / "durations.json").write_text('{"bgp/one x5": "long"}')
     assert Durations(tmp_path / "durations.json").seconds == {}

@@ -4,12 +4,14 @@ import hashlib
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from lbcert_fixtures.testbeds import netns
 from lbcert_reports import journal
-from lbcert_tools import case_fixtures, plugin  # noqa: F401 - pytester unloads what only a run loads, and numpy cannot be loaded twice
+from lbcert_tools import case_fixtures, plugin, testbeds  # noqa: F401 - pytester unloads what only a run loads, and numpy cannot be loaded twice
 
 pytest_plugins = ["pytester"]
 
@@ -338,6 +340,60 @@ def test_a_seed_decides_the_order_and_what_is_last_stays_last(cases, run, pytest
         orders.append([each["case"] for each in events.of("run-started")[0]["plan"]])
     assert orders[0] == orders[1] != orders[2]
     assert {order[-1] for order in orders} == {"layer2/z"}
+
+
+def test_a_run_on_a_lab_that_is_up_states_what_the_lab_is(cases, run, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = SimpleNamespace(
+        is_kind=True,
+        feature_gates={},
+        nodes=["w1", "w2"],
+        specification=SimpleNamespace(proxy_mode="iptables"),
+        kubectl=lambda *_, **__: '{"gitVersion": "v1.34.2"}',
+        detach=lambda: None,
+    )
+    monkeypatch.setattr(netns, "attach", lambda _name: lab)
+    cases(TWO)
+    _, events = run("--lab=mine")
+    (start,) = events.of("run-started")
+    said = {name: start["testbed"][name] for name in ("name", "nodes", "kubernetes", "proxy_mode")}
+    assert said == {"name": "kind", "nodes": 2, "kubernetes": "1.34", "proxy_mode": "iptables"}
+    assert (start["options"]["nodes"], start["options"]["kubernetes"]) == (2, "1.34")
+
+
+def test_a_boot_says_in_the_journal_what_it_is_at(cases, run, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = SimpleNamespace(
+        is_kind=False,
+        feature_gates={},
+        nodes=["n1"],
+        specification=SimpleNamespace(proxy_mode="nftables"),
+        kubectl=lambda *_, **__: '{"gitVersion": "v1.36.3"}',
+        lacks=lambda images: sorted(images)[:1],
+        import_images=lambda _archives: None,
+        detach=lambda: None,
+    )
+    monkeypatch.setattr(netns, "attach", lambda _name: lab)
+    monkeypatch.setattr(testbeds.ImageStore, "archive", lambda _store, name, progress: progress("image", name) or name)
+    cases('''
+        @pytest.fixture(scope="session")
+        def manifests():
+            return ()
+
+        @pytest.mark.covers("L2-003")
+        def test_it(record, testbed):
+            """A claim."""
+            told(record, "L2-003", "pass")
+    ''')
+    _, events = run("--lab=mine")
+    boot = [(event["state"], event.fields.get("detail")) for event in events.of("phase") if event["name"] == "boot"]
+    assert boot == [("begin", None), ("at", "importing 1 image"), ("end", None)]
+
+
+def test_a_lab_that_is_not_up_stops_a_run_before_anything_is_collected(cases, run) -> None:
+    cases(TWO)
+    result, events = run("--lab=nobodys")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert events is None
+    result.stderr.fnmatch_lines(["*no lab named 'nobodys' is up*"])
 
 
 def test_only_that_fits_nothing_is_a_usage_error_before_anything_runs(cases, run) -> None:

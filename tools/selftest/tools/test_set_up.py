@@ -66,6 +66,8 @@ class Machine:
         for absolute in ("/usr/lib/cni/host-local", "/etc/ssl/certs/ca-certificates.crt"):
             text = text.replace(absolute, str(self.fake / Path(absolute).name))
             (self.fake / Path(absolute).name).touch()
+        text = text.replace("/usr/share/keyrings/", f"{self.fake}/")
+        (self.fake / "debian-archive-keyring.gpg").touch()
         self.script = self.checkout / "tools" / "lbcert"
         self.script.write_text(text)
         self.script.chmod(0o755)
@@ -161,6 +163,17 @@ def test_an_ordinary_user_is_told_the_one_line_to_run_as_root(machine: Machine) 
     assert code == 3
     assert "apt-get update && apt-get install --yes --no-install-recommends crun nftables\n" in err
     assert machine.installed == []
+
+
+def test_debians_keys_are_installed_where_another_distribution_does_not_have_them(machine: Machine) -> None:
+    keys = machine.fake / "debian-archive-keyring.gpg"
+    keys.rename(keys.with_suffix(".pgp"))
+    assert machine.run("list")[0] == 0
+    keys.with_suffix(".pgp").unlink()
+    machine.program("id", "#!/bin/sh\necho 0\n")
+    machine.program("apt-get", '#!/bin/sh\necho "$*" >> "$FAKE/apt"\n')
+    assert machine.run("list")[0] == 0
+    assert (machine.fake / "apt").read_text().splitlines()[1].endswith("install-recommends debian-archive-keyring")
 
 
 @pytest.mark.parametrize("who", ["root", "user with sudo"])
