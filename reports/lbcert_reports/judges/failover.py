@@ -36,6 +36,10 @@ LATE_ANSWER = 0.1
 apart it is less."""
 
 
+BUSY = 0.25
+"""The share of the processors that other programs may use before endpoints may lose probes because of them."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """What one trial showed.
@@ -91,7 +95,8 @@ def failover_gap(
         answers: frames heard during each trial: tell detection and announcement apart. A trial in which a node took
             over in time but did not announce it is void when its gap is too long: the caches of others made it so.
         routes: route changes during each trial: tell detection.
-        noise: what the machine did besides: for the record, since a punctual probe measures rightly on a busy one too.
+        noise: what the machine did besides: a punctual probe measures rightly on a busy one too, but endpoints that
+            wait for a processor lose probes, so losses after the recovery void a trial in which others took a quarter.
         limit: longest outage, s.
         run: how many probes make a sustained run.
         dead_share: share of the probes that Kubernetes itself may lose after the recovery, below 1.
@@ -106,6 +111,7 @@ def failover_gap(
     """
     if missing := stream.keys() - cause.keys():
         return Judgement(Verdict.INCONCLUSIVE, f"there is no fault for trial {listed(sorted(missing))}")
+    allowed = lost_after if lost_after is not None else (1.0 if dead_share else 0.01)
     trials: dict[str, Trial] = {}
     for name, probes in stream.items():
         precision = resolution or max(limit / 4, 2 * seconds(probes.meta["period"]))
@@ -113,12 +119,12 @@ def failover_gap(
         detect, announce = _signs((answers or {}).get(name), (routes or {}).get(name), fault)
         trial = _gap(probes, fault, detect, run=run, dead_share=dead_share, limit=limit, precision=precision)
         reason = trial.void or _unannounced(trial, probes, (answers or {}).get(name), fault, limit)
+        reason = reason or _starved(trial, _foreign_since(noise, fault["effective"], probes), allowed)
         trials[name] = replace(
             trial, detect=detect, announce=announce, void=reason, foreign=_foreign(noise, probes) if noise else None
         )
     counted = {name: trial for name, trial in trials.items() if not trial.void}
     voided = {name: trial.void for name, trial in trials.items() if trial.void}
-    allowed = lost_after if lost_after is not None else (1.0 if dead_share else 0.01)
     claim, bound = _bound([trial.gap for trial in counted.values()], quantile, confidence)
     claim += _seen_from(stream.values())
     verdict, reason = _verdict(counted, bound, limit, allowed, claim)
@@ -300,6 +306,24 @@ def _foreign(noise: Evidence[Noise], probes: Evidence[Stream]) -> float | None:
     began, ended = (probes.rows[place]["sent"] for place in (0, -1)) if probes.rows else (0, 0)
     spans = [row["foreign_cpu"] for row in noise.rows if row["until"] >= began and row["t"] <= ended]
     return max(spans, default=None)
+
+
+def _foreign_since(noise: Evidence[Noise] | None, since: int, probes: Evidence[Stream]) -> float:
+    """The share of the processors that other programs used on average from a time (ns) to the end of a stream."""
+    ended = probes.rows[-1]["sent"] if probes.rows else 0
+    spans = [row for row in (noise.rows if noise else ()) if row["until"] >= since and row["t"] <= ended]
+    whole = sum(row["until"] - row["t"] for row in spans)
+    return sum(row["foreign_cpu"] * (row["until"] - row["t"]) for row in spans) / whole if whole else 0.0
+
+
+def _starved(trial: Trial, foreign: float, allowed: float) -> str:
+    """Why what was lost after the recovery says nothing: those who should answer had to wait; empty if it does."""
+    if trial.lost_after <= allowed or foreign < BUSY:
+        return ""
+    return (
+        f"after the recovery {trial.lost_after:.1%} of the probes were lost, while other programs used {foreign:.0%} of"
+        " the processors: endpoints that wait for one lose probes too"
+    )
 
 
 def _signs(

@@ -327,6 +327,24 @@ def test_what_other_programs_used_is_on_record_and_voids_nothing() -> None:
     assert (foreign.value, foreign.n) == (0.9, 1), "the share while the stream ran"
 
 
+@pytest.mark.parametrize(
+    ("busy", "verdict"),
+    [([(3, 0.5)], UNCLEAR), ([(3, 0.2)], FAIL), ([(0, 1.0), (3, 0.2)], FAIL), ([(3, 1.0), (4, 0.0)], UNCLEAR)],
+    ids=["half", "a fifth", "before the fault", "in half of the time"],
+)
+def test_losses_after_the_recovery_are_nobodys_while_other_programs_take_the_machine(
+    busy: list[tuple[int, float]], verdict: Verdict
+) -> None:
+    rows = tuple({"t": t * S, "until": (t + 1) * S, "foreign_cpu": share} for t, share in busy)
+    noise = Evidence("noise", "c", "n", {}, rows)
+    lossy = stream((FAULT, FAULT + 1), (FAULT + 4, FAULT + 6))
+    judgement = run("failover-gap", {"stream": lossy, "cause": act(), "noise": noise}, {"limit": 5})
+    assert judgement.verdict is verdict
+    assert ("other programs used" in judgement.reason) is (verdict is UNCLEAR)
+    whole = {"stream": stream((FAULT, FAULT + 1)), "cause": act(), "noise": noise}
+    assert run("failover-gap", whole, {"limit": 5}).verdict is PASS, "who lost nothing was not starved"
+
+
 def test_a_quantile_needs_the_trials_that_bound_it() -> None:
     trials = [stream((FAULT, FAULT + 1), seconds=6, period=0.01)] * 28
     few = judged(*trials, quantile=0.9, limit=2, run=20)
