@@ -323,6 +323,7 @@ def answered_again(
     *,
     within: float,
     lasting: bool = True,
+    during: bool = False,
     addresses: list[str] | None = None,
 ) -> Judgement:
     """After a cause questions about an address go unanswered for no longer than the limit, by whomever.
@@ -335,12 +336,13 @@ def answered_again(
         within: for how long there may be no answer, s.
         lasting: whether a silence counts that only the healing of the fault ends; where this is about how long an
             address is silent on its way to another node, nothing can be said of one that does not get there.
+        during: whether only what is heard until the fault was healed counts.
         addresses: the addresses that are judged; by default all that were asked for.
     """
     fault = effect(cause)
     ended = watched(answers)[1]
     span = seconds(ended - fault["effective"])
-    last = ended if lasting else fault["healed"] or ended
+    last = ended if lasting and not during else fault["healed"] or ended
     problems, silences, texts, open_ends = [], [], [], []
     for address, frames in _by_address(answers, addresses).items():
         replies = [frame["t"] for frame in _replies(frames) if frame["t"] < last]

@@ -47,7 +47,7 @@ def test_addresses_stay_while_the_api_server_is_away(
     done = experiment("api-server-outage")
     record.judge("L2-049", "never-alternates", {"answers": done.seen["answers"]}, changes(done, 0))
     answered = {"answers": done.seen["answers"], "cause": done.causes[0]}
-    record.judge("L2-049", "answered-again", answered, {"within": profile.timers.layer2_planned_move})
+    record.judge("L2-049", "answered-again", answered, {"within": profile.timers.layer2_planned_move, "during": True})
     for replies in done.named("replies-layer2"):
         inputs = {"replies": replies, "cause": done.causes[0]}
         record.judge("L2-049", "all-replies-ok", inputs, {"requests": 1000})
