@@ -104,6 +104,15 @@ def test_an_address_is_published_in_mode_vip_if_in_any(modes: list[str], verdict
     says(judgement, verdict, *(["a was published with ipMode Proxy, not VIP"] if verdict is FAIL else []))
 
 
+@pytest.mark.parametrize(("families", "verdict"), [(["ipv4"], FAIL), (["ipv4", "ipv6"], PASS), (None, PASS)], ids=str)
+def test_nobody_is_given_an_address_of_a_family_for_which_it_did_not_ask(
+    families: list[str] | None, verdict: Verdict
+) -> None:
+    ingress = watch((1, "a", ""), (2, "a", f"{A} fd00::10"))
+    judgement = run("assigned-from-pool", {"ingress": ingress}, {"pools": POOL, "families": families})
+    says(judgement, verdict, *(["a was given ipv6 addresses, for which it did not ask"] if verdict is FAIL else []))
+
+
 def test_a_pool_that_is_none_is_our_error() -> None:
     judgement = run("assigned-from-pool", {"ingress": watch((1, "a", A))}, {"pools": ["10.0.0.0/33"]})
     says(judgement, Verdict.ERROR, "pool entry '10.0.0.0/33' is neither CIDR nor first-last")

@@ -201,6 +201,10 @@ def test_a_session_that_is_younger_than_an_earlier_look_was_reset(uptime: int, v
         ({"hold": 9, "keepalive": 4}, {}, FAIL, "r and 172.18.0.11 use a keepalive interval of 4 s"),
         ({"hold": 9, "keepalive": 4}, {"keepalive": 4}, PASS, "the sessions use"),
         ({"hold": 9}, {}, PASS, "hold times 9 s"),
+        ({"hold": 3, "keepalive": 1}, {"least": 3}, PASS, "hold times 3 s"),
+        ({"hold": 2, "keepalive": 1}, {"least": 3}, FAIL, "negotiated the hold time 2 s"),
+        ({"hold": 0, "keepalive": 0}, {"least": 3}, FAIL, "negotiated the hold time 0 s"),
+        ({"hold": 10, "keepalive": 1}, {"least": 3}, FAIL, "negotiated the hold time 10 s"),
         ({}, {}, UNCLEAR, "r showed no established session with 172.18.0.11 and its timers"),
     ],
 )
@@ -347,6 +351,22 @@ def test_path_attributes(changed: Any, expected: dict[str, Any], verdict: Verdic
     }  # fmt: skip
     evidence = Evidence[Any]("paths", "c", "paths", {}, (path,))
     says(run("path-attributes", {"paths": evidence}, {"prefixes": [PREFIX], "expected": expected}), verdict, reason)
+
+
+@pytest.mark.parametrize(("others", "verdict"), [(True, PASS), (False, FAIL)])
+def test_paths_to_prefixes_that_nobody_asked_for_may_be_forbidden(others: bool, verdict: Verdict) -> None:
+    rows = tuple({"t": 1, "router": "r", "prefix": each, "origin": "IGP"} for each in (PREFIX, "10.0.0.10/32"))
+    bound = {"prefixes": [PREFIX], "expected": {"origin": "IGP"}, "others": others}
+    judgement = run("path-attributes", {"paths": Evidence[Any]("paths", "c", "paths", {}, rows)}, bound)
+    says(judgement, verdict, *(["r has 10.0.0.10/32, which nobody asked for"] if verdict is FAIL else []))
+
+
+@pytest.mark.parametrize(("uptime", "verdict"), [(1_000, PASS), (999, FAIL)])
+def test_a_session_whose_age_went_down_was_reset(uptime: int, verdict: Verdict) -> None:
+    first, last = sessions((1, N1, UP, 1, 0), (1.5, N1, UP, 1, 0)).rows
+    rows = (first, {**last, "uptime_ms": uptime})
+    evidence = Evidence[Any]("sessions", "c", "sessions", {"began": at(0), "ended": at(60)}, rows)
+    says(run("sessions-never-reset", {"sessions": evidence}, {"peers": {"r": [N1]}, "hold": 60}), verdict)
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,24 @@ def test_one_announcer(frames: Any, bound: dict[str, Any], verdict: Verdict, rea
     says(run("one-announcer", {"answers": heard(frames, ended=at(12))}, {"nodes": NODES, **bound}), verdict, reason)
 
 
+@pytest.mark.parametrize(
+    ("again", "asks", "verdict", "reason"),
+    [
+        (10, 10, PASS, "30 answers from n1"),
+        (11, 10, FAIL, f"{ONE} answered 20 questions for 10.0.0.9 31 times"),
+        (20, 21, UNCLEAR, "only 20 questions"),
+    ],
+)
+def test_every_question_is_answered_once(again: int, asks: int, verdict: Verdict, reason: str) -> None:
+    frames = [*STEADY, *(frame(0.5 * number + 0.002, ONE, "arp-reply") for number in range(again))]
+    says(run("one-announcer", {"answers": heard(frames)}, {"nodes": NODES, "asks": asks}), verdict, reason)
+
+
+def test_announcements_are_no_second_answers() -> None:
+    frames = [*STEADY, *(frame(0.5 * number + 0.1, ONE, "garp-request") for number in range(20))]
+    says(run("one-announcer", {"answers": heard(frames)}, {"nodes": NODES}), PASS)
+
+
 def test_one_announcer_measures_the_share_that_was_answered() -> None:
     answers = heard(dialogue(0, 9, ONE), dialogue(9, 10, None), ended=at(11))
     judgement = run("one-announcer", {"answers": answers}, {"nodes": NODES})
@@ -213,6 +231,9 @@ def test_never_alternates(frames: Any, bound: dict[str, Any], verdict: Verdict, 
     says(run("never-alternates", {"answers": heard(frames)}, {"nodes": NODES, "hold": 9, **bound}), verdict, reason)
 
 
+DEAF = [*dialogue(0, 5, ONE), frame(9, TWO, "garp-request"), *dialogue(5, 16, None)]
+"""Another node takes an address over, says so, and answers no question."""
+
 MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
 
 
@@ -223,6 +244,8 @@ MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
         (MOVED, {"to": ["n2", "n3"]}, PASS, "every address is where it should be"),
         (MOVED, {"to": ["n3"]}, FAIL, "10.0.0.9 was answered by n2, not by n3"),
         (MOVED, {"within": 3}, FAIL, "10.0.0.9 moved after 4.00 s"),
+        (DEAF, {}, FAIL, "10.0.0.9 is announced by n2, and answered by nobody"),
+        (DEAF[:-5], {}, UNCLEAR, "no question about 10.0.0.9 was answered by n2"),
         ([*MOVED, frame(12.1, THREE, "arp-reply")], {}, FAIL, "moved 3 times: n1 → n2 → n3 → n2"),
         (MOVED + dialogue(16, 20, ONE, delay=0.002), {}, FAIL, "was answered by n1, n2 after the move"),
         (dialogue(0, 20, ONE), {}, FAIL, "10.0.0.9 is still answered by n1"),
@@ -293,6 +316,52 @@ def test_a_silence_that_only_the_cure_ends_can_be_left_to_others(
     says(run("answered-again", inputs, {"within": 2, "lasting": False}), verdict, reason)
 
 
+@pytest.mark.parametrize(
+    ("began", "ended", "verdict"),
+    [(6, 12, FAIL), (6, 20, FAIL), (13, 20, PASS), (11, 15, PASS), (10, 20, FAIL)],
+    ids=["in the middle", "to the end", "afterwards", "across the cure", "until the cure"],
+)
+def test_a_silence_may_count_while_the_fault_lasts_only(began: float, ended: float, verdict: Verdict) -> None:
+    frames = dialogue(0, began, ONE) + dialogue(began, ended, None) + dialogue(ended, 20, ONE)
+    inputs = {"answers": heard(frames, ended=at(20)), "cause": act(5, healed=13)}
+    says(run("answered-again", inputs, {"within": 2.5, "during": True}), verdict)
+
+
+@pytest.mark.parametrize(
+    ("announcer", "verdict", "reason"),
+    [
+        (ONE, PASS, "0 of 3 announcements"),
+        (TWO, FAIL, "n2 announced 10.0.0.9 3 times and did not answer"),
+    ],
+)
+def test_who_announces_an_address_answers_for_it(announcer: str, verdict: Verdict, reason: str) -> None:
+    frames = [*dialogue(0, 20, ONE), *(frame(t, announcer, "garp-request") for t in (5.1, 6.1, 7.1))]
+    inputs = {"answers": heard(frames, began=at(0), ended=at(20))}
+    judgement = run("announced-by-owner", inputs, {"nodes": NODES})
+    says(judgement, verdict, reason)
+    assert value(judgement, "announcements without answers") == (3 if verdict is FAIL else 0)
+
+
+@pytest.mark.parametrize(
+    ("frames", "verdict", "reason"),
+    [
+        ([*MOVED, frame(8.2, TWO, "garp-request")], PASS, "0 of 1"),
+        (dialogue(0, 9, ONE) + dialogue(9, 20, TWO) + [frame(8.2, TWO, "garp-request")], PASS, "0 of 1"),
+        (dialogue(0, 9, ONE) + dialogue(9, 20, TWO) + [frame(7.9, TWO, "garp-request")], FAIL, "n2 announced"),
+        (dialogue(0, 9, ONE) + dialogue(9, 20, TWO) + [frame(9.5, ONE, "garp-request")], PASS, "0 of 1"),
+        (dialogue(0, 9, ONE) + dialogue(9, 20, TWO) + [frame(9.6, ONE, "garp-request")], FAIL, "n1 announced"),
+        ([*dialogue(0, 20, None), frame(8, TWO, "garp-request")], PASS, "0 of 1"),
+        (dialogue(0, 20, ONE), UNCLEAR, "nobody announced anything"),
+        ([*dialogue(0, 20, ONE), frame(0.9, TWO, "garp-request")], UNCLEAR, "nobody announced anything"),
+        ([*dialogue(0, 20, ONE), frame(19.1, TWO, "garp-request")], UNCLEAR, "nobody announced anything"),
+    ],
+    ids=["silence", "before", "too early", "after", "too late", "nobody answers", "none", "at the begin", "at the end"],
+)
+def test_an_announcement_may_come_shortly_before_and_after_answers(frames: Any, verdict: Verdict, reason: str) -> None:
+    inputs = {"answers": heard(frames, began=at(0), ended=at(20))}
+    says(run("announced-by-owner", inputs, {"nodes": NODES}), verdict, reason)
+
+
 def test_the_old_owner_may_answer_beside_the_new_one_for_as_long_as_is_allowed() -> None:
     frames = [*dialogue(0, 7, ONE, every=0.25), frame(5.6, TWO, "garp-request"), *dialogue(5.7, 17, TWO)]
     inputs = {"answers": heard(frames), "cause": act(5)}
@@ -345,6 +414,8 @@ TWO_FOR_A_WHILE = dialogue(0, 5, ONE) + dialogue(5, 8, ONE, every=0.2) + dialogu
         (TWO_FOR_A_WHILE + dialogue(8, 12, TWO), {}, PASS, "one node came to answer alone"),
         (TWO_FOR_A_WHILE + dialogue(8, 12, TWO), {"within": 2}, FAIL, "10.0.0.9 only 2.90 s after the cause"),
         (dialogue(0, 12, ONE), {}, PASS, "1 tenures, at last n1"),
+        (DEAF, {"within": 5}, FAIL, "10.0.0.9 is announced by n2, and answered by nobody, 10.5 s after the cause"),
+        (DEAF, {}, UNCLEAR, "10.0.0.9 is announced by n2, and answered by nobody"),
         (TWO_FOR_A_WHILE, {}, UNCLEAR, "10.0.0.9 is answered by n1, n2"),
         (TWO_FOR_A_WHILE, {"within": 1}, FAIL, "10.0.0.9 is answered by n1, n2 2.9 s after the cause"),
         (TWO_FOR_A_WHILE + dialogue(8, 12, TWO), {"hold": 5}, UNCLEAR, "answered by"),
@@ -376,6 +447,8 @@ GARP = [frame(t, TWO, form, target=V4) for t in BURSTS for form in ("garp-reques
 NA = [frame(t, TWO, "na-unsolicited", V6, override=True, solicited=False) for t in BURSTS]
 MOVED6 = dialogue(0, 5, ONE, V6) + dialogue(5, 9, None, V6) + dialogue(9, 20, TWO, V6)
 SCHEDULE = {"bursts": [0, 1.1, 2.2, 3.3, 4.4]}
+OFTEN = [frame(t, TWO, "garp-reply", target=V4) for t in [*BURSTS, *(t + 0.1 for t in BURSTS), 9.2, 9.3, 9.4]]
+LATE = [frame(t + 0.3, TWO, "garp-reply", target=V4) for t in BURSTS]
 
 
 @pytest.mark.parametrize(
@@ -384,6 +457,11 @@ SCHEDULE = {"bursts": [0, 1.1, 2.2, 3.3, 4.4]}
         (MOVED + GARP, {}, PASS, "10.0.0.9: 10 frames from n2, 5 garp-request + 5 garp-reply"),
         (MOVED + GARP, SCHEDULE, PASS, "every takeover was announced"),
         (MOVED + GARP[:4], SCHEDULE, FAIL, "n2 sent no burst for 10.0.0.9 at 2.2 s"),
+        (MOVED + OFTEN[:12], SCHEDULE, PASS, "every takeover was announced"),
+        (MOVED + OFTEN, SCHEDULE, FAIL, "n2 announced 10.0.0.9 13 times, 5 are declared"),
+        (MOVED + OFTEN, {}, PASS, "every takeover was announced"),
+        (MOVED + LATE, SCHEDULE, FAIL, "n2 announced 10.0.0.9 only 0.30 s after it first answered"),
+        (MOVED + LATE, {}, PASS, "every takeover was announced"),
         (MOVED, {}, FAIL, "n2 took over 10.0.0.9 and announced nothing"),
         (MOVED, {**SCHEDULE, "manner": True}, UNCLEAR, "n2 took over 10.0.0.9 and announced nothing"),
         (MOVED + GARP[:4], {**SCHEDULE, "manner": True}, FAIL, "n2 sent no burst for 10.0.0.9 at 2.2 s"),
