@@ -110,7 +110,7 @@ def test_everything_returns_after_a_router_restart(
             fault = testbed.restart_router(ROUTER)
             with SessionWatch(testbed, ROUTER) as sessions:
                 peering.until_established(sessions, within)
-            watch.until_routes(routes, within)
+            watch.until_routes(routes | gone, within)
         cause = record.fault(fault, name=f"restart-{trial}")
         seen |= {f"routes.{trial}": record.observed("routes", watch, f"routes-{trial}"), f"cause.{trial}": cause}
         established = {"sessions": record.observed("sessions", sessions, f"sessions-{trial}"), "cause": cause}
