@@ -248,7 +248,7 @@ def test_an_altered_file_is_named_and_the_others_are_judged(packed: Path, judged
             lambda files: files.update(
                 {"report.json": files["report.json"].replace(b'"not conformant"', b'"conformant"')}
             ),
-            "report.json: certificate core-l2: states 'conformant', the journal comes to 'not conformant'",
+            "report.json: profiles.core-l2.certificate: states 'conformant', the journal comes to 'not conformant'",
         ),
         (
             lambda files: files.update({"report.json": b"[" * 100_000}),
@@ -260,6 +260,13 @@ def test_an_altered_file_is_named_and_the_others_are_judged(packed: Path, judged
             ),
             "bad ALLOC-001: the verdict does not follow: the journal has 'pass', the evidence says 'fail'",
         ),
+        (lambda files: files.pop("profile.toml"), "profile.toml: is missing, and the run came to its end"),
+        (lambda files: files.pop("report.json"), "report.json: is missing, and the run came to its end"),
+        (
+            lambda files: files.update({"journal/main.jsonl": files["journal/main.jsonl"] + b"{}\n"}),
+            "journal/main.jsonl:13: is not an event with a time t",
+        ),
+        (lambda files: files.pop("journal/main.jsonl"), f"a{bundle.SUFFIX}: holds no journal"),
     ],
 )
 def test_what_a_forger_made_consistent_with_its_digests_is_found(
@@ -273,6 +280,11 @@ def test_what_a_forger_made_consistent_with_its_digests_is_found(
 def test_a_manifest_that_belongs_to_another_run_is_found(packed: Path, judged: Callable[[bytes], Rejudged]) -> None:
     (found,) = said(judged(forged(content(packed), digest="0" * 64)))
     assert found.startswith(f"manifest.json: has the digest {'0' * 64}, the journal comes to ")
+    assert said(judged(forged(content(packed), run="other"))) == [
+        "manifest.json: is of the run 'other', the journal of 'made'"
+    ]
+    (found,) = said(judged(forged(content(packed), suite={"version": "9"})))
+    assert found.startswith("manifest.json: has the suite {'version': '9'}, the journal {'version': '1'")
 
 
 # --- what is hostile ----------------------------------------------------------------------------------------------
@@ -356,6 +368,13 @@ def test_a_manifest_that_is_not_as_it_must_be_is_refused(
     files = content(packed)
     (found,) = said(judged(forged(files, **manifest)))
     assert found.startswith(f"manifest.json: {problem}")
+
+
+def test_the_suite_that_made_a_bundle_is_known_even_where_its_format_is_not(
+    packed: Path, judged: Callable[[bytes], Rejudged]
+) -> None:
+    later = forged(content(packed), version=2, suite={"version": "9.0"}, signature="x")
+    assert judged(later).suite == {"version": "9.0"}
 
 
 @pytest.mark.parametrize("data", [b"", b"\x1f\x8b", b"plain text", gzip.compress(b"x", mtime=0), bytes(1000)])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,8 @@ def nervous(rows: Sequence[StreamRow]) -> Sequence[Gap]:
 @pytest.mark.lab
 def test_the_probe_measures_known_gaps_as_they_are_and_in_time(lab: Lab, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
+    facts: dict[str, Any] = dict.fromkeys(("suite", "profile", "testbed", "environment", "options", "requirements"), {})
+    recorder.event("run-started", run="calibrating", command="", plan=[], **facts)
     for run in range(3):
         judgement = calibrating.calibrated(lab, recorder, f"calibration-{run}", dict(calibrating.ONE_TRIAL))
         assert judgement.verdict is Verdict.PASS, judgement.reason
