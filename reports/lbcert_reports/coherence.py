@@ -254,12 +254,12 @@ def _differences(told: object, follows: object, place: str) -> Iterator[tuple[st
             if key in told and key in follows:
                 yield from _differences(told[key], follows[key], where)
             else:
-                yield where, *(_shortened(each[key]) if key in each else _LACKS for each in (told, follows))
+                yield where, *(shortened(each[key]) if key in each else _LACKS for each in (told, follows))
     elif isinstance(told, list) and isinstance(follows, list) and len(told) == len(follows):
         for number, (then, now) in enumerate(zip(told, follows, strict=True), start=1):
             yield from _differences(then, now, f"{place}.{_named(now, number)}")
     elif not same(told, follows):
-        yield place or "all of it", _shortened(told), _shortened(follows)
+        yield place or "all of it", shortened(told), shortened(follows)
 
 
 def _named(each: object, number: int) -> str:
@@ -269,7 +269,8 @@ def _named(each: object, number: int) -> str:
     return str(number)
 
 
-def _shortened(value: object) -> str:
+def shortened(value: object) -> str:
+    """A value for a message: no more of it than a reader needs to recognise it."""
     text = repr(str(value) if isinstance(value, str) else value)
     return text if len(text) <= 200 else f"{text[:197]}..."
 

@@ -51,7 +51,9 @@ def nervous(rows: Sequence[StreamRow]) -> Sequence[Gap]:
 @pytest.mark.lab
 def test_the_probe_measures_known_gaps_as_they_are_and_in_time(lab: Lab, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
-    facts: dict[str, Any] = dict.fromkeys(("suite", "profile", "testbed", "environment", "options", "requirements"), {})
+    facts: dict[str, Any] = {
+        key: {} for key in ("suite", "profile", "testbed", "environment", "options", "requirements")
+    }
     recorder.event("run-started", run="calibrating", command="", plan=[], **facts)
     for run in range(3):
         judgement = calibrating.calibrated(lab, recorder, f"calibration-{run}", dict(calibrating.ONE_TRIAL))

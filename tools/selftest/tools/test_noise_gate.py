@@ -43,7 +43,9 @@ def lab() -> Iterator[Lab]:
 def record(tmp_path: Path) -> CaseRecorder:
     recorder = Recorder(tmp_path)
     plan = [{"case": "a case", "requirements": ["L2-042"]}]
-    facts: dict[str, Any] = dict.fromkeys(("suite", "profile", "testbed", "environment", "options", "requirements"), {})
+    facts: dict[str, Any] = {
+        key: {} for key in ("suite", "profile", "testbed", "environment", "options", "requirements")
+    }
     recorder.event("run-started", run="gate", command="", plan=plan, **facts)
     return recorder.case("a case")
 
