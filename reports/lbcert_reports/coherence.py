@@ -14,9 +14,10 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from lbcert_reports.bundle import Manifest
+from lbcert_reports.bundle import Manifest, is_member
 from lbcert_reports.calibrations import is_calibration
 from lbcert_reports.evidence import Evidence
+from lbcert_reports.evidence import digest as digest_of
 from lbcert_reports.journal import Event, Journal
 from lbcert_reports.judges.calibration import METHODS, SIZES
 from lbcert_reports.report import Report, claimed
@@ -90,6 +91,28 @@ def profile(run: Path, journal: Journal) -> Iterator[Finding]:
         got, said = hashlib.sha256(path.read_bytes()).hexdigest(), start["profile"].get("sha256")
         if got != said:
             yield Finding("profile.toml", f"has the SHA-256 {got}, the run began with {said}")
+
+
+def files(run: Path, events: list[Event]) -> Iterator[Finding]:
+    """Evidence files that are not as the journal says."""
+    known: set[str] = set()
+    for event in events:
+        path = run / event["path"]
+        if event["path"] in known:
+            yield Finding(event["path"], "is recorded twice")
+        elif not is_member(event["path"]) or not path.resolve().is_relative_to(run.resolve()):
+            yield Finding(event["path"], "lies where no evidence of a run lies")
+        elif not path.is_file():
+            yield Finding(event["path"], "is missing")
+        elif (got := digest_of(path)) != event["sha256"]:
+            yield Finding(event["path"], f"was altered: its SHA-256 is {got}, the journal has {event['sha256']}")
+        elif path.stat().st_size != event["bytes"]:
+            yield Finding(event["path"], f"has {path.stat().st_size} bytes, the journal has {event['bytes']}")
+        known.add(event["path"])
+    for path in sorted((run / "evidence").rglob("*")):
+        name = path.relative_to(run).as_posix()
+        if path.is_file() and name not in known:
+            yield Finding(name, "is evidence of which the journal knows nothing")
 
 
 # --- cases ----------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ each other: the run's beginning and end, its cases, faults and calibrations, the
 also that it is whole, and holds what its manifest says. What does not hold is a *finding* with its place.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -114,7 +114,7 @@ def _rejudged(run: Path, journal: Journal, manifest: bundle.Manifest | None, fin
     if manifest:
         findings += [*coherence.manifest(manifest, journal, digest), *coherence.members(run, journal)]
     recorded = journal.of("evidence")
-    files = [*_files(run, recorded)]
+    files = [*coherence.files(run, recorded)]
     findings += files
     shelf = _Shelf(run, recorded, {finding.place for finding in files}, findings.append)
     measurements: dict[tuple[str, str | None, str], list[Event]] = {}
@@ -166,28 +166,6 @@ def _held(event: Event) -> Held:
     trials = {trial for role in event["inputs"] if (trial := role.partition(".")[2])}
     bound = {key: value for key, value in event["bound"].items() if key != "derivation"}
     return Held(event["case"] or "run", event["requirement"], event["judge"], bound, len(trials) or 1)
-
-
-def _files(run: Path, events: list[Event]) -> Iterator[Finding]:
-    """Evidence files that are not as the journal says."""
-    known: set[str] = set()
-    for event in events:
-        path = run / event["path"]
-        if event["path"] in known:
-            yield Finding(event["path"], "is recorded twice")
-        elif not bundle.is_member(event["path"]) or not path.resolve().is_relative_to(run.resolve()):
-            yield Finding(event["path"], "lies where no evidence of a run lies")
-        elif not path.is_file():
-            yield Finding(event["path"], "is missing")
-        elif (got := stored.digest(path)) != event["sha256"]:
-            yield Finding(event["path"], f"was altered: its SHA-256 is {got}, the journal has {event['sha256']}")
-        elif path.stat().st_size != event["bytes"]:
-            yield Finding(event["path"], f"has {path.stat().st_size} bytes, the journal has {event['bytes']}")
-        known.add(event["path"])
-    for path in sorted((run / "evidence").rglob("*")):
-        name = path.relative_to(run).as_posix()
-        if path.is_file() and name not in known:
-            yield Finding(name, "is evidence of which the journal knows nothing")
 
 
 class _SpoiltError(Exception):

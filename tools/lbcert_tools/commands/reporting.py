@@ -175,6 +175,7 @@ def _told(found: dict[str, Any]) -> list[str]:
 
 _UNCERTAINTY = {
     "beyond": "Shifted beyond the uncertainty that the reports state",
+    "incomparable": "Only one of the reports has a number, or each has its own unit",
     "unknown": "Shifted, and a report states no uncertainty or has fewer than six trials",
     "within": "Shifted within the uncertainty that the reports state",
 }
@@ -183,15 +184,16 @@ _UNCERTAINTY = {
 def _shifted(row: dict[str, Any]) -> str:
     from lbcert_reports.html import wording
 
-    unit = row["unit"]
     sides = [
-        f"{wording.quantity(side['value'], unit)}"
-        + (f" ({wording.span(side['range'][0], side['range'][1], unit)})" if side["range"] else "")
+        f"{wording.quantity(side['value'], side['unit'])}"
+        + (f" ({wording.span(side['range'][0], side['range'][1], side['unit'])})" if side["range"] else "")
         for side in (row["old"], row["new"])
     ]
+    line = f"  {row['requirement']} {row['testId']}, {row['name']}: {' -> '.join(sides)}"
+    if row["shift"] is None:
+        return line
     sign = "+" if row["shift"] > 0 else ""
-    shift = f"{sign}{wording.difference(row['shift'], unit)}"
-    return f"  {row['requirement']} {row['testId']}, {row['name']}: {' -> '.join(sides)}, {shift}"
+    return f"{line}, {sign}{wording.difference(row['shift'], row['unit'])}"
 
 
 def _printable(text: str) -> str:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from lbcert_reports import bundle
 from lbcert_reports.bundle import BundleError, Limits, pack, unpack
 from lbcert_reports.journal import JournalError
-from lbcert_reports.publish import write_all
+from lbcert_reports.located import LocatedError
+from lbcert_reports.publish import report_from, write_all
 from lbcert_reports.recorder import Recorder
 from lbcert_reports.rejudge import Rejudged, rejudge
 
@@ -285,6 +286,33 @@ def test_a_manifest_that_belongs_to_another_run_is_found(packed: Path, judged: C
     ]
     (found,) = said(judged(forged(content(packed), suite={"version": "9"})))
     assert found.startswith("manifest.json: has the suite {'version': '9'}, the journal {'version': '1'")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            lambda files: files.update(
+                {"journal/main.jsonl": files["journal/main.jsonl"].replace(b'"verdict":"fail"', b'"verdict":"pass"')}
+            ),
+            r"manifest\.json: has the digest",
+        ),
+        (
+            lambda files: files.update({"evidence/bad/watch.jsonl.gz": files["evidence/good/watch.jsonl.gz"]}),
+            r"evidence/bad/watch\.jsonl\.gz: was altered",
+        ),
+        (lambda files: files.pop("evidence/bad/watch.jsonl.gz"), r"evidence/bad/watch\.jsonl\.gz: is missing"),
+        (lambda files: files.update({"journal/main.jsonl": b"{}\n"}), r"a\S+gz/journal/main\.jsonl:1: is not an event"),
+    ],
+)
+def test_a_bundle_whose_parts_are_not_of_one_run_is_not_compared(
+    packed: Path, tmp_path: Path, change: Callable[[Files], object], problem: str
+) -> None:
+    files = content(packed)
+    change(files)
+    (tmp_path / f"a{bundle.SUFFIX}").write_bytes(forged(files))
+    with pytest.raises(LocatedError, match=problem):
+        report_from(tmp_path / f"a{bundle.SUFFIX}")
 
 
 # --- what is hostile ----------------------------------------------------------------------------------------------
