@@ -277,7 +277,8 @@ def _differences(told: object, follows: object, place: str) -> Iterator[tuple[st
             if key in told and key in follows:
                 yield from _differences(told[key], follows[key], where)
             else:
-                yield where, *(shortened(each[key]) if key in each else _LACKS for each in (told, follows))
+                said, follow = (shortened(each[key]) if key in each else _LACKS for each in (told, follows))
+                yield where, said, follow
     elif isinstance(told, list) and isinstance(follows, list) and len(told) == len(follows):
         for number, (then, now) in enumerate(zip(told, follows, strict=True), start=1):
             yield from _differences(then, now, f"{place}.{_named(now, number)}")
