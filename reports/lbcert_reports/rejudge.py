@@ -62,6 +62,7 @@ class Rejudged:
         profile: the text of profile.toml; empty if there is none.
         report: what the journal comes to, if it makes a run.
         held: what each verdict was held against, in the order of the journal.
+        unused: the evidence on which no verdict rests.
     """
 
     verdicts: int
@@ -73,6 +74,7 @@ class Rejudged:
     profile: str = ""
     report: Report | None = None
     held: tuple[Held, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -143,6 +145,7 @@ def _rejudged(run: Path, journal: Journal, manifest: bundle.Manifest | None, fin
     findings += [*coherence.ends(journal), *coherence.outcomes(journal)]
     report = _report(run, journal, findings)
     findings += coherence.profile(run, journal)
+    used = {path for event in journal.of("verdict") for path in event["inputs"].values()}
     start = next(iter(journal.of("run-started")), None)
     profile = run / "profile.toml"
     return Rejudged(
@@ -155,6 +158,7 @@ def _rejudged(run: Path, journal: Journal, manifest: bundle.Manifest | None, fin
         profile.read_text("utf-8", "replace") if profile.is_file() else "",
         report,
         tuple(held),
+        tuple(dict.fromkeys(event["path"] for event in recorded if event["path"] not in used)),
     )
 
 

@@ -32,10 +32,12 @@ class Checked:
     Attributes:
         findings: what does not hold.
         unchecked: what could not be held against this suite, each with the reason.
+        other: which other suite made the run, and which this is; empty if it was this one, or that is not known.
     """
 
     findings: tuple[Finding, ...] = ()
     unchecked: tuple[str, ...] = ()
+    other: str = ""
 
 
 def expected_failures(profile: Profile, day: date) -> dict[str, str]:
@@ -84,38 +86,39 @@ def named(suite: Mapping[str, Any]) -> str:
     return f"{suite.get('version', 'unknown')}{f' ({about})' if about else ''}"
 
 
-def is_ours(suite: Mapping[str, Any]) -> bool:
-    """Whether a run was made by this very suite: neither has changes that no commit holds."""
-    ours = environment.suite()
+def _is_same(suite: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
+    """Whether two suites are one: neither has changes that no commit holds."""
     facts = ("version", "commit", "catalogueVersion")
     return not (suite.get("modified") or ours["modified"]) and all(suite.get(each) == ours[each] for each in facts)
 
 
 def check(again: Rejudged) -> Checked:
     """Hold the beginning of a run that was judged again against this suite, as far as that is the one that made it."""
+    suite, ours = again.suite, environment.suite()
+    same = _is_same(suite, ours)
+    other = f"made by suite {named(suite)}, this is {named(ours)}" if suite and not same else ""
     if again.start is None:
-        return Checked()
-    start, suite, ours = again.start, again.suite, environment.suite()
+        return Checked(other=other)
     findings: list[Finding] = []
     unchecked = []
     if suite.get("catalogueVersion") == ours["catalogueVersion"]:
-        findings += _requirements(start)
+        findings += _requirements(again.start)
     else:
         versions = suite.get("catalogueVersion"), ours["catalogueVersion"]
         unchecked.append("requirements not checked: of catalogue {}, this is {}".format(*versions))
-    if is_ours(suite):
-        findings += _plan(start)
+    if same:
+        findings += _plan(again.start)
     else:
-        unchecked.append(f"scope not checked: made by suite {named(suite)}, this is {named(ours)}")
+        unchecked.append(f"scope not checked: {other or 'nothing is said of the suite'}")
     if again.profile:
         try:
-            findings += _profile(start, again.profile, whole=is_ours(suite))
+            findings += _profile(again.start, again.profile, whole=same)
         except ProfileError as error:
-            if is_ours(suite):
+            if same:
                 findings.append(Finding("profile.toml", f"is no profile: {error}"))
             else:
                 unchecked.append(f"profile.toml not checked, this suite cannot read it: {error}".splitlines()[0])
-    return Checked(tuple(findings), tuple(unchecked))
+    return Checked(tuple(findings), tuple(unchecked), other)
 
 
 def _requirements(start: Event) -> Iterator[Finding]:

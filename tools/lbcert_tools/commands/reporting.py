@@ -47,14 +47,15 @@ def judge(run: Path | None, bounds: bool) -> int:
     are those that follow from the journal.
 
     Requirements, plan and profile are held against this suite where it is the one that made the run; else it is said
-    what was not checked. What a case asked of a judge is taken as it stands: --bounds prints it.
+    what was not checked. What a case asked of a judge is taken as it stands: --bounds prints it, and the evidence that
+    no judge was shown.
 
     Exit codes: 0 all verdicts agree, 1 something does not hold, 2 a mistake in the command, 3 there is no verdict.
     """
     from lbcert_reports.bundle import BundleError
     from lbcert_reports.journal import JournalError
     from lbcert_reports.rejudge import rejudge
-    from lbcert_tools import environment, scope
+    from lbcert_tools import scope
 
     try:
         again = rejudge((run or _latest()).absolute())
@@ -63,7 +64,8 @@ def judge(run: Path | None, bounds: bool) -> int:
     checked = scope.check(again)
     findings = [*again.findings, *checked.findings]
     lines = [str(finding) for finding in findings]
-    lines += [_held(each) for each in again.held] if bounds else []
+    if bounds:
+        lines += [_held(each) for each in again.held] + [f"no verdict rests on {path}" for path in again.unused]
     lines += [f"digest {again.digest}"] if again.digest else []
     if again.report and not findings:
         lines += [f"{each['name']}: {each['certificate']}, {each['summary']}" for each in again.report["profiles"]]
@@ -73,10 +75,8 @@ def judge(run: Path | None, bounds: bool) -> int:
         lines.append("the run was interrupted: there may be more that was not judged")
     for line in lines:
         click.echo(_printable(line))
-    if findings and again.suite and not scope.is_ours(again.suite):
-        made, ours = scope.named(again.suite), scope.named(environment.suite())
-        hint = f"Hint: the run was made by suite {made}, this is {ours}; judge it with the one that made it"
-        click.echo(_printable(hint), err=True)
+    if findings and checked.other:
+        click.echo(_printable(f"Hint: the run was {checked.other}; judge it with the one that made it"), err=True)
     if findings:
         return NOT_CONFORMANT
     return 0 if again.verdicts else UNDETERMINED

@@ -295,6 +295,7 @@ def test_evidence_on_which_no_verdict_rests_is_read_too(tmp_path: Path) -> None:
         ref = record.evidence("ingress", ASSIGNED, "watch", ended=60 * S)
     recorder.event("run-finished", cases={"not-run": 1}, duration=1.0)
     assert found(tmp_path) == []
+    assert rejudge(tmp_path).unused == (ref.path,)
     replace(tmp_path, ref.path, gzip.compress(b'{"kind": "ingress", "version": 2}\n'))
     assert found(tmp_path) == [f"{ref.path}:1: has version 2, this lbcert reads version 1"]
 

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lbcert_fixtures.profiles import load
 from lbcert_fixtures.profiles.profile import parse
 from lbcert_reports.journal import Event
 from lbcert_reports.rejudge import Rejudged
 from lbcert_tools import environment, scope
-from lbcert_tools.planning import all_cases, choose
+from lbcert_tools.planning import Case, all_cases, choose
 from lbcert_tools.scope import check
 
 T = 1_795_000_000_000_000_000
@@ -25,9 +27,13 @@ Start = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def beginning() -> Start:
+def cases() -> list[Case]:
+    return all_cases()
+
+
+@pytest.fixture(scope="module")
+def beginning(cases: list[Case]) -> Start:
     """How a quick run of this suite begins."""
-    cases = all_cases()
     requirements = scope.concerned({each for case in cases for each in case.requirements}, "native")
     start = {
         "suite": SUITE,
@@ -41,9 +47,10 @@ def beginning() -> Start:
 
 
 @pytest.fixture
-def checked(beginning: Start, monkeypatch: pytest.MonkeyPatch) -> Callable[..., scope.Checked]:
+def checked(cases: list[Case], beginning: Start, monkeypatch: pytest.MonkeyPatch) -> Callable[..., scope.Checked]:
     """Check the beginning of a run after something in it was changed."""
     monkeypatch.setattr(environment, "suite", lambda: SUITE)
+    monkeypatch.setattr(scope, "all_cases", lambda: cases)
 
     def check_it(change: Callable[[Start], object] = lambda start: None, text: str = PROFILE.text) -> scope.Checked:
         start = deepcopy(beginning)
@@ -150,6 +157,7 @@ def test_what_another_suite_made_is_not_held_against_this_one_and_that_is_said(
     found = checked(lambda start: (start.update(suite=SUITE | suite), start["plan"].clear()))
     assert found.findings == ()
     assert unchecked in found.unchecked
+    assert found.other.startswith("made by suite 1.0 (")
 
 
 def test_a_profile_that_cannot_be_read_is_found_unless_another_suite_took_it(
@@ -158,6 +166,22 @@ def test_a_profile_that_cannot_be_read_is_found_unless_another_suite_took_it(
     assert said(checked(text="later = true"))[0].startswith("profile.toml: is no profile: metallb-native.toml")
     _, unchecked = checked(lambda start: start.update(suite=SUITE | {"version": "9"}), text="later = true").unchecked
     assert unchecked.startswith("profile.toml not checked, this suite cannot read it: metallb-native.toml")
+
+
+@given(data=st.data())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_beginning_of_a_run_crashes_the_check(checked: Callable[..., scope.Checked], data: Any) -> None:
+    odd = st.none() | st.integers() | st.text(max_size=5) | st.lists(st.none(), max_size=1) | st.just({"x": []})
+
+    def forge(start: Start) -> None:
+        part = start[data.draw(st.sampled_from(["profile", "options", "suite"]))]
+        part[data.draw(st.sampled_from(sorted(part)))] = data.draw(odd)
+        requirement = start["requirements"][data.draw(st.sampled_from(["L2-003", "BGP-001"]))]
+        requirement[data.draw(st.sampled_from(sorted(requirement)))] = data.draw(odd)
+        case = start["plan"][data.draw(st.integers(0, 3))]
+        case[data.draw(st.sampled_from(sorted(case)))] = data.draw(odd)
+
+    checked(forge)
 
 
 def test_failures_are_expected_until_they_expire() -> None:
