@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from lbcert_reports.bundle import Manifest, is_member
-from lbcert_reports.calibrations import is_calibration
+from lbcert_reports.calibrations import METHODS, SIZES, is_calibration
 from lbcert_reports.evidence import Evidence
 from lbcert_reports.evidence import digest as digest_of
 from lbcert_reports.journal import Event, Journal
-from lbcert_reports.judges.calibration import METHODS, SIZES
 from lbcert_reports.report import Report, claimed
 from lbcert_reports.verdicts import Verdict, combine
 

@@ -10,7 +10,6 @@ whose ends the probe was late says nothing of how it measures; there have to be 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Final
 
 from lbcert_reports.evidence import Calibration, Evidence
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, judge, listed
@@ -19,12 +18,6 @@ from lbcert_reports.statistics import Interval
 from lbcert_reports.verdicts import Verdict
 
 CALIBRATION = "probe-calibration"
-
-METHODS: Final = ("link cut", "packet drop")
-"""The ways in which known gaps are made in every calibration."""
-
-SIZES: Final = (0.005, 0.02, 0.1)
-"""Lengths of gaps, s, that there are in every calibration, however little a run asks for."""
 
 
 @dataclass(frozen=True)

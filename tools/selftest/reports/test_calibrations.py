@@ -13,9 +13,8 @@ from made_runs import case, journal
 
 from lbcert_reports import evidence as stored
 from lbcert_reports import journal as journals
-from lbcert_reports.calibrations import doubts
+from lbcert_reports.calibrations import METHODS, SIZES, doubts
 from lbcert_reports.journal import Event
-from lbcert_reports.judges.calibration import METHODS, SIZES
 from lbcert_reports.recorder import CaseRecorder, Recorder
 from lbcert_reports.rejudge import rejudge
 from lbcert_reports.report import build, validate
