@@ -31,6 +31,8 @@ from lbcert_reports.report import journal_digest
 FORMAT: Final = "lbcert-bundle"
 VERSION: Final = 1
 SUFFIX: Final = ".lbcert.tar.gz"
+REQUIRED: Final = ("report.json", "profile.toml")
+"""What a run that came to its end has beside its journal and its evidence."""
 
 _MANIFEST: Final = "manifest.json"
 _NAME: Final = re.compile(
@@ -123,8 +125,8 @@ def pack(run: Path, target: Path, limits: Limits = LIMITS) -> int:
 
     Raises:
         BundleError: the run has more than `limits` allow (evidence is never left out), lacks evidence that its
-            journal names, has some that was altered, or a file that does not belong there; or one cannot be read or
-            written.
+            journal names or came to its end without `REQUIRED`, has evidence that was altered, or a file that does
+            not belong there; or one cannot be read or written.
         JournalError: there is no journal, or it is malformed.
     """
     contents = {path.relative_to(run).as_posix(): path for path in _files(run)}
@@ -132,6 +134,10 @@ def pack(run: Path, target: Path, limits: Limits = LIMITS) -> int:
     start = next(iter(journal.of("run-started")), None)
     if lost := [each["path"] for each in journal.of("evidence") if each["path"] not in contents]:
         raise BundleError(str(run / lost[0]), "is not there, and the journal names it", "is the run directory whole?")
+    if journal.finished and (lacking := [name for name in REQUIRED if name not in contents]):
+        raise BundleError(
+            str(run / lacking[0]), "is not there, and the run came to its end", "try `lbcert report` first"
+        )
     _within(run, {name: path.stat().st_size for name, path in contents.items()}, limits)
     members = []
     for name, path in contents.items():
@@ -199,7 +205,7 @@ def opened(path: Path) -> Iterator[tuple[Path, Unpacked]]:
 
 def _files(run: Path) -> list[Path]:
     """What goes into the bundle, in order."""
-    single = [run / name for name in ("report.json", "profile.toml") if (run / name).exists()]
+    single = [run / name for name in REQUIRED if (run / name).exists()]
     tree = [path for name in ("journal", "evidence") for path in sorted((run / name).rglob("*")) if not path.is_dir()]
     for path in [*single, *tree]:
         name = path.relative_to(run).as_posix()

@@ -14,7 +14,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from lbcert_reports.bundle import Manifest, is_member
+from lbcert_reports.bundle import REQUIRED, Manifest, is_member
 from lbcert_reports.calibrations import METHODS, SIZES, is_calibration
 from lbcert_reports.evidence import Evidence
 from lbcert_reports.evidence import digest as digest_of
@@ -66,7 +66,7 @@ def ends(journal: Journal) -> Iterator[Finding]:
 
 def members(run: Path, journal: Journal) -> Iterator[Finding]:
     """What the bundle of a run that came to its end lacks."""
-    for name in ("profile.toml", "report.json"):
+    for name in REQUIRED:
         if journal.finished and not (run / name).is_file():
             yield Finding(name, "is missing, and the run came to its end")
 

@@ -177,6 +177,16 @@ def test_a_run_that_lacks_evidence_of_its_journal_is_refused(run: Path, tmp_path
         pack(copy, tmp_path / "lost")
 
 
+@pytest.mark.parametrize("name", bundle.REQUIRED)
+def test_a_run_that_came_to_its_end_and_lacks_what_judging_asks_for_is_refused(
+    run: Path, tmp_path: Path, name: str
+) -> None:
+    copy = Path(copytree(run, tmp_path / "run"))
+    (copy / name).unlink()
+    with pytest.raises(BundleError, match=f"{name}: is not there, and the run came to its end"):
+        pack(copy, tmp_path / "bundle")
+
+
 def test_a_run_with_altered_evidence_is_refused(run: Path, tmp_path: Path) -> None:
     copy = Path(copytree(run, tmp_path / "run"))
     altered = copy / "evidence/bad/watch.jsonl.gz"

@@ -321,6 +321,7 @@ def test_a_run_is_packed_again_to_the_same_bytes(lbcert: Lbcert, tmp_path: Path)
 
 def test_a_bundle_that_does_not_hold_is_refused_with_the_place(lbcert: Lbcert, tmp_path: Path) -> None:
     a_run(tmp_path / "run", "inconclusive")
+    lbcert("report", "run")
     lbcert("bundle", "run", "--output=whole")
     content = (tmp_path / "whole").read_bytes()
     (tmp_path / "cut").write_bytes(content[:-100])
