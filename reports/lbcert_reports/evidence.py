@@ -13,7 +13,7 @@ import hashlib
 import io
 import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, NotRequired, TypedDict, TypeVar, get_type_hints
@@ -404,6 +404,7 @@ def write(
         lines.append(msgspec.json.encode(check(plain(row, f"{path}:{number}"), number), order="sorted"))
     if (size := sum(map(len, lines)) + len(lines)) > LARGEST:
         raise EvidenceError(str(path), f"would hold {size} bytes, more than {LARGEST}", "record it in parts")
+    _refuse_absurd(lines, path)
     # Compressed in memory first: what reaches the disk is either the whole file or nothing.
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", fileobj=buffer, mode="wb", compresslevel=6, mtime=0) as compressed:
@@ -435,8 +436,7 @@ def read(path: Path, most: int = LARGEST) -> Evidence[Any]:
         raise EvidenceError(f"{path}:{len(lines) + 1}", "the last line does not end", "the file was cut")
     if not lines:
         raise EvidenceError(f"{path}:1", "has no header")
-    if suspicious(content):
-        _refuse_absurd(lines, path)
+    _refuse_absurd(lines, path)
     header = _decode(lines[0], f"{path}:1")
     if not isinstance(header, dict) or not isinstance(kind := header.get("kind"), str):
         raise EvidenceError(f"{path}:1", "the header is not an object with a kind")
@@ -449,12 +449,12 @@ def read(path: Path, most: int = LARGEST) -> Evidence[Any]:
     return Evidence(kind, str(header.get("case", "")), str(header.get("name", "")), meta, rows, len(content))
 
 
-def _refuse_absurd(lines: list[bytes], path: Path) -> None:
+def _refuse_absurd(lines: Sequence[bytes], path: Path) -> None:
+    """Refuse numbers with which nobody can reckon, when they are written and when they are read."""
     for number, line in enumerate(lines, start=1):
         if suspicious(line) and absurd(_decode(line, f"{path}:{number}")):
-            raise EvidenceError(
-                f"{path}:{number}", "holds a number of twenty digits or more", "no clock shows such a time"
-            )
+            hint = "no clock shows such a time"
+            raise EvidenceError(f"{path}:{number}", "holds a number of twenty digits or more", hint)
 
 
 def _unfolded(path: Path, most: int) -> bytes:

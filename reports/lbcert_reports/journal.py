@@ -250,6 +250,7 @@ class JournalWriter:
         checked = _check(event, fields, place)
         record = {"seq": self._seq, "t": self._last, "event": event, **fields}
         line = msgspec.json.encode(record) + b"\n"
+        _refuse_absurd(line, place)
         try:
             rest = line
             while rest:
@@ -306,12 +307,17 @@ def _parse(line: bytes, path: Path, seq: int) -> Event:
         raise JournalError(place, f"is not JSON: {error}", "the journal was altered") from error
     if not isinstance(record, dict) or not isinstance(t := record.pop("t", None), int):
         raise JournalError(place, "is not an event with a time t")
-    if suspicious(line) and absurd([t, record]):
-        raise JournalError(place, "holds a number of twenty digits or more", "no clock shows such a time")
+    _refuse_absurd(line, place)
     if (number := record.pop("seq", None)) != seq:
         raise JournalError(place, f"has seq {number!r}, {seq} is due", "a line is missing or out of order")
     event = record.pop("event", None)
     return Event(t, path.stem, seq, event, _check(event, record, place))
+
+
+def _refuse_absurd(line: bytes, place: str) -> None:
+    """Refuse numbers with which nobody can reckon, when they are written and when they are read."""
+    if suspicious(line) and absurd(msgspec.json.decode(line)):
+        raise JournalError(place, "holds a number of twenty digits or more", "no clock shows such a time")
 
 
 def _check(event: object, fields: dict[str, Any], place: str) -> dict[str, Any]:
