@@ -31,6 +31,8 @@ from lbcert_reports.report import journal_digest
 FORMAT: Final = "lbcert-bundle"
 VERSION: Final = 1
 SUFFIX: Final = ".lbcert.tar.gz"
+REQUIRED: Final = ("report.json", "profile.toml")
+"""What a run that came to its end has beside its journal and its evidence."""
 
 _MANIFEST: Final = "manifest.json"
 _NAME: Final = re.compile(
@@ -100,11 +102,13 @@ class Unpacked:
 
     Attributes:
         manifest: what it says of itself; None if it could not be read.
+        suite: the suite that made the run, as far as the manifest tells, even one of a format that is not known here.
         whole: whether every file of the manifest is there and nothing else, altered or not.
         findings: place and problem of what does not hold.
     """
 
     manifest: Manifest | None = None
+    suite: dict[str, Any] = field(default_factory=dict)
     whole: bool = False
     findings: list[tuple[str, str]] = field(default_factory=list)
 
@@ -121,8 +125,8 @@ def pack(run: Path, target: Path, limits: Limits = LIMITS) -> int:
 
     Raises:
         BundleError: the run has more than `limits` allow (evidence is never left out), lacks evidence that its
-            journal names, has some that was altered, or a file that does not belong there; or one cannot be read or
-            written.
+            journal names or came to its end without `REQUIRED`, has evidence that was altered, or a file that does
+            not belong there; or one cannot be read or written.
         JournalError: there is no journal, or it is malformed.
     """
     contents = {path.relative_to(run).as_posix(): path for path in _files(run)}
@@ -130,6 +134,10 @@ def pack(run: Path, target: Path, limits: Limits = LIMITS) -> int:
     start = next(iter(journal.of("run-started")), None)
     if lost := [each["path"] for each in journal.of("evidence") if each["path"] not in contents]:
         raise BundleError(str(run / lost[0]), "is not there, and the journal names it", "is the run directory whole?")
+    if journal.finished and (lacking := [name for name in REQUIRED if name not in contents]):
+        raise BundleError(
+            str(run / lacking[0]), "is not there, and the run came to its end", "try `lbcert report` first"
+        )
     _within(run, {name: path.stat().st_size for name, path in contents.items()}, limits)
     members = []
     for name, path in contents.items():
@@ -180,6 +188,8 @@ def unpack(bundle: Path, folder: Path, limits: Limits = LIMITS) -> Unpacked:
 def opened(path: Path) -> Iterator[tuple[Path, Unpacked]]:
     """A run directory of a run directory or of a bundle, the latter unpacked for as long as this lasts.
 
+    An error about an unpacked file names the bundle: nobody else ever sees where that file lay.
+
     Raises:
         BundleError: the bundle cannot be read.
     """
@@ -187,12 +197,15 @@ def opened(path: Path) -> Iterator[tuple[Path, Unpacked]]:
         yield path, Unpacked(whole=True)
         return
     with tempfile.TemporaryDirectory(prefix="lbcert-bundle-") as folder:
-        yield Path(folder), unpack(path, Path(folder))
+        try:
+            yield Path(folder), unpack(path, Path(folder))
+        except LocatedError as error:
+            raise type(error)(error.place.replace(folder, str(path)), error.problem, error.hint) from error
 
 
 def _files(run: Path) -> list[Path]:
     """What goes into the bundle, in order."""
-    single = [run / name for name in ("report.json", "profile.toml") if (run / name).exists()]
+    single = [run / name for name in REQUIRED if (run / name).exists()]
     tree = [path for name in ("journal", "evidence") for path in sorted((run / name).rglob("*")) if not path.is_dir()]
     for path in [*single, *tree]:
         name = path.relative_to(run).as_posix()
@@ -301,7 +314,7 @@ class _Stream:
 
 def _take(stream: _Stream, folder: Path, found: Unpacked, limits: Limits) -> None:
     """Read the archive member by member and write each that is as the manifest says."""
-    manifest = found.manifest = _manifest(stream, limits)
+    manifest = found.manifest = _manifest(stream, limits, found)
     for member in manifest.members:
         if stream.exactly(_BLOCK, member.path) != _header(member.path, member.bytes):
             raise BundleError(member.path, "is due here by the manifest; the archive holds something else")
@@ -322,7 +335,7 @@ def _take(stream: _Stream, folder: Path, found: Unpacked, limits: Limits) -> Non
         raise BundleError(stream.name, "holds more than its manifest says")
 
 
-def _manifest(stream: _Stream, limits: Limits) -> Manifest:
+def _manifest(stream: _Stream, limits: Limits, found: Unpacked) -> Manifest:
     """The manifest, if this lbcert can read what it describes."""
     header = stream.exactly(_BLOCK, _MANIFEST)
     try:
@@ -335,12 +348,16 @@ def _manifest(stream: _Stream, limits: Limits) -> Manifest:
     if any(stream.exactly(-size % _BLOCK, _MANIFEST)):
         raise BundleError(_MANIFEST, "is followed by bytes that belong to nothing")
     try:
-        manifest = msgspec.json.decode(content, type=Manifest)
+        # The format first: a later one may have other fields.
+        said = msgspec.json.decode(content)
+        if isinstance(said, dict):
+            found.suite = dict(suite) if isinstance(suite := said.get("suite"), dict) else {}
+            if (said.get("format"), said.get("version")) != (FORMAT, VERSION):
+                named = f"{said.get('format')} {said.get('version')}"[:80]
+                raise BundleError(_MANIFEST, f"has format {named!r}, this lbcert reads {FORMAT} {VERSION}")
+        manifest = msgspec.convert(said, Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(_MANIFEST, f"is malformed: {error}") from error
-    if manifest.format != FORMAT or manifest.version != VERSION:
-        said = f"{manifest.format} {manifest.version}"[:80]
-        raise BundleError(_MANIFEST, f"has format {said!r}, this lbcert reads {FORMAT} {VERSION}")
     _allowed(manifest, limits)
     return manifest
 

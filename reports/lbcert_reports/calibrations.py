@@ -15,6 +15,12 @@ from lbcert_reports.verdicts import Verdict
 TIMED: Final = frozenset({"failover-gap"})
 """Judges whose verdict rests on how long a gap was."""
 
+METHODS: Final = ("link cut", "packet drop")
+"""The ways in which known gaps are made in every calibration."""
+
+SIZES: Final = (0.005, 0.02, 0.1)
+"""Lengths of gaps, s, that there are in every calibration, however little a run asks for."""
+
 Doubts = dict[tuple[str, int], str]
 """Why a verdict does not stand, by the writer and the number of its event."""
 

@@ -3,7 +3,7 @@
 `compare` is a pure function of two report documents. What it says of a measurement rests on the uncertainty that the
 reports state: two intervals that have no point in common are a shift *beyond* their uncertainty, two that overlap
 one *within* it; where a report states neither interval nor resolution, or rests on fewer than six trials, nothing can
-be said.
+be said. Where only one of them has a number, or each has its own unit, the two are *incomparable*.
 """
 
 from collections.abc import Iterator, Mapping
@@ -102,9 +102,14 @@ def _changes(
 
 
 def _turn(was: str, became: str) -> str:
-    """Whether it got worse or better; ``other`` if what is known of it changed, and not for the worse or better."""
+    """Whether it got worse or better; ``other`` if what is known of it changed, and not for the worse or better.
+
+    What no longer applies is not better for it: nothing is known of what failed.
+    """
     before, after = _ORDER.get(was, 3), _ORDER.get(became, 3)
-    return "other" if before == after or ABSENT in (was, became) else "worse" if after > before else "better"
+    if before == after or ABSENT in (was, became) or (after < before and became == "not-applicable"):
+        return "other"
+    return "worse" if after > before else "better"
 
 
 def _measured(report: Report) -> dict[tuple[str, str, str, int], Mapping[str, Any]]:
@@ -121,35 +126,41 @@ def _measured(report: Report) -> dict[tuple[str, str, str, int], Mapping[str, An
 
 
 def _shifts(old: Report, new: Report) -> list[dict[str, Any]]:
-    """Numbers that both reports have and that differ: beyond their uncertainty first, each kind the largest first."""
+    """Measurements of both reports that differ: beyond their uncertainty first, each kind the largest first."""
     before, after = _measured(old), _measured(new)
     rows = [row for key, then in before.items() if (now := after.get(key)) and (row := _shift(key, then, now))]
-    order = ("beyond", "unknown", "within")
+    order = ("beyond", "incomparable", "unknown", "within")
     return sorted(rows, key=lambda row: (order.index(row["uncertainty"]), -abs(row["relative"] or 0.0)))
 
 
 def _shift(key: tuple[str, str, str, int], then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any] | None:
-    """How one measurement shifted; None if it did not, or if there are no two numbers of one unit."""
+    """How one measurement shifted; None if it did not."""
+    sides = {name: _side(each) for name, each in (("old", then), ("new", now))}
+    what = {"testId": key[0], "requirement": key[1], "name": key[2], "unit": now["unit"]}
     if not _is_number(then["value"]) or not _is_number(now["value"]) or then["unit"] != now["unit"]:
-        return None
+        if then["value"] == now["value"] and then["unit"] == now["unit"]:
+            return None
+        return {**what, **sides, "shift": None, "relative": None, "uncertainty": "incomparable"}
     shift = now["value"] - then["value"]
     if not shift:
         return None
-    was, became = _range(then), _range(now)
+    was, became = sides["old"]["range"], sides["new"]["range"]
     if was is None or became is None:
         uncertainty = "unknown"
     else:
         uncertainty = "beyond" if was[1] < became[0] or became[1] < was[0] else "within"
+    relative = shift / abs(then["value"]) if then["value"] else None
+    return {**what, **sides, "shift": shift, "relative": relative, "uncertainty": uncertainty}
+
+
+def _side(measurement: Mapping[str, Any]) -> dict[str, Any]:
+    """What one report says of a measurement."""
+    known = _is_number(measurement["value"])
     return {
-        "testId": key[0],
-        "requirement": key[1],
-        "name": key[2],
-        "unit": now["unit"],
-        "old": {"value": then["value"], "range": was, "n": then["n"]},
-        "new": {"value": now["value"], "range": became, "n": now["n"]},
-        "shift": shift,
-        "relative": shift / abs(then["value"]) if then["value"] else None,
-        "uncertainty": uncertainty,
+        "value": measurement["value"] if known else None,
+        "unit": measurement["unit"],
+        "range": _range(measurement) if known else None,
+        "n": measurement["n"],
     }
 
 

@@ -13,13 +13,14 @@ import hashlib
 import io
 import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, NotRequired, TypedDict, TypeVar, get_type_hints
 
 import msgspec
 
+from lbcert_reports.integers import absurd, suspicious
 from lbcert_reports.located import LocatedError
 
 VERSION: Final = 1
@@ -341,6 +342,7 @@ class Evidence(Generic[Row]):
         name: its name within the case.
         meta: the other fields of the header; see `Meta`.
         rows: the observations, in the order in which they were recorded.
+        bytes: what its file unfolds to; 0 if it was read from none.
     """
 
     kind: str
@@ -348,6 +350,7 @@ class Evidence(Generic[Row]):
     name: str
     meta: Mapping[str, Any]
     rows: tuple[Row, ...]
+    bytes: int = dataclasses.field(default=0, compare=False)
 
     @property
     def watched(self) -> tuple[int, int] | None:
@@ -401,6 +404,7 @@ def write(
         lines.append(msgspec.json.encode(check(plain(row, f"{path}:{number}"), number), order="sorted"))
     if (size := sum(map(len, lines)) + len(lines)) > LARGEST:
         raise EvidenceError(str(path), f"would hold {size} bytes, more than {LARGEST}", "record it in parts")
+    _refuse_absurd(lines, path)
     # Compressed in memory first: what reaches the disk is either the whole file or nothing.
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", fileobj=buffer, mode="wb", compresslevel=6, mtime=0) as compressed:
@@ -410,14 +414,18 @@ def write(
     return Written(hashlib.sha256(content).hexdigest(), len(lines) - 1, len(content))
 
 
-def read(path: Path) -> Evidence[Any]:
+def read(path: Path, most: int = LARGEST) -> Evidence[Any]:
     """Read an evidence file and check every row.
+
+    Args:
+        path: the file.
+        most: bytes that it may unfold to.
 
     Raises:
         EvidenceError: naming file, line and field, if it cannot be read or is not what it claims to be.
     """
     try:
-        content = _unfolded(path)
+        content = _unfolded(path, most)
     except OSError as error:
         hint = "evidence is written once by the run and never moved; is the run directory whole?"
         raise EvidenceError(str(path), f"cannot be read: {error.strerror or error}", hint) from error
@@ -428,6 +436,7 @@ def read(path: Path) -> Evidence[Any]:
         raise EvidenceError(f"{path}:{len(lines) + 1}", "the last line does not end", "the file was cut")
     if not lines:
         raise EvidenceError(f"{path}:1", "has no header")
+    _refuse_absurd(lines, path)
     header = _decode(lines[0], f"{path}:1")
     if not isinstance(header, dict) or not isinstance(kind := header.get("kind"), str):
         raise EvidenceError(f"{path}:1", "the header is not an object with a kind")
@@ -437,15 +446,25 @@ def read(path: Path) -> Evidence[Any]:
     _check_meta(kind, header, f"{path}:1")
     rows = tuple(check(_decode(line, f"{path}:{number}"), number) for number, line in enumerate(lines[1:], start=2))
     meta = {key: value for key, value in header.items() if key not in ("kind", "version", "case", "name")}
-    return Evidence(kind, str(header.get("case", "")), str(header.get("name", "")), meta, rows)
+    return Evidence(kind, str(header.get("case", "")), str(header.get("name", "")), meta, rows, len(content))
 
 
-def _unfolded(path: Path) -> bytes:
+def _refuse_absurd(lines: Sequence[bytes], path: Path) -> None:
+    """Refuse numbers with which nobody can reckon, when they are written and when they are read."""
+    for number, line in enumerate(lines, start=1):
+        if suspicious(line) and absurd(_decode(line, f"{path}:{number}")):
+            hint = "no clock shows such a time"
+            raise EvidenceError(f"{path}:{number}", "holds a number of twenty digits or more", hint)
+
+
+def _unfolded(path: Path, most: int) -> bytes:
     """What a compressed file holds, if it is one whole and no bomb."""
     inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    content = inflate.decompress(path.read_bytes(), LARGEST + 1)
-    if len(content) > LARGEST:
-        raise EvidenceError(str(path), f"unfolds to more than {LARGEST} bytes", "no evidence of lbcert does")
+    content = inflate.decompress(path.read_bytes(), most + 1)
+    if len(content) > most:
+        raise EvidenceError(
+            str(path), f"unfolds to more than {most} bytes", "no evidence of lbcert does, alone or of one case"
+        )
     if not inflate.eof or inflate.unused_data:
         raise EOFError("it is followed by something else" if inflate.eof else "it ends too early")
     return content

@@ -16,6 +16,7 @@ from typing import Any, Final, NotRequired, TypedDict
 
 import msgspec
 
+from lbcert_reports.integers import absurd, suspicious
 from lbcert_reports.located import LocatedError
 
 
@@ -186,10 +187,12 @@ class Torn:
     Attributes:
         place: file and line.
         text: what there is of it.
+        writer: whose file it is in.
     """
 
     place: str
     text: str
+    writer: str = ""
 
 
 @dataclass(frozen=True)
@@ -249,6 +252,7 @@ class JournalWriter:
         checked = _check(event, fields, place)
         record = {"seq": self._seq, "t": self._last, "event": event, **fields}
         line = msgspec.json.encode(record) + b"\n"
+        _refuse_absurd(line, place)
         try:
             rest = line
             while rest:
@@ -286,7 +290,7 @@ def read(run: Path) -> Journal:
         except OSError as error:
             raise JournalError(str(path), f"cannot be read: {error.strerror or error}") from error
         if rest := lines.pop():
-            torn.append(Torn(f"{path}:{len(lines) + 1}", rest.decode(errors="replace")))
+            torn.append(Torn(f"{path}:{len(lines) + 1}", rest.decode(errors="replace"), path.stem))
         own = [_parse(line, path, seq) for seq, line in enumerate(lines)]
         for earlier, later in pairwise(own):
             if later.t < earlier.t:
@@ -305,10 +309,17 @@ def _parse(line: bytes, path: Path, seq: int) -> Event:
         raise JournalError(place, f"is not JSON: {error}", "the journal was altered") from error
     if not isinstance(record, dict) or not isinstance(t := record.pop("t", None), int):
         raise JournalError(place, "is not an event with a time t")
+    _refuse_absurd(line, place)
     if (number := record.pop("seq", None)) != seq:
         raise JournalError(place, f"has seq {number!r}, {seq} is due", "a line is missing or out of order")
     event = record.pop("event", None)
     return Event(t, path.stem, seq, event, _check(event, record, place))
+
+
+def _refuse_absurd(line: bytes, place: str) -> None:
+    """Refuse numbers with which nobody can reckon, when they are written and when they are read."""
+    if suspicious(line) and absurd(msgspec.json.decode(line)):
+        raise JournalError(place, "holds a number of twenty digits or more", "no clock shows such a time")
 
 
 def _check(event: object, fields: dict[str, Any], place: str) -> dict[str, Any]:

@@ -5,10 +5,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lbcert_reports import badge, bundle, evidence, html, journal, junit
+from lbcert_reports import badge, bundle, coherence, evidence, html, journal, junit
 from lbcert_reports.bundle import BundleError
 from lbcert_reports.comparison import Comparison
-from lbcert_reports.report import Report, ReportError, build, validate
+from lbcert_reports.report import Report, ReportError, build, journal_digest, validate
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def report_from(path: Path) -> Report:
             with bundle.opened(path) as (run, unpacked):
                 if unpacked.findings:
                     raise BundleError(*unpacked.findings[0])
+                if unpacked.manifest:
+                    _refuse_altered(run, unpacked.manifest)
                 return report_of(run)
         report: Report = json.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -65,6 +67,17 @@ def report_from(path: Path) -> Report:
         raise ReportError(str(path), f"is not JSON: {error}") from error
     validate(report, str(path))
     return report
+
+
+def _refuse_altered(run: Path, manifest: bundle.Manifest) -> None:
+    """Refuse an unpacked bundle of which manifest, journal and evidence are not those of one run."""
+    recorded = journal.read(run)
+    findings = (
+        *coherence.manifest(manifest, recorded, journal_digest(recorded)),
+        *coherence.files(run, recorded.of("evidence")),
+    )
+    for finding in findings:
+        raise BundleError(finding.place, finding.problem, "`lbcert judge` says all that does not hold")
 
 
 def write_all(run: Path, report: Report | None = None, difference: Comparison | None = None) -> Paths:

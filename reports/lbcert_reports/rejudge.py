@@ -1,48 +1,51 @@
 """Judging again: every verdict of a run recomputed from its evidence, and nothing taken on trust.
 
-What is checked: the bytes of each evidence file against the digest in the journal; that no file is missing, or there
-beside; that each verdict with its reason and its measurements follows from the evidence; that each case's outcome
-follows from its verdicts, and the run's counts from the cases; that what report.json states follows from the journal,
-and that the profile is the one of the run. Of a bundle also that it is whole, and holds what its manifest says. What
-does not hold is a *finding* with its place.
+What is checked: the bytes of each evidence file against the digest in the journal, and its header against the event
+that tells of it; that no file is missing, or there beside; that each verdict with its reason and its measurements
+follows from evidence of its own case, of which no file counts as several trials; and what `coherence` holds against
+each other: the run's beginning and end, its cases, faults and calibrations, the report and the profile. Of a bundle
+also that it is whole, and holds what its manifest says. What does not hold is a *finding* with its place.
 """
 
-import dataclasses
-import hashlib
-import json
-import math
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from lbcert_reports import bundle, judges
+from lbcert_reports import bundle, coherence, judges
 from lbcert_reports import evidence as stored
 from lbcert_reports import journal as journals
+from lbcert_reports.coherence import Finding, same
 from lbcert_reports.evidence import Evidence, EvidenceError
-from lbcert_reports.journal import Event, JournalError
+from lbcert_reports.journal import Event, Journal, JournalError
 from lbcert_reports.recorder import measured
 from lbcert_reports.report import Report, build, journal_digest
-from lbcert_reports.verdicts import Verdict, combine
+from lbcert_reports.verdicts import Verdict
 
-WORDS: Final = frozenset(map(str, Verdict))
+HELD_LIMIT: Final = 512_000_000
+"""Bytes that the evidence of the cases that are being judged may unfold to: several times what a campaign needs."""
+
+_TRIALS_OF: Final = frozenset({"stream", "replies", "answers", "connections"})
+"""Kinds of evidence of which each trial has its own; causes, routes and what is watched throughout may be shared."""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something in a run that does not hold.
+class Held:
+    """What one verdict was held against: by whom, against what, and from how much.
 
     Attributes:
-        place: file, or case and requirement.
-        problem: what is wrong.
+        case: the case; ``run`` for the run's own.
+        requirement: on which it is the verdict.
+        judge: the judge.
+        bound: what the case asked of it; docs/judges.md says what each key means.
+        trials: how many trials its evidence has.
     """
 
-    place: str
-    problem: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.problem}"
+    case: str
+    requirement: str
+    judge: str
+    bound: Mapping[str, Any]
+    trials: int
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,24 @@ class Rejudged:
         findings: what does not hold; none if the run agrees with itself.
         interrupted: whether the run did not come to its end.
         digest: over all events of the journal, as in the report's certificate strip; empty if there is no journal.
+        suite: the suite that made the run, as far as is known.
+        start: the ``run-started`` event, if there is one.
+        profile: the text of profile.toml; empty if there is none.
+        report: what the journal comes to, if it makes a run.
+        held: what each verdict was held against, in the order of the journal.
+        unused: the evidence on which no verdict rests.
     """
 
     verdicts: int
     findings: tuple[Finding, ...]
     interrupted: bool
     digest: str = ""
+    suite: Mapping[str, Any] = field(default_factory=dict)
+    start: Event | None = None
+    profile: str = ""
+    report: Report | None = None
+    held: tuple[Held, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -71,105 +86,217 @@ def rejudge(path: Path) -> Rejudged:
     """Recompute every verdict of a run directory or a bundle from its evidence.
 
     Raises:
-        JournalError: if the journal cannot be read at all.
+        JournalError: if the journal of a run directory cannot be read at all; of a bundle that is a finding.
         BundleError: if the bundle cannot be read from the disk.
     """
     with bundle.opened(path) as (run, unpacked):
-        findings = tuple(Finding(place, problem) for place, problem in unpacked.findings)
+        findings = [Finding(place, problem) for place, problem in unpacked.findings]
         if not unpacked.whole:
-            return Rejudged(0, findings, interrupted=False)
+            return Rejudged(0, tuple(findings), interrupted=False, suite=unpacked.suite)
         try:
-            again = _rejudged(run)
+            journal = journals.read(run)
+            return _rejudged(run, journal, unpacked.manifest, findings)
         except RecursionError as error:
             raise JournalError(str(path), "is nested deeper than anything that lbcert writes") from error
-        said = unpacked.manifest.digest if unpacked.manifest else again.digest
-        if said != again.digest:
-            findings += (Finding("manifest.json", f"has the digest {said}, the journal comes to {again.digest}"),)
-        return dataclasses.replace(again, findings=findings + again.findings)
+        except JournalError as error:
+            if unpacked.manifest is None:
+                raise
+            findings.append(Finding(_within(run, error.place).replace(str(run), path.name), error.problem))
+            return Rejudged(0, tuple(findings), interrupted=False, suite=unpacked.suite)
 
 
-def _rejudged(run: Path) -> Rejudged:
-    """Judge a run directory again."""
-    journal = journals.read(run)
-    findings = [*_files(run, journal.of("evidence"))]
-    altered = {finding.place for finding in findings}
-    known = {event["path"] for event in journal.of("evidence")}
+def _within(run: Path, text: str) -> str:
+    """A message without the folder in which the run lies, which for a bundle nobody ever sees."""
+    return text.replace(f"{run}/", "")
+
+
+def _rejudged(run: Path, journal: Journal, manifest: bundle.Manifest | None, findings: list[Finding]) -> Rejudged:
+    """Judge a run directory again, and add to what was found of its bundle."""
+    digest = journal_digest(journal)
+    if manifest:
+        findings += [*coherence.manifest(manifest, journal, digest), *coherence.members(run, journal)]
+    recorded = journal.of("evidence")
+    files = [*coherence.files(run, recorded)]
+    findings += files
+    shelf = _Shelf(run, recorded, {finding.place for finding in files}, findings.append)
     measurements: dict[tuple[str, str | None, str], list[Event]] = {}
+    held = []
     count = 0
     for event in journal.events:
         if event.event == "measurement":
             measurements.setdefault(_key(event), []).append(event)
         elif event.event == "verdict":
             told = measurements.pop(_key(event), [])
+            held.append(_held(event))
             try:
-                read = _inputs(run, event, known, altered)
+                findings += _verdict(event, told, shelf.inputs(event))
+                count += 1
             except _SpoiltError as error:
                 findings.append(Finding(_place(event), str(error)))
-                continue
-            count += 1
-            findings += _verdict(event, told, read)
+        elif event.event == "case-finished":
+            shelf.close(event["case"])
     findings += [
         Finding(f"{case or 'run'} {requirement}", f"{len(left)} measurements belong to no verdict")
         for (_, case, requirement), left in measurements.items()
         if journal.finished
     ]
-    findings += [*_outcomes(journal), *_report(run, journal), *_profile(run, journal)]
-    return Rejudged(count, tuple(findings), not journal.finished, journal_digest(journal))
+    findings += [*coherence.faults(journal, shelf.whole), *coherence.calibrations(journal, shelf.whole)]
+    shelf.rest()
+    findings += [*coherence.ends(journal), *coherence.outcomes(journal)]
+    report = _report(run, journal, findings)
+    findings += coherence.profile(run, journal)
+    used = {path for event in journal.of("verdict") for path in event["inputs"].values()}
+    start = next(iter(journal.of("run-started")), None)
+    profile = run / "profile.toml"
+    return Rejudged(
+        count,
+        tuple(findings),
+        not journal.finished,
+        digest,
+        dict(start["suite"]) if start else {},
+        start,
+        profile.read_text("utf-8", "replace") if profile.is_file() else "",
+        report,
+        tuple(held),
+        tuple(dict.fromkeys(event["path"] for event in recorded if event["path"] not in used)),
+    )
 
 
 def _key(event: Event) -> tuple[str, str | None, str]:
     return event.writer, event["case"], event["requirement"]
 
 
-def _files(run: Path, events: list[Event]) -> Iterator[Finding]:
-    """Evidence files that are not as the journal says."""
-    for event in events:
-        path = run / event["path"]
-        if not bundle.is_member(event["path"]) or not path.resolve().is_relative_to(run.resolve()):
-            yield Finding(event["path"], "lies where no evidence of a run lies")
-        elif not path.is_file():
-            yield Finding(event["path"], "is missing")
-        elif (got := stored.digest(path)) != event["sha256"]:
-            yield Finding(event["path"], f"was altered: its SHA-256 is {got}, the journal has {event['sha256']}")
-        elif path.stat().st_size != event["bytes"]:
-            yield Finding(event["path"], f"has {path.stat().st_size} bytes, the journal has {event['bytes']}")
-    known = {event["path"] for event in events}
-    for path in sorted((run / "evidence").rglob("*")):
-        name = path.relative_to(run).as_posix()
-        if path.is_file() and name not in known:
-            yield Finding(name, "is evidence of which the journal knows nothing")
+def _held(event: Event) -> Held:
+    trials = {trial for role in event["inputs"] if (trial := role.partition(".")[2])}
+    bound = {key: value for key, value in event["bound"].items() if key != "derivation"}
+    return Held(event["case"] or "run", event["requirement"], event["judge"], bound, len(trials) or 1)
 
 
 class _SpoiltError(Exception):
     """A verdict cannot be judged again; the message says why."""
 
 
+class _Shelf:
+    """The evidence of the cases that are being judged: a file is read once while its case lasts, and every file once.
+
+    Args:
+        run: the run directory.
+        events: the events that tell of evidence.
+        altered: paths of files that are not as they were.
+        find: takes what does not hold of a file.
+    """
+
+    def __init__(self, run: Path, events: list[Event], altered: set[str], find: Callable[[Finding], object]) -> None:
+        self._run = run
+        self._events = {event["path"]: event for event in events}
+        self._altered = altered
+        self._find = find
+        self._read: set[str] = set()
+        self._held: dict[str | None, dict[str, Evidence[Any]]] = {}
+
+    def inputs(self, event: Event) -> dict[str, Evidence[Any]]:
+        """The evidence of one verdict, by role.
+
+        Raises:
+            _SpoiltError: it is not what the verdict was judged from, or not what a verdict can rest on.
+        """
+        inputs: Mapping[str, str] = event["inputs"]
+        if unknown := sorted(set(inputs.values()) - self._events.keys()):
+            raise _SpoiltError(f"rests on {', '.join(unknown)}, of which the journal knows nothing")
+        for path in inputs.values():
+            if (case := self._events[path]["case"]) != event["case"]:
+                raise _SpoiltError(f"rests on {path}, which was recorded by {case or 'the run itself'}")
+        again = f"{event['judge']} cannot be judged again"
+        if spoilt := sorted(set(inputs.values()) & self._altered):
+            raise _SpoiltError(f"{again}: {', '.join(spoilt)} is not as it was")
+        try:
+            read = {role: self._take(path) for role, path in inputs.items()}
+        except EvidenceError as error:
+            raise _SpoiltError(f"{again}: {_within(self._run, str(error))}") from error
+        if twice := _counted_twice(inputs, read):
+            raise _SpoiltError(twice)
+        return read
+
+    def whole(self, path: str) -> Evidence[Any] | None:
+        """An evidence file for a look at its rows, not held any longer; None if it is not as it was recorded."""
+        if path in self._altered or path not in self._events:
+            return None
+        try:
+            return self._opened(path, stored.LARGEST)
+        except EvidenceError:
+            return None
+
+    def close(self, case: str) -> None:
+        """Hold the evidence of a case no longer."""
+        self._held.pop(case, None)
+
+    def rest(self) -> None:
+        """Read what no verdict rests on, so that every file is one."""
+        self._held.clear()
+        for path in sorted(self._events.keys() - self._read - self._altered):
+            try:
+                self._opened(path, stored.LARGEST)
+            except EvidenceError as error:
+                self._find(Finding(_within(self._run, error.place), error.problem))
+
+    def _take(self, path: str) -> Evidence[Any]:
+        """An evidence file, held until its case is over."""
+        held = self._held.setdefault(self._events[path]["case"], {})
+        if path not in held:
+            there = sum(each.bytes for files in self._held.values() for each in files.values())
+            held[path] = self._opened(path, min(stored.LARGEST, HELD_LIMIT - there))
+        return held[path]
+
+    def _opened(self, path: str, most: int) -> Evidence[Any]:
+        read = stored.read(self._run / path, most)
+        if path not in self._read:
+            self._read.add(path)
+            self._introduce(self._events[path], read)
+        return read
+
+    def _introduce(self, event: Event, read: Evidence[Any]) -> None:
+        """Hold what a file says of itself against what the journal says of it."""
+        said = (event["case"] or "", event["name"], event["kind"], event["rows"])
+        got = (read.case, read.name, read.kind, len(read.rows))
+        for what, then, now in zip(("case", "name", "kind", "number of rows"), said, got, strict=True):
+            if then != now:
+                self._find(Finding(event["path"], f"its {what} is {now!r}, the journal has {then!r}"))
+
+
+def _counted_twice(inputs: Mapping[str, str], read: Mapping[str, Evidence[Any]]) -> str:
+    """Which file counts as more than one trial of a role, or holds the very rows of another; empty if none does."""
+    seen: dict[tuple[str, str], str] = {}
+    rows: dict[str, list[tuple[str, Evidence[Any]]]] = {}
+    for key, path in inputs.items():
+        role = key.partition(".")[0]
+        if read[key].kind not in _TRIALS_OF:
+            continue
+        if (role, path) in seen:
+            return f"rests on {path} twice, as {seen[role, path]} and as {key}"
+        seen[role, path] = key
+        for other, evidence in rows.setdefault(role, []):
+            if evidence.rows and evidence.rows == read[key].rows:
+                return f"rests on the same rows twice, as {other} and as {key}"
+        rows[role].append((key, read[key]))
+    return ""
+
+
 def _place(event: Event) -> str:
     return f"{event['case'] or 'run'} {event['requirement']}"
 
 
-def _inputs(run: Path, event: Event, known: set[str], altered: set[str]) -> dict[str, Evidence[Any]]:
-    """The evidence of one verdict, by role.
+def _verdict(event: Event, told: list[Event], read: Mapping[str, Evidence[Any]]) -> list[Finding]:
+    """What does not hold of one verdict.
 
     Raises:
-        _SpoiltError: it is not what the verdict was judged from.
+        _SpoiltError: the judge, or what it is asked, is not known to this suite.
     """
-    inputs: Mapping[str, str] = event["inputs"]
-    if unknown := sorted(set(inputs.values()) - known):
-        raise _SpoiltError(f"rests on {', '.join(unknown)}, of which the journal knows nothing")
-    again = f"{event['judge']} cannot be judged again"
-    if spoilt := sorted(set(inputs.values()) & altered):
-        raise _SpoiltError(f"{again}: {', '.join(spoilt)} is not as it was")
-    try:
-        return {role: stored.read(run / path) for role, path in inputs.items()}
-    except EvidenceError as error:
-        raise _SpoiltError(f"{again}: {error}") from error
-
-
-def _verdict(event: Event, told: list[Event], read: Mapping[str, Evidence[Any]]) -> list[Finding]:
-    """What does not hold of one verdict."""
     place = _place(event)
+    if event["judge"] not in judges.REGISTRY:
+        raise _SpoiltError(f"cannot be judged again: this suite has no judge {event['judge']!r}")
     judgement = judges.run(event["judge"], read, event["bound"])
+    if judgement.verdict is Verdict.ERROR and event["verdict"] != Verdict.ERROR:
+        raise _SpoiltError(f"{event['judge']} cannot be judged again: {judgement.reason}")
     findings = [
         Finding(place, f"the {field} does not follow: the journal has {event[field]!r}, the evidence says {said!r}")
         for field, said in (
@@ -196,78 +323,20 @@ def _measurements(place: str, told: list[Event], judgement: judges.Judgement) ->
         Finding(place, f"measurement {now['name']!r}: {field} is {then[field]!r}, the evidence says {now[field]!r}")
         for then, now in zip(journalled, again, strict=True)
         for field in now
-        if not _same(then.get(field), now[field])
+        if not same(then.get(field), now[field])
     ]
 
 
-def _same(then: object, now: object) -> bool:
-    """Whether two values are the same, numbers but for what another machine's floating point may do to them."""
-    if isinstance(then, int | float) and isinstance(now, int | float):
-        return math.isclose(then, now, rel_tol=1e-6, abs_tol=1e-12)
-    if isinstance(then, list) and isinstance(now, list):
-        return len(then) == len(now) and all(map(_same, then, now))
-    return then == now
-
-
-def _outcomes(journal: journals.Journal) -> Iterator[Finding]:
-    """Cases whose outcome does not follow from their verdicts, and counts that do not follow from the cases."""
-    verdicts: dict[tuple[str, str | None], list[Verdict]] = {}
-    outcomes: Counter[str] = Counter()
-    for event in journal.events:
-        if event.event == "case-started":
-            verdicts[event.writer, event["case"]] = []
-        elif event.event == "verdict":
-            word = Verdict(event["verdict"]) if event["verdict"] in WORDS else Verdict.ERROR
-            verdicts.setdefault((event.writer, event["case"]), []).append(word)
-        elif event.event == "case-finished":
-            outcomes[event["outcome"]] += 1
-            given = verdicts.get((event.writer, event["case"]), [])
-            follows = combine([*given, *([Verdict.ERROR] if event["error"] else [])])
-            silent = event["outcome"] in WORDS - {Verdict.PASS} and not given and not event["error"]
-            if event["outcome"] != follows and not silent:
-                yield Finding(event["case"], f"the outcome is {event['outcome']}, its verdicts come to {follows}")
-    for event in journal.of("run-finished"):
-        if (counts := {verdict: n for verdict, n in event["cases"].items() if n}) != dict(outcomes):
-            yield Finding("run-finished", f"counts {counts}, the cases come to {dict(outcomes)}")
-
-
-def _report(run: Path, journal: journals.Journal) -> Iterator[Finding]:
-    """What report.json states that does not follow from the journal."""
+def _report(run: Path, journal: Journal, findings: list[Finding]) -> Report | None:
+    """What the journal comes to, if it makes a run; what report.json states beside it is added to the findings."""
     path = run / "report.json"
-    if not path.is_file():
-        return
     try:
-        told = json.loads(path.read_bytes())
-        said, follows = (_stated(each) for each in (told, build(journal, lambda name: stored.read(run / name))))
-    except Exception as error:  # noqa: BLE001 - whatever a forged report or journal breaks is a finding
-        yield Finding("report.json", f"cannot be held against the journal: {type(error).__name__}: {error}")
-        return
-    for place in sorted(said.keys() | follows.keys()):
-        if said.get(place) != follows.get(place):
-            yield Finding(
-                "report.json", f"{place}: states {said.get(place)!r}, the journal comes to {follows.get(place)!r}"
-            )
-
-
-def _stated(report: Report) -> dict[str, str]:
-    """What a reader takes from a report, by its place in it."""
-    return {
-        "digest": str(report["run"]["journalDigest"]),
-        "interrupted": str(report["run"]["interrupted"]),
-        **{f"certificate {each['name']}": str(each["certificate"]) for each in report["profiles"]},
-        **{
-            f"{each['id']} {field}": str(each[field])
-            for each in report["requirements"]
-            for field in ("verdict", "shown", "reason", "expected", "observed")
-        },
-        **{f"{each['testId']} verdict": str(each["verdict"]) for each in report["results"]},
-    }
-
-
-def _profile(run: Path, journal: journals.Journal) -> Iterator[Finding]:
-    """A profile's text that is not the one with which the run began."""
-    path = run / "profile.toml"
-    if path.is_file() and (start := next(iter(journal.of("run-started")), None)):
-        got, said = hashlib.sha256(path.read_bytes()).hexdigest(), start["profile"].get("sha256")
-        if got != said:
-            yield Finding("profile.toml", f"has the SHA-256 {got}, the run began with {said}")
+        follows = build(journal, lambda name: stored.read(run / name))
+        if path.is_file():
+            findings += coherence.report(path, follows)
+    except Exception as error:  # noqa: BLE001 - whatever a forged journal breaks is a finding
+        if path.is_file() or not findings:
+            said = _within(run, f"{type(error).__name__}: {error}")
+            findings.append(Finding("report.json", f"cannot be held against the journal: {said}"))
+        return None
+    return follows

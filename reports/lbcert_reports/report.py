@@ -102,7 +102,7 @@ def build(journal: Journal, evidence: Callable[[str], Evidence[Any]], place: str
         raise ReportError(place, "has no run-started event", hint)
     try:
         return _built(journal, starts[0], evidence)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         hint = "was it written by this version of lbcert?"
         raise ReportError(place, f"its events do not fit together: {type(error).__name__}: {error}", hint) from error
 
@@ -393,10 +393,9 @@ def _certificates(
         for each in requirements
     }
     names = dict.fromkeys(name for each in requirements.values() for name in profiles_of(each))
-    claimed = start["profile"].get("conformance") or sorted(names, key=_profile_order)
+    wanted = start["profile"].get("conformance") or sorted(names, key=_profile_order)
     certificates = [
-        certify(name, requirements, verdicts, finished=finished, expected_failures=expected_failures)
-        for name in claimed
+        certify(name, requirements, verdicts, finished=finished, expected_failures=expected_failures) for name in wanted
     ]
     return [each for each in certificates if set(each.verdicts.values()) - {Verdict.NOT_APPLICABLE}]
 
@@ -521,9 +520,9 @@ def _limits(
         limits.append(f"The run was interrupted: {ran} of {len(cases)} planned cases ended.")
     if not certificates:
         limits.append("No requirement of any conformance profile applies: there is nothing to certify.")
-    claimed = set(start["profile"].get("conformance", ())) - {each.profile for each in certificates}
-    if certificates and claimed:
-        limits.append(f"Nothing is certified of {', '.join(sorted(claimed))}: no case of this suite is about it.")
+    silent = set(start["profile"].get("conformance", ())) - {each.profile for each in certificates}
+    if certificates and silent:
+        limits.append(f"Nothing is certified of {', '.join(sorted(silent))}: no case of this suite is about it.")
     options = start["options"]
     if options.get("only"):
         only = options["only"]
@@ -553,7 +552,7 @@ def _profile(
     tests = dict.fromkeys(test for each in members for test in each["tests"])
     shown = _tally(each["shown"] for each in members)
     features = {feature for test in tests for feature in cases[test].plan.get("needs", ()) if isinstance(feature, str)}
-    claims = _claims(start["profile"])
+    claims = claimed(start["profile"])
     failing = {
         feature
         for test in tests
@@ -610,16 +609,16 @@ def _sentence(certificate: Certificate, shown: Mapping[str, int], total: int) ->
     return ", ".join(words)
 
 
-def _claims(profile: Mapping[str, Any]) -> set[str]:
+def claimed(profile: Mapping[str, Any]) -> set[str]:
     """The capabilities that the profile declares, as a list of names or a table of name = true."""
     capabilities = profile.get("capabilities", ())
     if isinstance(capabilities, Mapping):
-        return {name for name, claimed in capabilities.items() if claimed}
+        return {name for name, has in capabilities.items() if has}
     return {str(each) for each in capabilities}
 
 
 def _features(start: Event, cases: Mapping[str, _Case], requirements: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    claims = _claims(start["profile"])
+    claims = claimed(start["profile"])
     probed: Mapping[str, bool] = start["environment"].get("capabilities", {})
     needed = {need for case in cases.values() for need in case.plan.get("needs", ())}
     rows = []

@@ -23,7 +23,7 @@ from lbcert_reports.judges import Judgement
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef, Recorder
 from lbcert_reports.verdicts import Verdict, combine, declared
 from lbcert_suites.catalogue import catalogue
-from lbcert_tools import environment
+from lbcert_tools import environment, scope
 from lbcert_tools.planning import Case, PlanError, case_of, choose
 from lbcert_tools.plugin import ASIDE, destination
 from lbcert_tools.settings import Settings, settings_of
@@ -128,9 +128,7 @@ class Certification:
     @cached_property
     def expected_failures(self) -> dict[str, str]:
         """The failures that the profile declares and that have not expired: requirement to reason."""
-        today = datetime.now(UTC).date()
-        declared_failures = self.settings.profile.expected_failures.values()
-        return {each.requirement: each.reason for each in declared_failures if each.holds(today)}
+        return scope.expected_failures(self.settings.profile, datetime.now(UTC).date())
 
     # --- planning -------------------------------------------------------------------------------------------------
 
@@ -179,33 +177,13 @@ class Certification:
 
     def _run_started(self, plan: list[Case]) -> dict[str, Any]:
         settings, profile = self.settings, self.settings.profile
-        implementation = profile.implementation
         inherited = os.environ.get("LBCERT_COMMAND")
-        in_scope = [
-            each for name, each in catalogue().items() if name in self._covered and each.concerns(implementation.mode)
-        ]
-        tested = {name for each in in_scope for name in each.certificates}
+        requirements = scope.concerned(self._covered, profile.implementation.mode)
+        tested = {name for each in requirements for name in each.certificates}
         return {
             "run": settings.run.name,
             "suite": environment.suite(),
-            "profile": {
-                "name": profile.name,
-                "organization": implementation.organization,
-                "project": implementation.project,
-                "product": implementation.name,
-                "url": implementation.url,
-                "version": implementation.version,
-                "mode": implementation.mode,
-                "contact": list(implementation.contact),
-                "conformance": [claim for claim in profile.claims if claim in tested],
-                "capabilities": sorted(profile.capabilities),
-                "timers": {name: getattr(profile.timers, name) for name in profile.timers.__dataclass_fields__},
-                "images": {name: source.model_dump(mode="json") for name, source in profile.images.items()},
-                "manifests": [manifest.origin for manifest in profile.install.manifests],
-                "expected_failures": self.expected_failures,
-                "path": profile.path,
-                "sha256": profile.sha256,
-            },
+            "profile": scope.declaration(profile, tested, self.expected_failures),
             "testbed": {
                 **settings.testbed.plain(),
                 "labs": int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")),
@@ -218,7 +196,7 @@ class Certification:
             "command": inherited or [Path(sys.argv[0]).name, *sys.argv[1:]],
             "options": settings.options(),
             "plan": [case.plain() for case in plan],
-            "requirements": {each.id: each.plain() for each in in_scope},
+            "requirements": {each.id: each.plain() for each in requirements},
         }
 
     def pytest_keyboard_interrupt(self) -> None:

@@ -151,7 +151,7 @@ def test_sessions_end_with_their_peer(
 @pytest.mark.needs("bgp")
 @pytest.mark.thorough
 @pytest.mark.untimed
-@pytest.mark.catches("peer-asn-ignored", "password-ignored", "peer-edit-ignored")
+@pytest.mark.catches("peer-asn-ignored", "peer-edit-ignored")
 @pytest.mark.usefixtures("unpeered")
 @pytest.mark.parametrize(
     ("wrong", "right"),

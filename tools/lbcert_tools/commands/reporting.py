@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lbcert_tools import rundir
 from lbcert_tools.refusals import NOT_CONFORMANT, UNDETERMINED, USAGE, Refusal
+
+if TYPE_CHECKING:
+    from lbcert_reports.rejudge import Held
 
 _RUN = click.argument("run", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False))
 
@@ -33,32 +36,57 @@ def report(run: Path | None, old: Path | None) -> int:
 
 @click.command()
 @click.argument("run", required=False, metavar="[RUN|BUNDLE]", type=click.Path(path_type=Path, exists=True))
-def judge(run: Path | None) -> int:
+@click.option(
+    "--bounds", is_flag=True, help="Print for each verdict its judge, its trials and what it was held against."
+)
+def judge(run: Path | None, bounds: bool) -> int:
     """Recompute every verdict of RUN or BUNDLE from its evidence, and hold it against the one in the journal.
 
     Needs no network and no testbed. A bundle has to be whole, too: no byte altered, no file missing or added. What
-    does not hold is said with its place. The digest is the one in the report's certificate strip.
+    does not hold is said with its place. The digest is the one in the report's certificate strip; the certificates
+    are those that follow from the journal.
+
+    Requirements, plan and profile are held against this suite where it is the one that made the run; else it is said
+    what was not checked. What a case asked of a judge is taken as it stands: --bounds prints it, and the evidence that
+    no judge was shown.
 
     Exit codes: 0 all verdicts agree, 1 something does not hold, 2 a mistake in the command, 3 there is no verdict.
     """
     from lbcert_reports.bundle import BundleError
     from lbcert_reports.journal import JournalError
     from lbcert_reports.rejudge import rejudge
+    from lbcert_tools import scope
 
     try:
         again = rejudge((run or _latest()).absolute())
     except (BundleError, JournalError) as error:
         raise Refusal(_printable(str(error)), exit_code=NOT_CONFORMANT) from error
-    for finding in again.findings:
-        click.echo(_printable(str(finding)))
-    if again.digest:
-        click.echo(f"digest {again.digest}")
-    click.echo(f"{again.verdicts} verdicts recomputed, {len(again.findings)} findings")
-    if again.interrupted:
-        click.echo("the run was interrupted: there may be more that was not judged")
-    if again.findings:
+    checked = scope.check(again)
+    findings = [*again.findings, *checked.findings]
+    lines = [str(finding) for finding in findings]
+    if bounds:
+        lines += [_held(each) for each in again.held] + [f"no verdict rests on {path}" for path in again.unused]
+    lines += [f"digest {again.digest}"] if again.digest else []
+    if again.report and not findings:
+        lines += [f"{each['name']}: {each['certificate']}, {each['summary']}" for each in again.report["profiles"]]
+    lines += checked.unchecked
+    lines.append(f"{again.verdicts} verdicts recomputed, {len(findings)} findings")
+    if again.interrupted and again.digest:
+        lines.append("the run was interrupted: there may be more that was not judged")
+    for line in lines:
+        click.echo(_printable(line))
+    if findings and checked.other:
+        click.echo(_printable(f"Hint: the run was {checked.other}; judge it with the one that made it"), err=True)
+    if findings:
         return NOT_CONFORMANT
     return 0 if again.verdicts else UNDETERMINED
+
+
+def _held(verdict: "Held") -> str:
+    """What one verdict was held against, in a line."""
+    bound = ", ".join(f"{key} {json.dumps(value)}" for key, value in verdict.bound.items())
+    trials = f", {verdict.trials} trials" if verdict.trials > 1 else ""
+    return f"{verdict.requirement} in {verdict.case}: {verdict.judge}{trials}; {bound or 'no bound'}"
 
 
 @click.command()
@@ -147,6 +175,7 @@ def _told(found: dict[str, Any]) -> list[str]:
 
 _UNCERTAINTY = {
     "beyond": "Shifted beyond the uncertainty that the reports state",
+    "incomparable": "Only one of the reports has a number, or each has its own unit",
     "unknown": "Shifted, and a report states no uncertainty or has fewer than six trials",
     "within": "Shifted within the uncertainty that the reports state",
 }
@@ -155,15 +184,16 @@ _UNCERTAINTY = {
 def _shifted(row: dict[str, Any]) -> str:
     from lbcert_reports.html import wording
 
-    unit = row["unit"]
     sides = [
-        f"{wording.quantity(side['value'], unit)}"
-        + (f" ({wording.span(side['range'][0], side['range'][1], unit)})" if side["range"] else "")
+        f"{wording.quantity(side['value'], side['unit'])}"
+        + (f" ({wording.span(side['range'][0], side['range'][1], side['unit'])})" if side["range"] else "")
         for side in (row["old"], row["new"])
     ]
+    line = f"  {row['requirement']} {row['testId']}, {row['name']}: {' -> '.join(sides)}"
+    if row["shift"] is None:
+        return line
     sign = "+" if row["shift"] > 0 else ""
-    shift = f"{sign}{wording.difference(row['shift'], unit)}"
-    return f"  {row['requirement']} {row['testId']}, {row['name']}: {' -> '.join(sides)}, {shift}"
+    return f"{line}, {sign}{wording.difference(row['shift'], row['unit'])}"
 
 
 def _printable(text: str) -> str:

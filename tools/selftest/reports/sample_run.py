@@ -182,6 +182,7 @@ def write(
     suffixes = [f"#{copy}" if copy else "" for copy in range(copies)]
     plan = [entry for suffix in suffixes for entry in planned(suffix)]
     wanted = dict.fromkeys(each for entry in plan for each in entry["requirements"])
+    (run / "profile.toml").write_text(f'[implementation]\nname = "{PROFILE["product"]}"\n')
     sample.recorder.event(
         "run-started",
         run="ballast-native-20261118",

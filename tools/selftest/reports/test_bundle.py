@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from lbcert_reports import bundle
 from lbcert_reports.bundle import BundleError, Limits, pack, unpack
 from lbcert_reports.journal import JournalError
-from lbcert_reports.publish import write_all
+from lbcert_reports.located import LocatedError
+from lbcert_reports.publish import report_from, write_all
 from lbcert_reports.recorder import Recorder
 from lbcert_reports.rejudge import Rejudged, rejudge
 
@@ -176,6 +177,16 @@ def test_a_run_that_lacks_evidence_of_its_journal_is_refused(run: Path, tmp_path
         pack(copy, tmp_path / "lost")
 
 
+@pytest.mark.parametrize("name", bundle.REQUIRED)
+def test_a_run_that_came_to_its_end_and_lacks_what_judging_asks_for_is_refused(
+    run: Path, tmp_path: Path, name: str
+) -> None:
+    copy = Path(copytree(run, tmp_path / "run"))
+    (copy / name).unlink()
+    with pytest.raises(BundleError, match=f"{name}: is not there, and the run came to its end"):
+        pack(copy, tmp_path / "bundle")
+
+
 def test_a_run_with_altered_evidence_is_refused(run: Path, tmp_path: Path) -> None:
     copy = Path(copytree(run, tmp_path / "run"))
     altered = copy / "evidence/bad/watch.jsonl.gz"
@@ -248,7 +259,7 @@ def test_an_altered_file_is_named_and_the_others_are_judged(packed: Path, judged
             lambda files: files.update(
                 {"report.json": files["report.json"].replace(b'"not conformant"', b'"conformant"')}
             ),
-            "report.json: certificate core-l2: states 'conformant', the journal comes to 'not conformant'",
+            "report.json: profiles.core-l2.certificate: states 'conformant', the journal comes to 'not conformant'",
         ),
         (
             lambda files: files.update({"report.json": b"[" * 100_000}),
@@ -260,6 +271,13 @@ def test_an_altered_file_is_named_and_the_others_are_judged(packed: Path, judged
             ),
             "bad ALLOC-001: the verdict does not follow: the journal has 'pass', the evidence says 'fail'",
         ),
+        (lambda files: files.pop("profile.toml"), "profile.toml: is missing, and the run came to its end"),
+        (lambda files: files.pop("report.json"), "report.json: is missing, and the run came to its end"),
+        (
+            lambda files: files.update({"journal/main.jsonl": files["journal/main.jsonl"] + b"{}\n"}),
+            "journal/main.jsonl:13: is not an event with a time t",
+        ),
+        (lambda files: files.pop("journal/main.jsonl"), f"a{bundle.SUFFIX}: holds no journal"),
     ],
 )
 def test_what_a_forger_made_consistent_with_its_digests_is_found(
@@ -273,6 +291,38 @@ def test_what_a_forger_made_consistent_with_its_digests_is_found(
 def test_a_manifest_that_belongs_to_another_run_is_found(packed: Path, judged: Callable[[bytes], Rejudged]) -> None:
     (found,) = said(judged(forged(content(packed), digest="0" * 64)))
     assert found.startswith(f"manifest.json: has the digest {'0' * 64}, the journal comes to ")
+    assert said(judged(forged(content(packed), run="other"))) == [
+        "manifest.json: is of the run 'other', the journal of 'made'"
+    ]
+    (found,) = said(judged(forged(content(packed), suite={"version": "9"})))
+    assert found.startswith("manifest.json: has the suite {'version': '9'}, the journal {'version': '1'")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            lambda files: files.update(
+                {"journal/main.jsonl": files["journal/main.jsonl"].replace(b'"verdict":"fail"', b'"verdict":"pass"')}
+            ),
+            r"manifest\.json: has the digest",
+        ),
+        (
+            lambda files: files.update({"evidence/bad/watch.jsonl.gz": files["evidence/good/watch.jsonl.gz"]}),
+            r"evidence/bad/watch\.jsonl\.gz: was altered",
+        ),
+        (lambda files: files.pop("evidence/bad/watch.jsonl.gz"), r"evidence/bad/watch\.jsonl\.gz: is missing"),
+        (lambda files: files.update({"journal/main.jsonl": b"{}\n"}), r"a\S+gz/journal/main\.jsonl:1: is not an event"),
+    ],
+)
+def test_a_bundle_whose_parts_are_not_of_one_run_is_not_compared(
+    packed: Path, tmp_path: Path, change: Callable[[Files], object], problem: str
+) -> None:
+    files = content(packed)
+    change(files)
+    (tmp_path / f"a{bundle.SUFFIX}").write_bytes(forged(files))
+    with pytest.raises(LocatedError, match=problem):
+        report_from(tmp_path / f"a{bundle.SUFFIX}")
 
 
 # --- what is hostile ----------------------------------------------------------------------------------------------
@@ -356,6 +406,13 @@ def test_a_manifest_that_is_not_as_it_must_be_is_refused(
     files = content(packed)
     (found,) = said(judged(forged(files, **manifest)))
     assert found.startswith(f"manifest.json: {problem}")
+
+
+def test_the_suite_that_made_a_bundle_is_known_even_where_its_format_is_not(
+    packed: Path, judged: Callable[[bytes], Rejudged]
+) -> None:
+    later = forged(content(packed), version=2, suite={"version": "9.0"}, signature="x")
+    assert judged(later).suite == {"version": "9.0"}
 
 
 @pytest.mark.parametrize("data", [b"", b"\x1f\x8b", b"plain text", gzip.compress(b"x", mtime=0), bytes(1000)])

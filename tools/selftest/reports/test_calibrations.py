@@ -1,6 +1,8 @@
 """A verdict on timing stands only between two accepted calibrations, in the report and when it is judged again."""
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from made_runs import case, journal
 
 from lbcert_reports import evidence as stored
 from lbcert_reports import journal as journals
-from lbcert_reports.calibrations import doubts
+from lbcert_reports.calibrations import METHODS, SIZES, doubts
 from lbcert_reports.journal import Event
 from lbcert_reports.recorder import CaseRecorder, Recorder
 from lbcert_reports.rejudge import rejudge
@@ -60,14 +62,14 @@ def test_a_verdict_that_does_not_stand_says_why(kinds: list[str], why: str) -> N
 def calibrate(recorder: Recorder, name: str, off: int) -> None:
     """Record a calibration that measured everything so much too long, ns."""
     rows = [
-        {"t": 1, "method": "cut" if size else "", "size": size, "gaps_seen": int(size > 0), "late": 0,
+        {"t": time.time_ns(), "method": method if size else "", "size": size, "gaps_seen": int(size > 0), "late": 0,
          "injected_lower": size, "injected_upper": size,
-         "measured_lower": max(size - S + off, 0), "measured_upper": size + S + off}
-        for size in (0, 20 * S)
+         "measured_lower": max(size - 3 * MS + off, 0), "measured_upper": size + 3 * MS + off}
+        for size in (0, *(round(each * S) for each in SIZES)) for method in METHODS
     ]  # fmt: skip
     own = recorder.own()
     gaps = own.evidence("calibration", rows, name, period=MS)
-    own.judge("calibration", "probe-calibration", {"gaps": gaps}, {"methods": ["cut"], "sizes": [20]})
+    own.judge("calibration", "probe-calibration", {"gaps": gaps}, {"methods": list(METHODS), "sizes": list(SIZES)})
 
 
 def time_a_gap(record: CaseRecorder, limit: float) -> None:
@@ -129,7 +131,7 @@ def test_a_report_in_which_a_doubted_verdict_stands_is_found(tmp_path: Path) -> 
     report["requirements"][0]["verdict"] = "pass"
     (tmp_path / "report.json").write_text(json.dumps(report))
     assert [str(each) for each in rejudge(tmp_path).findings] == [
-        "report.json: L2-042 verdict: states 'pass', the journal comes to 'inconclusive'"
+        "report.json: requirements.L2-042.verdict: states 'pass', the journal comes to 'inconclusive'"
     ]
 
 
@@ -141,10 +143,52 @@ def test_a_calibration_that_is_called_accepted_and_was_not_is_found(tmp_path: Pa
     assert str(first).startswith("run calibration: the verdict does not follow: the journal has 'pass', the evidence")
 
 
+def altered(run: Path, change: Callable[[dict[str, Any]], object]) -> list[str]:
+    """Change the events of a run's journal; what is found then, but for what the report says beside it."""
+    path = run / "journal/main.jsonl"
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    for each in events:
+        change(each)
+    path.write_text("".join(json.dumps(each) + "\n" for each in events))
+    return [str(each) for each in rejudge(run).findings if each.place != "report.json"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [
+        ({"methods": [], "sizes": []}, "is held against other methods than link cut, packet drop"),
+        ({"methods": list(METHODS), "sizes": [0.1]}, "is held against no gaps of 0.005, 0.02 s"),
+        ({"methods": list(METHODS), "sizes": []}, "is held against no gaps of 0.005, 0.02, 0.1 s"),
+    ],
+)
+def test_a_calibration_that_asks_for_less_than_any_run_does_is_found(
+    tmp_path: Path, bound: dict[str, Any], said: str
+) -> None:
+    certified(tmp_path, 5, 0, 0)
+    change = lambda each: each.update(bound=bound) if each.get("judge") == "probe-calibration" else None  # noqa: E731
+    assert altered(tmp_path, change) == [f"run calibration: {said}"] * 2
+
+
+def test_a_calibration_that_rests_on_the_evidence_of_another_is_found(tmp_path: Path) -> None:
+    certified(tmp_path, 5, 0, 0)
+    before = {"gaps": "evidence/run/before.jsonl.gz"}
+    change = lambda each: each.update(inputs=before) if each.get("judge") == "probe-calibration" else None  # noqa: E731
+    assert altered(tmp_path, change) == ["run calibration: rests on evidence/run/before.jsonl.gz, as another does"]
+
+
+def test_gaps_that_were_not_made_when_the_journal_says_are_found(tmp_path: Path) -> None:
+    certified(tmp_path, 5, 0, 0)
+    late = [
+        "run calibration: rests on evidence/run/before.jsonl.gz, whose gaps were not made when the journal says",
+        "run calibration: rests on evidence/run/after.jsonl.gz, whose gaps were not made when the journal says",
+    ]
+    assert altered(tmp_path, lambda each: each.update(t=each["t"] + 3600 * S)) == late
+
+
 def test_the_report_holds_bias_and_spread_of_all_calibrations(tmp_path: Path) -> None:
     told = certified(tmp_path, 5, MS // 2, -MS // 4)["calibration"]
     assert [each["accepted"] for each in told["made"]] == [True, True]
-    control, cut = told["gaps"]
-    assert (control["size"], control["n"], control["accepted"]) == (0, 2, True)
-    assert (cut["method"], cut["size"], cut["n"], cut["bias"]) == ("cut", 20, 2, pytest.approx(0.000125))
+    control, cut = told["gaps"][:2]
+    assert (control["size"], control["n"], control["accepted"]) == (0, 4, True)
+    assert (cut["method"], cut["size"], cut["n"], cut["bias"]) == ("link cut", 0.005, 2, pytest.approx(0.000125))
     assert cut["spread"] == pytest.approx([-0.00025, 0.0005])

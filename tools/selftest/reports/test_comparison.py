@@ -58,6 +58,11 @@ def test_a_changed_verdict_is_told_of_certificate_requirement_and_case() -> None
         ("inconclusive", "fail", "worse"),
         ("error", "inconclusive", "other"),
         ("not-run", "pass", "better"),
+        ("fail", "not-applicable", "other"),
+        ("inconclusive", "not-applicable", "other"),
+        ("pass", "not-applicable", "worse"),
+        ("not-applicable", "fail", "worse"),
+        ("not-applicable", "pass", "better"),
     ],
 )
 def test_a_change_takes_a_turn(old: str, new: str, turn: str) -> None:
@@ -121,9 +126,26 @@ def test_a_shift_is_beyond_its_uncertainty_if_and_only_if_no_value_lies_in_both_
     assert [each["uncertainty"] for each in found] in ([], ["within"]) if common else ["beyond"]
 
 
-def test_measurements_that_cannot_be_compared_are_left_out() -> None:
-    assert compare(run(value=1.0, unit="s"), run(value=2.0, unit="ms"))["measurements"] == []
-    assert compare(run(value=None), run(value=2.0))["measurements"] == []
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"value": None}, {"value": 2.0}),
+        ({"value": 2.0}, {"value": None}),
+        ({"value": 2.0, "unit": "s"}, {"value": 2.0, "unit": "ms"}),
+    ],
+)
+def test_a_number_that_came_or_went_or_has_another_unit_is_told_without_a_shift(
+    old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    found = shift(old, new)
+    assert (found["uncertainty"], found["shift"], found["relative"]) == ("incomparable", None, None)
+    assert (found["old"]["value"], found["new"]["value"]) == (old["value"], new["value"])
+    assert found["new"]["unit"] == new.get("unit", "s")
+    assert "only one of the reports has a number" in page(run(**old), run(**new))
+
+
+def test_measurements_that_only_one_report_has_are_left_out() -> None:
+    assert compare(run(value=None), run(value=None))["measurements"] == []
     assert compare(run(value=1.0), run(value=2.0, name="other"))["measurements"] == []
 
 

@@ -152,6 +152,8 @@ def test_an_event_whose_fields_are_wrong_is_refused_and_writes_nothing(tmp_path:
         writer.append("case-started")
     with pytest.raises(JournalError, match="there is no event 'case-begun'"):
         writer.append("case-begun", case="a")
+    with pytest.raises(JournalError, match="holds a number of twenty digits or more"):
+        writer.append("run-finished", cases={"pass": 10**19}, duration=1.0)
     writer.append("case-started", case="a")
     assert [event.seq for event in journal.read(tmp_path).events] == [0]
 

@@ -1,13 +1,18 @@
 """A run that is judged again agrees with itself, and whatever was altered is found with its place."""
 
+import gzip
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import made_runs as made
 import pytest
 
+from lbcert_reports import rejudge as rejudging
 from lbcert_reports.journal import JournalError
+from lbcert_reports.publish import write_all
 from lbcert_reports.recorder import Recorder
 from lbcert_reports.rejudge import rejudge
 
@@ -18,10 +23,17 @@ ASSIGNED = [
 ]
 
 
+def begin(recorder: Recorder, *names: str, **start: Any) -> None:
+    """Begin a run with a plan of these cases, all about ALLOC-001."""
+    plan = [made.case(name, covers=["ALLOC-001"]) for name in names]
+    recorder.event("run-started", **made.journal(*plan, **start).of("run-started")[0].fields)
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A finished run of two cases: one passes, one fails."""
     recorder = Recorder(tmp_path)
+    begin(recorder, "good", "bad")
     for case, pool in (("good", "10.0.0.0/24"), ("bad", "10.1.0.0/24")):
         with recorder.case(case) as record:
             ref = record.evidence("ingress", ASSIGNED, "watch", ended=60 * S)
@@ -177,3 +189,264 @@ def test_evidence_outside_the_run_directory_is_refused(run: Path) -> None:
 def test_a_folder_that_is_no_run_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="holds no journal"):
         rejudge(tmp_path)
+
+
+# --- what a forger would do ---------------------------------------------------------------------------------------
+
+
+def replace(run: Path, path: str, content: bytes) -> None:
+    """Replace the content of an evidence file, and let the journal have the digest of the new one."""
+    (run / path).write_bytes(content)
+    digest = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    rewrite(run, lambda e: {**e, **digest} if e["event"] == "evidence" and e["path"] == path else e)
+
+
+def not_applicable(run: Path, **plan: Any) -> list[str]:
+    """What is found of a case whose failure was cut out and called not applicable; `plan` changes its plan."""
+
+    def forge(event: Event) -> Event | None:
+        if event["event"] == "run-started":
+            return {**event, "plan": [each | plan if each["case"] == "bad" else each for each in event["plan"]]}
+        if event["event"] == "run-finished":
+            return {**event, "cases": {"pass": 1, "not-applicable": 1}}
+        if event.get("case") != "bad" or event["event"] == "case-started":
+            return event
+        return {**event, "outcome": "not-applicable"} if event["event"] == "case-finished" else None
+
+    rewrite(run, forge)
+    (run / "evidence/bad/watch.jsonl.gz").unlink()
+    return found(run)
+
+
+def test_a_case_that_applies_and_is_called_not_applicable_is_found(run: Path) -> None:
+    (finding,) = not_applicable(run)
+    assert finding.startswith("bad: is called not applicable, but the profile declares all that it needs")
+
+
+@pytest.mark.parametrize("plan", [{"needs": ["bgp"]}, {"requirements": ["BGP-001"]}])
+def test_a_case_is_not_applicable_for_want_of_a_capability_or_of_a_requirement_in_scope(
+    run: Path, plan: dict[str, Any]
+) -> None:
+    assert not_applicable(run, **plan) == []
+
+
+def test_a_verdict_on_evidence_of_another_case_is_found(run: Path) -> None:
+    inputs = {"ingress": "evidence/good/watch.jsonl.gz"}
+    rewrite(run, lambda e: {**e, "inputs": inputs} if e["event"] == "verdict" and e["case"] == "bad" else e)
+    assert found(run) == ["bad ALLOC-001: rests on evidence/good/watch.jsonl.gz, which was recorded by good"]
+
+
+def test_a_file_of_another_case_under_the_name_of_this_one_is_found(run: Path) -> None:
+    replace(run, "evidence/bad/watch.jsonl.gz", (run / "evidence/good/watch.jsonl.gz").read_bytes())
+    assert found(run) == ["evidence/bad/watch.jsonl.gz: its case is 'good', the journal has 'bad'"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"kind": "noise"}, "its kind is 'ingress', the journal has 'noise'"),
+        ({"name": "other"}, "its name is 'watch', the journal has 'other'"),
+        ({"rows": 7}, "its number of rows is 2, the journal has 7"),
+    ],
+)
+def test_an_event_that_says_something_else_than_its_file_is_found(run: Path, change: dict[str, Any], said: str) -> None:
+    rewrite(run, lambda e: {**e, **change} if e["event"] == "evidence" and e["case"] == "good" else e)
+    assert found(run) == [f"evidence/good/watch.jsonl.gz: {said}"]
+
+
+def test_a_requirement_that_a_case_does_not_cover_is_found(run: Path) -> None:
+    rewrite(
+        run,
+        lambda e: (
+            {**e, "requirement": "ALLOC-002"} if e["event"] in ("verdict", "measurement") and e["case"] == "good" else e
+        ),
+    )
+    assert found(run) == ["good ALLOC-002: is judged, and the case does not cover it"]
+
+
+def test_a_case_that_nobody_planned_is_found(run: Path) -> None:
+    rewrite(run, lambda e: {**e, "plan": e["plan"][:1]} if e["event"] == "run-started" else e)
+    assert found(run) == ["bad: is not in the plan of the run"]
+
+
+def test_a_run_begins_once_and_first(run: Path) -> None:
+    kept: list[Event] = []
+    rewrite(run, lambda e: kept.append(e) if e["event"] == "run-started" else e)  # type: ignore[func-returns-value]
+    assert found(run)[0] == "run-started: there are 0 such events, a run begins once"
+    path = run / "journal/main.jsonl"
+    events = [*map(json.loads, path.read_text().splitlines()), *kept, *kept]
+    path.write_text("".join(json.dumps({**each, "seq": seq, "t": seq}) + "\n" for seq, each in enumerate(events)))
+    said = found(run)
+    assert "run-started: there are 2 such events, a run begins once" in said
+    assert "run-started: comes after 11 other events of main" in said
+    assert "run-finished: a later event follows: run-started" in said
+
+
+def test_a_torn_line_after_the_end_of_a_run_is_found(run: Path) -> None:
+    with (run / "journal/main.jsonl").open("a") as journal:
+        journal.write('{"seq":99,"event":"verdict","verdict":"fail"')
+    assert found(run) == ["journal/main.jsonl: a torn line follows the end of the run"]
+
+
+def test_evidence_on_which_no_verdict_rests_is_read_too(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    begin(recorder, "good")
+    with recorder.case("good") as record:
+        ref = record.evidence("ingress", ASSIGNED, "watch", ended=60 * S)
+    recorder.event("run-finished", cases={"not-run": 1}, duration=1.0)
+    assert found(tmp_path) == []
+    assert rejudge(tmp_path).unused == (ref.path,)
+    replace(tmp_path, ref.path, gzip.compress(b'{"kind": "ingress", "version": 2}\n'))
+    assert found(tmp_path) == [f"{ref.path}:1: has version 2, this lbcert reads version 1"]
+
+
+def requests(record: Any, name: str, t: int = S) -> Any:
+    """Record one request that was answered."""
+    row = {"t": t, "source": "10.0.0.9:4000", "vantage": "client", "address": "10.0.0.1", "port": 80,
+           "protocol": "tcp", "outcome": "ok", "client_seen": None, "endpoint": None, "node": None,
+           "latency": 1}  # fmt: skip
+    return record.evidence("replies", [row], name)
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ("same file", "rests on evidence/good/one.jsonl.gz twice, as replies.1 and as replies.2"),
+        ("same rows", "rests on the same rows twice, as replies.1 and as replies.2"),
+        ("others", None),
+    ],
+)
+def test_what_counts_as_several_trials_and_was_seen_once_is_found(
+    tmp_path: Path, second: str, said: str | None
+) -> None:
+    recorder = Recorder(tmp_path)
+    begin(recorder, "good")
+    with recorder.case("good") as record:
+        one = requests(record, "one")
+        two = one if second == "same file" else requests(record, "two", S if second == "same rows" else 2 * S)
+        judged = record.judge(
+            "ALLOC-001", "all-replies-ok", {"replies.1": one, "replies.2": two}, {"requests": 1, "trials": 2}
+        )
+        assert judged.verdict == "pass"
+    recorder.event("run-finished", cases={"pass": 1}, duration=1.0)
+    assert found(tmp_path) == ([f"good ALLOC-001: {said}"] if said else [])
+
+
+FAULT = {"fault": "cut", "target": "n1", "began": S, "effective": 2 * S, "healed": None, "proof": {}}
+
+
+@pytest.fixture
+def with_fault(tmp_path: Path) -> Path:
+    """A finished run of one case that does something and judges nothing."""
+    recorder = Recorder(tmp_path)
+    begin(recorder, "good")
+    with recorder.case("good") as record, record.act("cut", "n1"):
+        pass
+    recorder.event("run-finished", cases={"not-run": 1}, duration=1.0)
+    return tmp_path
+
+
+@pytest.mark.parametrize("change", [{"target": "n2"}, {"effective": 5}, {"proof": {"link": "down"}}])
+def test_a_fault_of_which_the_journal_and_its_evidence_differ_is_found(
+    with_fault: Path, change: dict[str, Any]
+) -> None:
+    assert found(with_fault) == []
+    rewrite(with_fault, lambda e: {**e, **change} if e["event"] == "fault" else e)
+    (finding,) = found(with_fault)
+    assert "the journal says something else of it than evidence/good/fault-1.jsonl.gz" in finding
+
+
+def test_a_fault_without_evidence_is_found_unless_its_case_broke(with_fault: Path) -> None:
+    (with_fault / "evidence/good/fault-1.jsonl.gz").unlink()
+    rewrite(with_fault, lambda e: None if e["event"] == "evidence" else e)
+    assert found(with_fault) == ["good cut of n1: there is no evidence of it"]
+    error = {"type": "EvidenceError", "message": "disk full", "place": ""}
+    rewrite(
+        with_fault,
+        lambda e: (
+            {**e, "outcome": "error", "error": error}
+            if e["event"] == "case-finished"
+            else {**e, "cases": {"error": 1}}
+            if e["event"] == "run-finished"
+            else e
+        ),
+    )
+    assert found(with_fault) == []
+
+
+@pytest.mark.parametrize("number", [10**19, -(10**400)])
+def test_a_time_that_no_clock_shows_is_refused_with_its_file(run: Path, number: int) -> None:
+    path = "evidence/good/watch.jsonl.gz"
+    header, first, *_ = gzip.decompress((run / path).read_bytes()).splitlines()
+    row = json.dumps({**json.loads(first), "t": number}).encode()
+    replace(run, path, gzip.compress(header + b"\n" + row + b"\n"))
+    assert any(f"cannot be judged again: {path}:2: holds a number of twenty digits or more" in f for f in found(run))
+    journal = run / "journal/main.jsonl"
+    journal.write_text(journal.read_text().replace('"t": 0', f'"t": {number}'))
+    with pytest.raises(JournalError, match=r"main\.jsonl:1: holds a number of twenty digits or more"):
+        rejudge(run)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"judge": "later-judge"}, "cannot be judged again: this suite has no judge 'later-judge'"),
+        (
+            {"bound": {"pools": [], "more": 1}},
+            "assigned-from-pool cannot be judged again: the judge assigned-from-pool",
+        ),
+    ],
+)
+def test_what_a_later_suite_may_ask_of_a_judge_is_one_finding(run: Path, change: dict[str, Any], said: str) -> None:
+    rewrite(run, lambda e: {**e, **change} if e["event"] == "verdict" and e["case"] == "good" else e)
+    (finding,) = found(run)
+    assert finding.startswith(f"good ALLOC-001: {said}")
+    assert rejudge(run).verdicts == 1
+
+
+def test_evidence_of_one_case_does_not_unfold_without_limit(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(gzip.decompress((run / "evidence/good/watch.jsonl.gz").read_bytes()))
+    monkeypatch.setattr(rejudging, "HELD_LIMIT", size)
+    assert found(run) == [], "the evidence of a case is put away when it is over"
+    monkeypatch.setattr(rejudging, "HELD_LIMIT", size - 10)
+    assert f"evidence/good/watch.jsonl.gz: unfolds to more than {size - 10} bytes" in found(run)[0]
+
+
+def test_a_file_is_read_once_for_all_the_verdicts_of_its_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder(tmp_path)
+    begin(recorder, "good")
+    with recorder.case("good") as record:
+        ref = record.evidence("ingress", ASSIGNED, "watch", ended=60 * S)
+        for _ in range(3):
+            record.judge("ALLOC-001", "assigned-from-pool", {"ingress": ref}, {"pools": ["10.0.0.0/24"]})
+    recorder.event("run-finished", cases={"pass": 1}, duration=1.0)
+    read, seen = rejudging.stored.read, []
+    monkeypatch.setattr(rejudging.stored, "read", lambda path, *most: (seen.append(path), read(path, *most))[1])
+    assert rejudge(tmp_path).verdicts == 3
+    assert seen == [tmp_path / ref.path] * 2, "for three verdicts, and for the pictures of the report"
+
+
+def test_all_that_the_report_states_is_held_against_the_journal(run: Path) -> None:
+    write_all(run)
+    path = run / "report.json"
+    report = json.loads(path.read_text())
+    assert found(run) == []
+    report["implementation"]["version"] = "99"
+    report["summary"]["limits"] = ["none"]
+    report["results"][0]["judgements"][0]["measurements"][0]["value"] /= 1000
+    report["run"]["interrupted"] = 0
+    path.write_text(json.dumps(report | {"more": 1}))
+    assert found(run) == [
+        "report.json: implementation.version: states '99', the journal comes to '1'",
+        "report.json: run.interrupted: states 0, the journal comes to False",
+        "report.json: summary.limits: states ['none'], the journal comes to []",
+        "report.json: results.good.judgements.1.measurements.time to address.value: states 0.002,"
+        " the journal comes to 2.0",
+        "report.json: more: states 1, the journal comes to nothing",
+    ]
+
+
+def test_what_was_asked_of_each_verdict_is_told(run: Path) -> None:
+    first, second = rejudge(run).held
+    assert (first.case, first.requirement, first.judge, first.trials) == ("good", "ALLOC-001", "assigned-from-pool", 1)
+    assert (first.bound, second.bound) == ({"pools": ["10.0.0.0/24"]}, {"pools": ["10.1.0.0/24"]})

@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lbcert_fixtures.probes import ProbeError
 from lbcert_fixtures.probes import stream as streams
-from lbcert_fixtures.probes.calibration import calibrate
+from lbcert_fixtures.probes.calibration import LINK_CUT, PACKET_DROP, calibrate
 from lbcert_fixtures.probes.stream import Gap, StreamRow
 from lbcert_fixtures.testbeds import netns
 from lbcert_fixtures.testbeds.netns import Lab, LabOptions
+from lbcert_reports.calibrations import METHODS, SIZES
 from lbcert_reports.recorder import Recorder
 from lbcert_reports.rejudge import rejudge
 from lbcert_reports.verdicts import Verdict
@@ -50,6 +52,10 @@ def nervous(rows: Sequence[StreamRow]) -> Sequence[Gap]:
 @pytest.mark.lab
 def test_the_probe_measures_known_gaps_as_they_are_and_in_time(lab: Lab, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
+    facts: dict[str, Any] = {
+        key: {} for key in ("suite", "profile", "testbed", "environment", "options", "requirements")
+    }
+    recorder.event("run-started", run="calibrating", command="", plan=[], **facts)
     for run in range(3):
         judgement = calibrating.calibrated(lab, recorder, f"calibration-{run}", dict(calibrating.ONE_TRIAL))
         assert judgement.verdict is Verdict.PASS, judgement.reason
@@ -96,3 +102,9 @@ def test_a_campaign_makes_more_gaps_and_longer_ones_than_a_first_look() -> None:
     campaign = calibrating.lengths(29)
     assert max(campaign) == 5
     assert min(campaign[size] for size in (0, 0.005, 0.02, 0.1)) == 20
+
+
+def test_every_calibration_has_what_judging_again_asks_of_each() -> None:
+    assert (LINK_CUT, PACKET_DROP) == METHODS
+    for trials in (1, 5, 29):
+        assert calibrating.lengths(trials).keys() >= {0, *SIZES}

@@ -13,6 +13,7 @@ import pytest
 
 from lbcert_fixtures.images.own import ECHO, FRR
 from lbcert_fixtures.profiles import built_in
+from lbcert_fixtures.profiles import built_in, load
 from lbcert_fixtures.testbeds import netns
 from lbcert_fixtures.testbeds.kind import engine, image
 from lbcert_reports.judges.registry import REGISTRY
@@ -21,6 +22,7 @@ from lbcert_tools import doctor, main
 from lbcert_tools.doctor import Finding, Level
 from lbcert_tools.planning import Case, PlanError, choose
 from lbcert_tools.rundir import choose as choose_run
+from lbcert_tools.scope import declaration
 
 Lbcert = Callable[..., tuple[int, str, str]]
 
@@ -295,11 +297,13 @@ def test_the_sessions_that_certify_keep_their_profile_unless_another_is_named(
 def a_run(folder: Path, verdict: str | None, *, finished: bool = True) -> Path:
     """A run of one case on one requirement, as the plugin writes it."""
     recorder = Recorder(folder)
+    profile = load("metallb-native")
+    (folder / "profile.toml").write_text(profile.text)
     recorder.event(
         "run-started",
         run=folder.name,
         suite={"version": "1", "commit": ""},
-        profile={"name": "p", "conformance": ["core-l2"], "capabilities": []},
+        profile=declaration(profile, {"core-l2"}, {}),
         testbed={"name": "netns"},
         environment={},
         command=["lbcert"],
@@ -371,6 +375,27 @@ def test_the_bundle_beside_the_report_is_judged_anywhere_as_the_run_is(lbcert: L
     assert out.splitlines()[-1] == "1 verdicts recomputed, 0 findings"
     digest = json.loads((tmp_path / "run" / "report.json").read_text())["run"]["journalDigest"]
     assert f"digest {digest}" in out
+    assert "core-l2: undetermined, 0 of 1 requirements pass, nothing can be said of 1" in out.splitlines()
+
+
+def test_judging_says_what_was_not_checked_and_what_verdicts_were_held_against(lbcert: Lbcert, tmp_path: Path) -> None:
+    a_run(tmp_path / "run", "inconclusive")
+    code, out, err = lbcert("judge", "run", "--bounds")
+    assert (code, err) == (0, "")
+    assert re.search(r"^scope not checked: made by suite 1, this is \S", out, re.MULTILINE)
+    assert 'L2-003 in layer2/one: precondition; unmet "no address"' in out.splitlines()
+
+
+def test_a_run_of_a_later_suite_that_does_not_hold_is_to_be_judged_with_that(lbcert: Lbcert, tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run", "inconclusive")
+    lbcert("report", "run")
+    journal = run / "journal" / "main.jsonl"
+    journal.write_text(journal.read_text().replace('"judge":"precondition"', '"judge":"later"'))
+    code, out, err = lbcert("judge", "run")
+    assert code == 1
+    assert "layer2/one L2-003: cannot be judged again: this suite has no judge 'later'" in out.splitlines()
+    assert "core-l2" not in out, "nothing is certified by a run that does not hold"
+    assert re.match(r"Hint: the run was made by suite 1, this is \S.*; judge it with the one that made it", err)
 
 
 def test_a_run_is_packed_again_to_the_same_bytes(lbcert: Lbcert, tmp_path: Path) -> None:
@@ -383,6 +408,7 @@ def test_a_run_is_packed_again_to_the_same_bytes(lbcert: Lbcert, tmp_path: Path)
 
 def test_a_bundle_that_does_not_hold_is_refused_with_the_place(lbcert: Lbcert, tmp_path: Path) -> None:
     a_run(tmp_path / "run", "inconclusive")
+    lbcert("report", "run")
     lbcert("bundle", "run", "--output=whole")
     content = (tmp_path / "whole").read_bytes()
     (tmp_path / "cut").write_bytes(content[:-100])

@@ -48,6 +48,16 @@ def test_what_a_defect_breaks_is_covered_by_the_cases_that_name_it(name: str, ca
     assert set(CATALOGUE[name].breaks) <= catalogue().keys()
 
 
+def test_every_defect_that_a_case_names_breaks_a_requirement_that_the_case_covers(cases: list[Case]) -> None:
+    foreign = [
+        (case.case, name)
+        for case in cases
+        for name in case.catches
+        if not {*CATALOGUE[name].breaks} & {*case.requirements}
+    ]
+    assert foreign == []
+
+
 def test_every_defect_is_somewhere_in_the_code() -> None:
     package = Path(str(importlib.resources.files("lbcert_fixtures.reference")))
     words = {

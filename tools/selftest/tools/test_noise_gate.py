@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,13 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture
 def record(tmp_path: Path) -> CaseRecorder:
-    return Recorder(tmp_path).case("a case")
+    recorder = Recorder(tmp_path)
+    plan = [{"case": "a case", "requirements": ["L2-042"]}]
+    facts: dict[str, Any] = {
+        key: {} for key in ("suite", "profile", "testbed", "environment", "options", "requirements")
+    }
+    recorder.event("run-started", run="gate", command="", plan=plan, **facts)
+    return recorder.case("a case")
 
 
 @contextmanager

@@ -1,0 +1,309 @@
+"""What in a run has to fit together beside its verdicts: its beginning and end, cases, faults, calibrations, report.
+
+Each function yields a `Finding` for what does not hold. Nothing is taken on trust: none of them may break on a journal
+whose values are of other types than those that lbcert writes.
+"""
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from lbcert_reports.bundle import REQUIRED, Manifest, is_member
+from lbcert_reports.calibrations import METHODS, SIZES, is_calibration
+from lbcert_reports.evidence import Evidence
+from lbcert_reports.evidence import digest as digest_of
+from lbcert_reports.journal import Event, Journal
+from lbcert_reports.report import Report, claimed
+from lbcert_reports.verdicts import Verdict, combine
+
+WORDS: Final = frozenset(map(str, Verdict))
+
+Read = Callable[[str], Evidence[Any] | None]
+"""Gives an evidence file by its path; None if that is not as it was recorded, which is a finding of its own."""
+
+_MOST_DIFFERENCES: Final = 20
+_LACKS: Final = "nothing"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in a run that does not hold.
+
+    Attributes:
+        place: file, or case and requirement.
+        problem: what is wrong.
+    """
+
+    place: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.problem}"
+
+
+def ends(journal: Journal) -> Iterator[Finding]:
+    """A run that does not begin once, with its plan, or in which something comes after its end."""
+    starts, finishes = journal.of("run-started"), journal.of("run-finished")
+    if len(starts) != 1:
+        yield Finding("run-started", f"there are {len(starts)} such events, a run begins once")
+    for start in starts:
+        if start.seq:
+            yield Finding("run-started", f"comes after {start.seq} other events of {start.writer}")
+    if len(finishes) > 1:
+        yield Finding("run-finished", f"there are {len(finishes)} such events, a run ends once")
+    elif finishes and journal.events[-1] is not finishes[0]:
+        yield Finding("run-finished", f"a later event follows: {journal.events[-1].event}")
+    for torn in journal.torn:
+        if torn.writer in {each.writer for each in finishes}:
+            yield Finding(f"journal/{torn.writer}.jsonl", "a torn line follows the end of the run")
+
+
+def members(run: Path, journal: Journal) -> Iterator[Finding]:
+    """What the bundle of a run that came to its end lacks."""
+    for name in REQUIRED:
+        if journal.finished and not (run / name).is_file():
+            yield Finding(name, "is missing, and the run came to its end")
+
+
+def manifest(said: Manifest, journal: Journal, digest: str) -> Iterator[Finding]:
+    """What a bundle's manifest says of the run and its journal does not."""
+    start = next(iter(journal.of("run-started")), None)
+    run, suite = (start["run"], dict(start["suite"])) if start else ("", {})
+    if said.digest != digest:
+        yield Finding("manifest.json", f"has the digest {said.digest}, the journal comes to {digest}")
+    if said.run != run:
+        yield Finding("manifest.json", f"is of the run {said.run!r}, the journal of {run!r}")
+    if said.suite != suite:
+        yield Finding("manifest.json", f"has the suite {said.suite}, the journal {suite}")
+
+
+def profile(run: Path, journal: Journal) -> Iterator[Finding]:
+    """A profile's text that is not the one with which the run began."""
+    path = run / "profile.toml"
+    if path.is_file() and (start := next(iter(journal.of("run-started")), None)):
+        got, said = hashlib.sha256(path.read_bytes()).hexdigest(), start["profile"].get("sha256")
+        if got != said:
+            yield Finding("profile.toml", f"has the SHA-256 {got}, the run began with {said}")
+
+
+def files(run: Path, events: list[Event]) -> Iterator[Finding]:
+    """Evidence files that are not as the journal says."""
+    known: set[str] = set()
+    for event in events:
+        path = run / event["path"]
+        if event["path"] in known:
+            yield Finding(event["path"], "is recorded twice")
+        elif not is_member(event["path"]) or not path.resolve().is_relative_to(run.resolve()):
+            yield Finding(event["path"], "lies where no evidence of a run lies")
+        elif not path.is_file():
+            yield Finding(event["path"], "is missing")
+        elif (got := digest_of(path)) != event["sha256"]:
+            yield Finding(event["path"], f"was altered: its SHA-256 is {got}, the journal has {event['sha256']}")
+        elif path.stat().st_size != event["bytes"]:
+            yield Finding(event["path"], f"has {path.stat().st_size} bytes, the journal has {event['bytes']}")
+        known.add(event["path"])
+    for path in sorted((run / "evidence").rglob("*")):
+        name = path.relative_to(run).as_posix()
+        if path.is_file() and name not in known:
+            yield Finding(name, "is evidence of which the journal knows nothing")
+
+
+# --- cases ----------------------------------------------------------------------------------------------------------
+
+
+def planned(start: Event | None) -> dict[str, Mapping[str, Any]]:
+    """The plan of a run by the names of its cases; what has none is left out."""
+    plan: list[Mapping[str, Any]] = start["plan"] if start else []
+    return {each["case"]: each for each in plan if isinstance(each.get("case"), str)}
+
+
+def outcomes(journal: Journal) -> Iterator[Finding]:
+    """Cases whose outcome does not follow from their verdicts, and counts that do not follow from the cases."""
+    start = next(iter(journal.of("run-started")), None)
+    plan = planned(start)
+    verdicts: dict[tuple[str, str | None], list[Event]] = {}
+    counted: Counter[str] = Counter()
+    for event in journal.events:
+        if event.event == "case-started":
+            verdicts[event.writer, event["case"]] = []
+        elif event.event == "verdict":
+            verdicts.setdefault((event.writer, event["case"]), []).append(event)
+        elif event.event == "case-finished":
+            counted[event["outcome"]] += 1
+            yield from _outcome(event, verdicts.get((event.writer, event["case"]), []), start, plan)
+    unplanned = {event["case"] for event in journal.events if event.fields.get("case") is not None} - plan.keys()
+    yield from (Finding(case, "is not in the plan of the run") for case in sorted(unplanned))
+    for event in journal.of("run-finished"):
+        if (counts := {verdict: n for verdict, n in event["cases"].items() if n}) != dict(counted):
+            yield Finding("run-finished", f"counts {counts}, the cases come to {dict(counted)}")
+
+
+def _outcome(
+    event: Event, given: list[Event], start: Event | None, plan: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Finding]:
+    """What does not hold of how one case ended."""
+    case, outcome = event["case"], event["outcome"]
+    words = [Verdict(each["verdict"]) if each["verdict"] in WORDS else Verdict.ERROR for each in given]
+    follows = combine([*words, *([Verdict.ERROR] if event["error"] else [])])
+    if outcome == Verdict.NOT_APPLICABLE and not given and not event["error"]:
+        if not _is_inapplicable(start, plan.get(case, {})):
+            yield Finding(
+                case,
+                "is called not applicable, but the profile declares all that it needs, and it is about requirements"
+                " in scope",
+            )
+    elif outcome != follows:
+        yield Finding(case, f"the outcome is {outcome}, its verdicts come to {follows}")
+    if case in plan and not event["error"]:
+        covered = _words(plan[case].get("requirements"))
+        for foreign in dict.fromkeys(each["requirement"] for each in given if each["requirement"] not in covered):
+            yield Finding(f"{case} {foreign}", "is judged, and the case does not cover it")
+
+
+def _is_inapplicable(start: Event | None, case: Mapping[str, Any]) -> bool:
+    """Whether the profile lacks what a case needs, or none of its requirements is in scope."""
+    if start is None:
+        return False
+    try:
+        lacking = _words(case.get("needs")) - claimed(start["profile"])
+    except TypeError:
+        return False
+    return bool(lacking) or not _words(case.get("requirements")) & start["requirements"].keys()
+
+
+def _words(value: object) -> set[str]:
+    return {each for each in value if isinstance(each, str)} if isinstance(value, list | tuple) else set()
+
+
+# --- what was done and calibrated ----------------------------------------------------------------------------------
+
+
+def faults(journal: Journal, read: Read) -> Iterator[Finding]:
+    """Faults of which the journal says something else than their evidence, or of which there is none.
+
+    Both are written at once, the event first. Where that did not succeed the case broke, or the run ended.
+    """
+    broken = {event["case"] for event in journal.of("case-finished") if event["error"]}
+    for event, following in _neighbours(journal):
+        if event.event != "fault":
+            continue
+        place = f"{event['case'] or 'run'} {event['fault']} of {event['target']}"
+        said = {field: value for field, value in event.fields.items() if field != "case"}
+        if following and (following.event, following.fields.get("kind")) == ("evidence", "faults"):
+            seen = read(following["path"])
+            if seen and list(seen.rows) != [said]:
+                yield Finding(place, f"the journal says something else of it than {following['path']}")
+        elif event["case"] not in broken and (following or journal.finished):
+            yield Finding(place, "there is no evidence of it")
+
+
+def _neighbours(journal: Journal) -> Iterator[tuple[Event, Event | None]]:
+    """Each event, and the next of its writer."""
+    by_writer: dict[str, list[Event]] = {}
+    for event in journal.events:
+        by_writer.setdefault(event.writer, []).append(event)
+    for own in by_writer.values():
+        yield from pairwise(own)
+        yield own[-1], None
+
+
+def calibrations(journal: Journal, read: Read) -> Iterator[Finding]:
+    """Calibrations that ask for less than any run does, share their evidence, or were not made where they stand."""
+    recorded = {
+        following["path"]: (event.t, following.t)
+        for event, following in _neighbours(journal)
+        if following and following.event == "evidence"
+    }
+    used: set[str] = set()
+    for event in journal.events:
+        if not is_calibration(event):
+            continue
+        if lacking := _lacking(event["bound"]):
+            yield Finding("run calibration", f"is held against {lacking}")
+        for path in event["inputs"].values():
+            if path in used:
+                yield Finding("run calibration", f"rests on {path}, as another does")
+            used.add(path)
+            begin, end = recorded.get(path, (0, 0))
+            seen = read(path)
+            times = [row["t"] for row in seen.rows if "t" in row] if seen else []
+            if times and not begin <= min(times) <= max(times) <= end:
+                yield Finding("run calibration", f"rests on {path}, whose gaps were not made when the journal says")
+
+
+def _lacking(bound: Mapping[str, Any]) -> str:
+    """Which known gaps a calibration does not ask for, though each must."""
+    methods, sizes = bound.get("methods"), bound.get("sizes")
+    if not isinstance(methods, list) or any(each not in methods for each in METHODS):
+        return f"other methods than {', '.join(METHODS)}"
+    if not isinstance(sizes, list) or (missing := [each for each in SIZES if each not in sizes]):
+        return f"no gaps of {', '.join(f'{each:g}' for each in missing) if isinstance(sizes, list) else 'any'} s"
+    return ""
+
+
+# --- the report -----------------------------------------------------------------------------------------------------
+
+
+def report(path: Path, follows: Report) -> Iterator[Finding]:
+    """What report.json states that does not follow from the journal: all of it is compared.
+
+    Args:
+        path: the file.
+        follows: what the journal comes to.
+    """
+    try:
+        found = list(islice(_differences(json.loads(path.read_bytes()), follows, ""), _MOST_DIFFERENCES + 1))
+    except (OSError, ValueError, RecursionError) as error:
+        yield Finding("report.json", f"cannot be held against the journal: {type(error).__name__}: {error}")
+        return
+    for place, said, follow in found[:_MOST_DIFFERENCES]:
+        yield Finding("report.json", f"{place}: states {said}, the journal comes to {follow}")
+    if len(found) > _MOST_DIFFERENCES:
+        yield Finding("report.json", "differs from the journal in more than that")
+
+
+def _differences(told: object, follows: object, place: str) -> Iterator[tuple[str, str, str]]:
+    """Where two documents differ, and what either has there."""
+    if isinstance(told, dict) and isinstance(follows, dict):
+        for key in [*follows, *(key for key in told if key not in follows)]:
+            where = f"{place}.{key}".lstrip(".")
+            if key in told and key in follows:
+                yield from _differences(told[key], follows[key], where)
+            else:
+                said, follow = (shortened(each[key]) if key in each else _LACKS for each in (told, follows))
+                yield where, said, follow
+    elif isinstance(told, list) and isinstance(follows, list) and len(told) == len(follows):
+        for number, (then, now) in enumerate(zip(told, follows, strict=True), start=1):
+            yield from _differences(then, now, f"{place}.{_named(now, number)}")
+    elif not same(told, follows):
+        yield place or "all of it", shortened(told), shortened(follows)
+
+
+def _named(each: object, number: int) -> str:
+    """What a reader calls one of a list: its id, or which it is."""
+    if isinstance(each, Mapping):
+        return str(next((each[key] for key in ("id", "testId", "name") if each.get(key)), number))
+    return str(number)
+
+
+def shortened(value: object) -> str:
+    """A value for a message: no more of it than a reader needs to recognise it."""
+    text = repr(str(value) if isinstance(value, str) else value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def same(then: object, now: object) -> bool:
+    """Whether two values are the same, numbers but for what another machine's floating point may do to them."""
+    if isinstance(then, bool) or isinstance(now, bool):
+        return then is now
+    if isinstance(then, int | float) and isinstance(now, int | float):
+        return math.isclose(then, now, rel_tol=1e-6, abs_tol=1e-12)
+    if isinstance(then, list) and isinstance(now, list):
+        return len(then) == len(now) and all(map(same, then, now))
+    return then == now
