@@ -12,7 +12,6 @@ import click
 import pytest
 
 from lbcert_fixtures.images.own import ECHO, FRR
-from lbcert_fixtures.profiles import built_in
 from lbcert_fixtures.profiles import built_in, load
 from lbcert_fixtures.testbeds import netns
 from lbcert_fixtures.testbeds.kind import engine, image
