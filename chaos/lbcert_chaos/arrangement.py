@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lbcert_chaos.bench import NAMESPACE, Bench
 from lbcert_fixtures.annotations import ADDRESS_POOL
-from lbcert_fixtures.cluster import ECHO_IMAGE
+from lbcert_fixtures.cluster import ECHO_IMAGE, ECHO_RESOURCES
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.testbeds import PreconditionUnmetError
 
@@ -143,6 +143,7 @@ def _backend(node: str, bench: Bench) -> dict[str, Any]:
         "image": ECHO_IMAGE,
         "imagePullPolicy": "IfNotPresent",
         "env": [{"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
+        "resources": ECHO_RESOURCES,
         "ports": [{"containerPort": 8080}, {"containerPort": 8081}],
         "readinessProbe": probe,
         "lifecycle": {"preStop": {"sleep": {"seconds": _LAST_REQUESTS_SECONDS}}},
