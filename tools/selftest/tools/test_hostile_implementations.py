@@ -118,17 +118,23 @@ def test_a_speaker_that_ends_at_once_announces_nothing(hostile: Hostile) -> None
     assert refused(report) == {"core-l2", "core-bgp"}
     assert verdicts(report) == {
         "ALLOC-001": "pass", "L2-001": "fail", "L2-002": "fail", "BGP-001": "fail",
-        "BGP-025": "inconclusive", "BGP-027": "inconclusive",
+        "BGP-005": "inconclusive", "BGP-025": "inconclusive", "BGP-027": "inconclusive",
     }  # fmt: skip
 
 
 def test_an_implementation_that_assigns_nothing_fails_there_and_nowhere_else(hostile: Hostile) -> None:
-    cases = ["ALLOC-001", "allocation/address-is-freed-by-deletion*", "layer2/addresses-are-answered", "BGP-025"]
+    cases = [
+        "ALLOC-001",
+        "allocation/address-is-freed-by-deletion*",
+        "layer2/addresses-are-answered",
+        "bgp/every-node*",
+    ]
     report = hostile.certify("deaf-controller", "speaker", *cases)
     assert refused(report) == {"core-l2", "core-bgp"}
     assert verdicts(report) == {
         "ALLOC-001": "fail", "ALLOC-005": "inconclusive", "L2-001": "inconclusive", "L2-002": "inconclusive",
-        "BGP-001": "inconclusive", "BGP-025": "inconclusive", "BGP-027": "inconclusive", "BGP-039": "inconclusive",
+        "BGP-001": "inconclusive", "BGP-005": "inconclusive", "BGP-025": "inconclusive", "BGP-027": "inconclusive",
+        "BGP-039": "inconclusive",
     }  # fmt: skip
 
 
