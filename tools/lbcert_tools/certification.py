@@ -24,7 +24,7 @@ from lbcert_reports.recorder import CaseRecorder, EvidenceRef, Recorder
 from lbcert_reports.verdicts import Verdict, combine, declared
 from lbcert_suites.catalogue import catalogue
 from lbcert_tools import environment, scope
-from lbcert_tools.planning import Case, PlanError, case_of, choose
+from lbcert_tools.planning import Case, PlanError, case_of, choose, covered
 from lbcert_tools.plugin import ASIDE, destination
 from lbcert_tools.settings import Settings, settings_of
 
@@ -151,7 +151,7 @@ class Certification:
             }
         except PlanError as error:
             raise pytest.UsageError(str(error)) from error
-        self._covered = {requirement for case in cases for requirement in case.requirements}
+        self._covered = covered(cases)
         left_out = []
         for item, case in zip(ours, cases, strict=True):
             item.stash[_CASE] = case

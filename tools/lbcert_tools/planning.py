@@ -166,6 +166,11 @@ class _Collected:
         self.items = list(session.items)
 
 
+def covered(cases: Iterable[Case]) -> set[str]:
+    """The requirements that cases are about."""
+    return {requirement for case in cases for requirement in case.requirements}
+
+
 def all_cases() -> list[Case]:
     """Every case of the installed suites, without running any.
 

@@ -19,7 +19,7 @@ from lbcert_reports.rejudge import Rejudged
 from lbcert_reports.verdicts import profiles_of
 from lbcert_suites.catalogue import Requirement, catalogue
 from lbcert_tools import environment
-from lbcert_tools.planning import PlanError, all_cases, choose
+from lbcert_tools.planning import PlanError, all_cases, choose, covered
 
 _NAMED_BY_PLACE: Final = frozenset({"name", "path"})
 """What the text of a profile does not say of it."""
@@ -160,8 +160,7 @@ def _plan(start: Event) -> Iterator[Finding]:
             for field, value in due[name].items():
                 if (said := told[name].get(field)) != value:
                     yield Finding(name, f"the plan has {shortened(said)} as its {field}, the suite {shortened(value)}")
-    covered = {requirement for case in cases for requirement in case.requirements}
-    in_scope = {each.id for each in concerned(covered, str(start["profile"].get("mode")))}
+    in_scope = {each.id for each in concerned(covered(cases), str(start["profile"].get("mode")))}
     for name in sorted(in_scope - start["requirements"].keys()):
         yield Finding(f"requirement {name}", "is not in scope of the run, and the suite has a case about it")
     for name in sorted(start["requirements"].keys() - in_scope):

@@ -303,17 +303,21 @@ def _unpunctual(late: float, held: tuple[float, float], precision: float) -> str
 
 def _foreign(noise: Evidence[Noise], probes: Evidence[Stream]) -> float | None:
     """The largest share of the processors that other programs used while a stream ran; None if nobody looked."""
-    began, ended = (probes.rows[place]["sent"] for place in (0, -1)) if probes.rows else (0, 0)
-    spans = [row["foreign_cpu"] for row in noise.rows if row["until"] >= began and row["t"] <= ended]
-    return max(spans, default=None)
+    began = probes.rows[0]["sent"] if probes.rows else 0
+    return max((row["foreign_cpu"] for row in _spans(noise, began, probes)), default=None)
 
 
 def _foreign_since(noise: Evidence[Noise] | None, since: int, probes: Evidence[Stream]) -> float:
     """The share of the processors that other programs used on average from a time (ns) to the end of a stream."""
-    ended = probes.rows[-1]["sent"] if probes.rows else 0
-    spans = [row for row in (noise.rows if noise else ()) if row["until"] >= since and row["t"] <= ended]
+    spans = _spans(noise, since, probes) if noise else []
     whole = sum(row["until"] - row["t"] for row in spans)
     return sum(row["foreign_cpu"] * (row["until"] - row["t"]) for row in spans) / whole if whole else 0.0
+
+
+def _spans(noise: Evidence[Noise], since: int, probes: Evidence[Stream]) -> list[Noise]:
+    """What the machine did from a time (ns) to the end of a stream."""
+    ended = probes.rows[-1]["sent"] if probes.rows else 0
+    return [row for row in noise.rows if row["until"] >= since and row["t"] <= ended]
 
 
 def _starved(trial: Trial, foreign: float, allowed: float) -> str:

@@ -134,13 +134,15 @@ class Upheaval:
 
     def judge_arrival(self, requirement: str, nodes: Sequence[str], within: float) -> None:
         """These nodes are the next hops in time after the change."""
-        bound = {"expected": self._routes(nodes), "within": within, "trials": self.trials}
-        self.record.judge(requirement, "route-next-hops", self.inputs("routes", "cause"), bound)
+        self._judge_routes(requirement, "route-next-hops", nodes, within)
 
     def judge_return(self, requirement: str, nodes: Sequence[str], within: float) -> None:
         """The routes that the change took away come back in time with all their next hops."""
+        self._judge_routes(requirement, "prefix-restored", nodes, within)
+
+    def _judge_routes(self, requirement: str, judge: str, nodes: Sequence[str], within: float) -> None:
         bound = {"expected": self._routes(nodes), "within": within, "trials": self.trials}
-        self.record.judge(requirement, "prefix-restored", self.inputs("routes", "cause"), bound)
+        self.record.judge(requirement, judge, self.inputs("routes", "cause"), bound)
 
 
 def _reached(rows: Sequence[Route], hops: Mapping[str, Sequence[str]], since: int) -> bool:

@@ -71,10 +71,9 @@ def _without_case(requirements: Collection[str]) -> list[str]:
     """Those of some requirements that no case is about."""
     if not requirements:
         return []
-    from lbcert_tools.planning import all_cases
+    from lbcert_tools.planning import all_cases, covered
 
-    covered = {requirement for case in all_cases() for requirement in case.requirements}
-    return sorted(set(requirements) - covered)
+    return sorted(set(requirements) - covered(all_cases()))
 
 
 @profile.command("list")

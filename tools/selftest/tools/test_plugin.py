@@ -388,20 +388,19 @@ def test_a_boot_says_in_the_journal_what_it_is_at(cases, run, monkeypatch: pytes
     assert boot == [("begin", None), ("at", "importing 1 image"), ("end", None)]
 
 
-def test_a_lab_that_is_not_up_stops_a_run_before_anything_is_collected(cases, run) -> None:
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--lab=nobodys", "*no lab named 'nobodys' is up*"),
+        ("--only=frist", "*no case fits 'frist'; did you mean *first*"),
+    ],
+)
+def test_a_lab_or_a_case_that_is_not_there_is_a_usage_error_before_anything_runs(cases, run, option, said) -> None:
     cases(TWO)
-    result, events = run("--lab=nobodys")
+    result, events = run(option)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert events is None
-    result.stderr.fnmatch_lines(["*no lab named 'nobodys' is up*"])
-
-
-def test_only_that_fits_nothing_is_a_usage_error_before_anything_runs(cases, run) -> None:
-    cases(TWO)
-    result, events = run("--only=frist")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert events is None
-    result.stderr.fnmatch_lines(["*no case fits 'frist'; did you mean *first*"])
+    result.stderr.fnmatch_lines([said])
 
 
 def test_quick_leaves_out_what_is_thorough_and_tries_once(cases, run) -> None:
