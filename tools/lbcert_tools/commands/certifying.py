@@ -116,11 +116,14 @@ def certify(
     lbcert certify --profile metallb-native                       what certificates stand on, about 15 minutes
     lbcert certify --profile ./my-lb.toml --quick                 a first look, about 2 minutes
     lbcert certify --profile ./my-lb.toml --all                   every case there is, about half an hour
-    lbcert certify --profile metallb-frr --only bgp,RESET-001     a part; such a run certifies nothing
+    lbcert certify --profile metallb-frr --only bgp,RESET-001     a part
     lbcert certify --profile metallb-native --testbed kind        on a real kind cluster; needs root
 
+    With --quick or --only, a conformance profile of which not every requirement ran is undetermined, even if all
+    that ran passed.
+
     Exit codes: 0 conformant (also with deviations), 1 not conformant, 2 a mistake in the command or the
-    profile, 3 undetermined.
+    profile, 3 undetermined, 130 stopped before the run began.
     """  # noqa: D301 - \b is click's mark for text that is not wrapped
     from lbcert_fixtures.profiles import load
     from lbcert_suites.catalogue import catalogue
