@@ -1,7 +1,8 @@
 """JUnit: the cases of a report for programs that read nothing else.
 
-JUnit knows passed, failed, error and skipped. Only a case that passed reads as passed. What is inconclusive, was cut
-off, or passed although the profile declares that it fails is an error, so that no gate takes it for a success.
+JUnit knows passed, failed, error and skipped. Only a case that passed reads as passed. A SHOULD or MAY that is missed
+costs no certificate, and no gate may fail for it: it is skipped, with the reason. What is inconclusive, was cut off, or
+passed although the profile declares that it fails is an error, so that no gate takes it for a success.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,8 @@ from xml.etree import ElementTree as ET
 
 _ELEMENTS: Final[Mapping[str, str]] = {
     "fail": "failure",
-    "deviation": "failure",
+    "deviation": "skipped",
+    "noted": "skipped",
     "error": "error",
     "inconclusive": "error",
     "unexpected-pass": "error",
@@ -63,7 +65,8 @@ def _case(result: Mapping[str, Any], levels: Mapping[str, str], unexpected: set[
         ET.SubElement(properties, "property", name="requirement", value=requirement)
     word = _word(result, levels, unexpected)
     if word in _ELEMENTS:
-        reason = result["reason"] or word
+        reasons = (each["reason"] for each in result["judgements"] if each["outcome"] == word and not result["error"])
+        reason = next(reasons, result["reason"]) or word
         said = ET.SubElement(case, _ELEMENTS[word], type=word, message=f"{word}: {reason}")
         said.text = "\n".join(
             f"{each['requirement']} {each['outcome']}: expected {each['expected']}; observed {each['observed']}"
@@ -76,13 +79,20 @@ def _case(result: Mapping[str, Any], levels: Mapping[str, str], unexpected: set[
 
 
 def _word(result: Mapping[str, Any], levels: Mapping[str, str], unexpected: set[str]) -> str:
-    verdict = str(result["verdict"])
-    if verdict == "pass":
-        return "unexpected-pass" if unexpected & set(result["requirementIds"]) else "pass"
-    failed = [levels.get(each["requirement"], "MUST") for each in result["judgements"] if each["outcome"] == "fail"]
-    if verdict == "fail" and failed and not any(level.startswith("MUST") for level in failed):
-        return "deviation"
-    return verdict
+    word = _missed(result, levels) if result["verdict"] == "fail" else str(result["verdict"])
+    known = ("pass", "deviation", "noted", "expected-failure")
+    return "unexpected-pass" if word in known and unexpected & set(result["requirementIds"]) else word
+
+
+def _missed(result: Mapping[str, Any], levels: Mapping[str, str]) -> str:
+    """What a case that failed comes to by the levels of what it missed, and by what else it left open."""
+    missed = {levels.get(each["requirement"], "MUST") for each in result["judgements"] if each["outcome"] == "fail"}
+    if not missed or any(level.startswith("MUST") for level in missed):
+        return "fail"
+    left = {str(each["outcome"]) for each in result["judgements"]} | ({"error"} if result["error"] else set())
+    return next(
+        (word for word in ("error", "inconclusive") if word in left), "deviation" if "SHOULD" in missed else "noted"
+    )
 
 
 def _count(suite: ET.Element) -> None:

@@ -40,12 +40,33 @@ def test_a_case_without_a_verdict_is_skipped_with_the_reason(outcome: str) -> No
     assert cases(made.build(made.case("a", covers=["L2-001"], outcome=outcome)))["a"] == ("skipped", outcome)
 
 
-def test_a_missed_should_is_a_failure_of_its_own_type() -> None:
+@pytest.mark.parametrize(("level", "said"), [("SHOULD", "deviation"), ("MAY", "noted")])
+def test_what_costs_no_certificate_is_skipped_with_the_reason(level: str, said: str) -> None:
     document = made.build(
         made.case("a", made.verdict("L2-001", "fail"), outcome="fail"),
-        requirements=[made.requirement("L2-001", "SHOULD")],
+        requirements=[made.requirement("L2-001", level)],
     )
-    assert cases(document)["a"] == ("failure", "deviation")
+    assert cases(document)["a"] == ("skipped", said)
+
+
+def test_a_missed_should_hides_nothing_else_that_the_case_missed_or_left_open() -> None:
+    document = made.build(
+        *(made.case(name, made.verdict("L2-001", "fail"), made.verdict(other, word), outcome="fail", error=error)
+          for name, other, word, error in (
+              ("must", "L2-002", "fail", None),
+              ("open", "L2-003", "inconclusive", None),
+              ("broken", "L2-004", "pass", {"type": "TestbedError", "message": "no link", "place": ""}),
+              ("outdated", "L2-005", "pass", None),
+          )),
+        requirements=[made.requirement("L2-001", "SHOULD"), *(made.requirement(f"L2-00{n}") for n in range(2, 6))],
+        profile={"expected_failures": {"L2-005": "known"}},
+    )  # fmt: skip
+    assert cases(document) == {
+        "must": ("failure", "fail"),
+        "open": ("error", "inconclusive"),
+        "broken": ("error", "error"),
+        "outdated": ("error", "unexpected-pass"),
+    }
 
 
 def test_a_declared_failure_is_skipped_and_a_pass_declared_to_fail_is_an_error() -> None:
