@@ -122,7 +122,7 @@ def choose(
     Raises:
         PlanError: a word fits no case.
     """
-    words = [word for expression in only for word in re.split(r"[,\s]+", expression) if word]
+    words = words_of(only)
     if not words:
         is_campaign = everything or (trials or 0) >= CAMPAIGN_TRIALS
         return [case for case in cases if not (quick and case.thorough) and (is_campaign or not case.campaign)]
@@ -134,6 +134,11 @@ def choose(
             raise PlanError(f"--only: no case fits {word!r}{_nearest(word, cases)}")
         wanted |= fitting
     return [case for case in cases if case.case in wanted]
+
+
+def words_of(only: Iterable[str]) -> list[str]:
+    """The words of the expressions that choose cases."""
+    return [word for expression in only for word in re.split(r"[,\s]+", expression) if word]
 
 
 def _names(case: Case) -> Iterator[str]:

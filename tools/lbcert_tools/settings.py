@@ -11,6 +11,7 @@ import pytest
 from lbcert_fixtures.profiles import Profile, ProfileError, load
 from lbcert_suites.catalogue import catalogue
 from lbcert_tools import rundir
+from lbcert_tools.planning import words_of
 from lbcert_tools.plugin import destination
 from lbcert_tools.testbeds import ChoiceError, Chosen, choose, gate
 
@@ -60,7 +61,7 @@ class Settings:
             "quick": self.quick,
             "all": self.everything,
             "aside": self.aside,
-            "only": ", ".join(self.only),
+            "only": ", ".join(words_of(self.only)),
             "nodes": self.testbed.nodes,
             "kubernetes": self.testbed.kubernetes,
             "seed": self.seed,

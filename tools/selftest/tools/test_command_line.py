@@ -19,7 +19,7 @@ from lbcert_reports.judges.registry import REGISTRY
 from lbcert_reports.recorder import Recorder
 from lbcert_tools import doctor, main
 from lbcert_tools.doctor import Finding, Level
-from lbcert_tools.planning import Case, PlanError, choose
+from lbcert_tools.planning import Case, PlanError, choose, words_of
 from lbcert_tools.rundir import choose as choose_run
 from lbcert_tools.scope import declaration
 
@@ -531,6 +531,10 @@ RARE = a_case("layer2/outlasts", "L2-041", campaign=True)
 )
 def test_cases_are_chosen_by_requirement_area_and_name(only: str, count: int) -> None:
     assert len(choose(CASES, [only])) == count
+
+
+def test_what_was_asked_for_is_told_word_by_word() -> None:
+    assert words_of(["L2-003,bgp/*", " RESET-001 "]) == ["L2-003", "bgp/*", "RESET-001"]
 
 
 def test_quick_leaves_out_what_is_thorough_unless_it_is_named() -> None:
