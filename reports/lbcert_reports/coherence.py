@@ -275,7 +275,7 @@ def _differences(told: object, follows: object, place: str) -> Iterator[tuple[st
             where = f"{place}.{key}".lstrip(".")
             if key in told and key in follows:
                 yield from _differences(told[key], follows[key], where)
-            else:
+            elif key in follows or told[key] is not None:  # null under a key that is no more states nothing
                 said, follow = (shortened(each[key]) if key in each else _LACKS for each in (told, follows))
                 yield where, said, follow
     elif isinstance(told, list) and isinstance(follows, list) and len(told) == len(follows):

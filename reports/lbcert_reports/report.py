@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -563,7 +563,7 @@ def _profile(
         "name": certificate.profile,
         "certificate": certificate.result,
         "result": RESULTS[certificate.result],
-        "summary": _sentence(certificate, shown, len(members)),
+        "summary": _sentence(certificate, shown, {each["id"] for each in members if each["level"] != "MAY"}),
         "core": {
             "result": RESULTS[certificate.result],
             "statistics": {
@@ -591,22 +591,38 @@ def _profile(
     }
 
 
-def _sentence(certificate: Certificate, shown: Mapping[str, int], total: int) -> str:
-    applicable = total - shown.get("not-applicable", 0)
+def _sentence(certificate: Certificate, shown: Mapping[str, int], binding: Collection[str]) -> str:
+    """What a certificate rests on, in counts that come to all requirements that apply.
+
+    Args:
+        certificate: the certificate.
+        shown: how many of its requirements show each word.
+        binding: those of its requirements that are no MAY.
+    """
+    applicable = len(certificate.verdicts) - shown.get("not-applicable", 0)
     words = [f"{shown.get('pass', 0)} of {applicable} requirements pass"]
     if certificate.failed:
-        declared_too = sum(certificate.verdicts[each] is Verdict.EXPECTED_FAILURE for each in certificate.failed)
-        words.append(
-            f"{len(certificate.failed)} missed" + (f", {declared_too} of them declared" if declared_too else "")
-        )
+        words.append(f"{len(certificate.failed)} missed{_declared(certificate, certificate.failed)}")
     if certificate.deviations:
         many = len(certificate.deviations)
-        words.append(f"{many} deviation" + "s" * (many > 1))
-    if certificate.unknown:
-        words.append(f"nothing can be said of {len(certificate.unknown)}")
+        words.append(f"{many} deviation{'s' * (many > 1)}{_declared(certificate, certificate.deviations)}")
+    optional = {each: verdict for each, verdict in certificate.verdicts.items() if each not in binding}
+    if noted := [each for each, verdict in optional.items() if verdict in (Verdict.FAIL, Verdict.EXPECTED_FAILURE)]:
+        words.append(f"{len(noted)} noted")
+    known = (Verdict.PASS, Verdict.NOT_APPLICABLE)
+    silent = [each for each, verdict in optional.items() if verdict not in known and each not in noted]
+    if certificate.unknown or silent:
+        of_them = f" ({len(silent)} optional)" if silent else ""
+        words.append(f"nothing can be said of {len(certificate.unknown) + len(silent)}{of_them}")
     if certificate.unexpected_passes:
         words.append(f"{len(certificate.unexpected_passes)} declared to fail pass")
     return ", ".join(words)
+
+
+def _declared(certificate: Certificate, missed: Collection[str]) -> str:
+    """How many of those that are missed the profile declares to be."""
+    many = sum(certificate.verdicts[each] is Verdict.EXPECTED_FAILURE for each in missed)
+    return f", {many} of them declared" if many else ""
 
 
 def claimed(profile: Mapping[str, Any]) -> set[str]:
@@ -619,10 +635,9 @@ def claimed(profile: Mapping[str, Any]) -> set[str]:
 
 def _features(start: Event, cases: Mapping[str, _Case], requirements: list[dict[str, Any]]) -> list[dict[str, Any]]:
     claims = claimed(start["profile"])
-    probed: Mapping[str, bool] = start["environment"].get("capabilities", {})
     needed = {need for case in cases.values() for need in case.plan.get("needs", ())}
     rows = []
-    for name in sorted(needed | claims | set(probed)):
+    for name in sorted(needed | claims):
         tests = {test: case for test, case in cases.items() if name in case.plan.get("needs", ())}
         # A requirement may have other cases too; they say nothing about what is not even claimed.
         covered = [each for each in requirements if name in claims and set(each["tests"]) & tests.keys()]
@@ -632,7 +647,6 @@ def _features(start: Event, cases: Mapping[str, _Case], requirements: list[dict[
             {
                 "name": name,
                 "declared": name in claims,
-                "probed": probed.get(name),
                 "verdict": verdict,
                 "shown": next((word for word in ("fail", "deviation", "noted") if word in shown), verdict),
                 "statistics": _tally(each["shown"] for each in covered),

@@ -227,7 +227,6 @@ ENVIRONMENT: dict[str, Any] = {
     "host": {"cpu": "2 x Xeon 2.4 GHz", "memory": "24 GB", "foreignCpu": "1.8 %"},
     "clock": {"source": "tsc", "stepDuringRun": "none"},
     "probes": {"scheduled": "200 packets/s", "latenessP99": "0.13 ms", "captureDrops": 0},
-    "capabilities": {"l2": True, "bgp": True, "ipv6": True, "local-policy": True, "bfd": False},
 }
 
 

@@ -446,6 +446,13 @@ def test_all_that_the_report_states_is_held_against_the_journal(run: Path) -> No
     ]
 
 
+def test_a_field_that_earlier_suites_left_empty_states_nothing(run: Path) -> None:
+    write_all(run)
+    path = run / "report.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"probed": None}))
+    assert found(run) == []
+
+
 def test_what_was_asked_of_each_verdict_is_told(run: Path) -> None:
     first, second = rejudge(run).held
     assert (first.case, first.requirement, first.judge, first.trials) == ("good", "ALLOC-001", "assigned-from-pool", 1)

@@ -47,6 +47,31 @@ def test_a_failed_should_is_a_deviation_and_a_failed_may_is_noted() -> None:
     assert made.certificates(document) == {"core-l2": "conformant with deviations"}
 
 
+def test_the_sentence_of_a_certificate_counts_as_its_table_does() -> None:
+    levels = ("MUST", "MAY", "MAY", "SHOULD", "MUST", "MUST")
+    document = made.build(
+        made.case("a", made.verdict("L2-001", "pass")),
+        made.case("b", *(made.verdict(each, "fail") for each in ("L2-002", "L2-004", "L2-005")), outcome="fail"),
+        requirements=[made.requirement(f"L2-00{number}", level) for number, level in enumerate(levels, start=1)],
+        profile={"expected_failures": {"L2-004": "known"}},
+    )
+    (profile,) = document["profiles"]
+    assert profile["summary"] == (
+        "1 of 6 requirements pass, 1 missed, 1 deviation, 1 of them declared, 1 noted,"
+        " nothing can be said of 2 (1 optional)"
+    )
+    assert profile["core"]["statistics"] == {
+        "passed": 1, "nonStrict": 1, "failed": 1, "expectedFailure": 1, "inconclusive": 0, "skipped": 2,
+        "harnessError": 0, "notApplicable": 0,
+    }  # fmt: skip
+
+
+def test_a_report_that_still_says_that_features_were_never_probed_keeps_to_the_schema() -> None:
+    document = made.build(made.case("a", made.verdict("L2-001", "pass"), needs=["layer2"]))
+    assert [each["name"] for each in document["features"]] == ["layer2"]
+    report.validate(document | {"features": [each | {"probed": None} for each in document["features"]]})
+
+
 def test_an_interrupted_run_is_never_conformant_and_says_so() -> None:
     document = made.build(made.case("a", made.verdict("L2-001", "pass")), finished=False)
     assert document["run"]["interrupted"]
