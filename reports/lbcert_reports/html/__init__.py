@@ -14,8 +14,10 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 
-from lbcert_reports.html import plots, wording
+from lbcert_reports.bundle import SUFFIX
+from lbcert_reports.html import again, plots, wording
 from lbcert_reports.matrix import Matrix, by_requirement
+from lbcert_reports.verdicts import profiles_of
 
 WORDS: Final[Mapping[str, str]] = {
     "pass": "pass",
@@ -53,6 +55,30 @@ CERTIFICATES: Final[Mapping[str, str]] = {
 }
 """For each certificate the verdict whose symbol and colour it shares."""
 
+ABOUT: Final[Mapping[str, str]] = {
+    "core-l2": "Announcement in layer 2: ARP and NDP, one announcing node, failover; allocation and traffic policy",
+    "core-bgp": "Announcement by BGP: sessions, routes, withdrawal, connections across changes; allocation and traffic"
+    " policy",
+    "extended-alloc": "Allocation beyond the core",
+    "extended-dual": "Dual stack, and BGP for IPv6",
+    "extended-l2": "Layer 2 beyond the core",
+    "extended-bgp": "BGP beyond the core",
+    "extended-bfd": "Bidirectional forwarding detection",
+    "extended-gr": "Graceful restart",
+    "extended-config": "Validation of configuration objects",
+    "extended-obs": "Events, status objects and metrics",
+    "extended-chaos": "Behaviour under compound faults",
+}
+"""What each conformance profile is about, in the words of the catalogue, and with what both core ones share."""
+
+CERTIFIED: Final[Mapping[str, str]] = {
+    "conformant": "every MUST and every SHOULD that applies is met",
+    "conformant with deviations": "every MUST is met, and a SHOULD is missed",
+    "not conformant": "a MUST is missed, whether its profile declares it or not",
+    "undetermined": "no MUST is known to be missed, but of a MUST or a SHOULD nothing can be said, one passes that is"
+    " declared to fail, or the run was interrupted",
+}
+"""What each certificate states of a conformance profile."""
 
 TURNS: Final[Mapping[str, str]] = {"worse": "fail", "other": "inconclusive", "better": "pass"}
 """For each turn that a verdict can take the verdict whose symbol and colour it shares."""
@@ -114,17 +140,24 @@ def render_matrix(matrix: Matrix) -> str:
 
 
 def _settings(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The tables of the environment, and the words under which profile and Kubernetes are known."""
+    """The tables of the environment, and how the run is judged and made again."""
     implementation, environment = report["implementation"], report["environment"]
     profile, testbed = implementation["profile"], environment["testbed"]
     timers, images = implementation["declaredTimers"], implementation["images"]
-    hidden = ("capabilities.", "testbed.limits")
+    bundle = f"{report['metadata']['name']}{SUFFIX}"
     identity = {name: value for name, value in implementation.items() if name not in ("declaredTimers", "images")}
     return {
         "kubernetes": str(environment.get("kubernetes") or testbed.get("kubernetes") or ""),
+        "bundle": bundle,
         # A profile that comes with lbcert is called by its name, any other by its path.
-        "profile_word": profile["name"] if "(" in profile["path"] else profile["path"] or profile["name"],
-        "here": [row for row in _flat(environment) if not row[0].startswith(hidden)],
+        "again": {
+            "whole": again.whole(report),
+            "judged": again.judged(bundle),
+            "alone": again.alone(
+                report, profile["name"] if "(" in profile["path"] else profile["path"] or profile["name"]
+            ),
+        },
+        "here": [row for row in _flat(environment) if not row[0].startswith("testbed.limits")],
         "product": _flat(identity),
         "timers": [
             (name.replace("_", " "), value if isinstance(value, str) else wording.number(value))
@@ -181,6 +214,9 @@ def _environment() -> jinja2.Environment:
         words=WORDS,
         meanings=MEANINGS,
         certificates=CERTIFICATES,
+        about=ABOUT,
+        certified=CERTIFIED,
+        profiles_of=profiles_of,
         turns=TURNS,
         limits=LIMITS,
     )

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import made_runs as made
 import pytest
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 from lbcert_reports import html
 from lbcert_reports.publish import report_of
 from lbcert_reports.report import build
+from lbcert_reports.verdicts import Result
+from lbcert_suites.catalogue import head
 
 
 class Page(HTMLParser):
@@ -83,6 +87,89 @@ def test_empty_groups_of_reasons_say_none() -> None:
 def test_every_part_without_data_says_so() -> None:
     text = html.render(made.build(made.case("a", made.verdict("L2-001", "pass"))))
     assert text.count('<p class="none">No case of this run') == 6
+
+
+KIND = {
+    "command": ["lbcert", "certify", "--testbed", "kind", "--profile", "my lb.toml", "--output=out"],
+    "options": {"trials": 3, "seed": 7, "quick": True},
+    "testbed": {
+        "name": "kind",
+        "nodes": 4,
+        "kubernetes": "1.36",
+        "proxy_mode": "iptables",
+        "feature_gates": {"Gate": False},
+    },
+    "profile": {"path": "/profiles/my lb.toml"},
+}
+
+
+def commands(**run: Any) -> list[str]:
+    """All commands that the page of a made run offers, and the rest of its code, as text."""
+    text = html.render(made.build(made.case("a", made.verdict("L2-001", "pass")), **run))
+    return [unescape(each) for each in re.findall("<code>(.*?)</code>", text)]
+
+
+@pytest.mark.parametrize("place", [["--output", "out"], ["--output=out"], []])
+def test_the_command_of_the_run_has_the_seed_that_was_drawn_and_writes_nowhere_in_particular(place: list[str]) -> None:
+    command = ["lbcert", "certify", *place, "--profile", "my lb.toml"]
+    found = commands(**KIND | {"command": command})
+    assert "lbcert certify --profile 'my lb.toml' --seed 7" in found
+
+
+def test_a_seed_that_was_asked_for_is_not_said_twice() -> None:
+    command = ["lbcert", "certify", "--profile", "made", "--seed=7"]
+    assert "lbcert certify --profile made --seed=7" in commands(**KIND | {"command": command})
+
+
+def test_a_requirement_alone_is_checked_as_the_run_was_made() -> None:
+    assert (
+        "lbcert certify --profile '/profiles/my lb.toml' --quick --testbed kind --nodes 4 --kubernetes 1.36"
+        " --proxy-mode iptables --trials 3 --seed 7 --feature-gate Gate=false --only L2-001"
+    ) in commands(**KIND)
+
+
+def test_a_node_image_decides_the_version_of_kubernetes() -> None:
+    testbed = {"name": "kind", "kubernetes": "1.34", "node_image": "kindest/node:v1.34.0"}
+    alone = "lbcert certify --profile made --testbed kind --node-image ARCHIVE --only L2-001"
+    assert alone in commands(testbed=testbed)
+
+
+def test_the_bundle_is_named_and_its_digest_is_called_no_checksum_of_it() -> None:
+    document = made.build(made.case("a", made.verdict("L2-001", "pass")))
+    text = html.render(document)
+    assert "<code>lbcert judge made.lbcert.tar.gz</code>" in text
+    assert "sha256 <code" not in text
+    assert not re.search(f"sha256 {document['run']['journalDigest'][:16]}", text)
+
+
+def test_whether_a_case_can_fail_is_said_where_there_is_one() -> None:
+    ids = ("L2-001", "L2-002", "L2-003")
+    text = html.render(
+        made.build(made.case("a", made.verdict("L2-001", "pass"), catches=["no-arp"]),
+                   made.case("b", made.verdict("L2-002", "pass")),
+                   requirements=list(map(made.requirement, ids)))
+    )  # fmt: skip
+    assert text.count("Shown able to fail by") == 2
+    assert text.count("no seeded defect") == 1
+
+
+def test_every_conformance_profile_is_explained_in_the_words_of_the_catalogue() -> None:
+    shared = "; allocation and traffic policy"
+    assert {
+        name: text + shared * name.startswith("core") for name, text in head().profiles.items() if name != "core"
+    } == html.ABOUT
+    page = html.render(made.build(made.case("a", made.verdict("L2-001", "pass"))))
+    assert '<p class="about">Announcement in layer 2' in page
+
+
+def test_a_requirement_of_the_core_names_the_certificates_to_which_it_belongs() -> None:
+    shared = made.requirement("L2-001", profile="core")
+    page = html.render(made.build(made.case("a", made.verdict("L2-001", "pass")), requirements=[shared]))
+    assert "<dt>Conformance profile</dt><dd>core-l2, core-bgp</dd>" in page
+
+
+def test_every_certificate_is_explained() -> None:
+    assert list(html.CERTIFIED) == [*Result]
 
 
 def test_an_interrupted_run_says_so_at_the_top() -> None:
