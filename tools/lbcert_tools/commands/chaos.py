@@ -1,11 +1,11 @@
 """``lbcert chaos``: experiments with a standing lab, for people."""
 
 import json
-import os
+import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -67,22 +67,25 @@ def run(
 
     chosen = load(profile) if profile else None
     kept = journal or Path(f"{Path(name).stem}-journal.json")
-    log = Path(gettempdir()) / f"lbcert-chaos-{os.getpid()}.log"
-    try:
-        command = experiments.command(name, kept, log)
-    except LookupError as error:
-        raise Refusal(str(error.args[0]), "see `lbcert chaos list`", USAGE) from error
-    experiments.check(name)
-    wanted = experiments.Load(load_users, load_workers, load_ui)
-    if load_ui:
-        click.echo(f"Locust's web UI, once the load begins: http://127.0.0.1:{load_ui}")
-    with subprocess.Popen(command, env=experiments.environment(lab, chosen, wanted)) as process:
-        while process.poll() is None:
-            # Ctrl-C reaches the experiment too, which rolls back; we wait for that
-            with suppress(KeyboardInterrupt):
-                process.wait()
-    if not kept.exists():
-        return UNDETERMINED
+    with TemporaryDirectory(prefix="lbcert-chaos-") as folder:
+        written = Path(folder) / "journal.json"  # not where the journal of an earlier run may lie
+        try:
+            command = experiments.command(name, written, Path(folder) / "log")
+        except LookupError as error:
+            raise Refusal(str(error.args[0]), "see `lbcert chaos list`", USAGE) from error
+        experiments.check(name)
+        wanted = experiments.Load(load_users, load_workers, load_ui)
+        if load_ui:
+            click.echo(f"Locust's web UI, once the load begins: http://127.0.0.1:{load_ui}")
+        with subprocess.Popen(command, env=experiments.environment(lab, chosen, wanted)) as process:
+            while process.poll() is None:
+                # Ctrl-C reaches the experiment too, which rolls back; we wait for that
+                with suppress(KeyboardInterrupt):
+                    process.wait()
+        if not written.exists():
+            return UNDETERMINED
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(written, kept)
     click.echo(f"journal: {kept}")
     told = json.loads(kept.read_text("utf-8"))
     if told["status"] == "interrupted" or "evidence" not in told.get("lbcert", {}):

@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from lbcert_fixtures.testbeds import netns
 from lbcert_fixtures.testbeds.kind import engine, image
 from lbcert_reports.judges.registry import REGISTRY
 from lbcert_reports.recorder import Recorder
-from lbcert_tools import doctor, main
+from lbcert_tools import doctor, experiments, main
 from lbcert_tools.doctor import Finding, Level
 from lbcert_tools.planning import Case, PlanError, choose, words_of
 from lbcert_tools.rundir import choose as choose_run
@@ -485,6 +486,30 @@ def test_a_fault_of_lbcert_is_called_one_and_its_traceback_goes_to_a_file(
     assert "Traceback" not in err
     (log,) = tmp_path.glob("lbcert-debug-*.log")
     assert "IndexError" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "kept"),
+    [
+        ("", 3, "of an earlier run"),
+        ("""echo '{"status": "completed", "lbcert": {"evidence": []}}' > "$0" """, 0, '{"status"'),
+    ],
+)
+def test_a_journal_of_an_earlier_run_is_not_taken_for_the_one_of_an_experiment_that_wrote_none(
+    lbcert: Lbcert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, code: int, kept: str
+) -> None:
+    def command(_name: str, journal: Path, log: Path) -> list[str]:
+        log.touch()
+        return ["sh", "-c", script, str(journal)]
+
+    journal, temporary = tmp_path / "node-reboot-journal.json", tmp_path / "temporary"
+    journal.write_text('{"title": "of an earlier run", "status": "completed", "lbcert": {"evidence": []}}')
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(experiments, "command", command)
+    assert lbcert("chaos", "run", "node-reboot")[0] == code
+    assert kept in journal.read_text()
+    assert list(temporary.iterdir()) == []
 
 
 def test_an_interrupt_ends_without_a_traceback(lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch) -> None:
