@@ -24,14 +24,6 @@ class Interval(NamedTuple):
     upper: float
 
 
-def trials_needed(quantile: float, confidence: float = CONFIDENCE) -> int:
-    """How many trials it takes to say "the quantile is at most the worst observed": 29 for p90, 59 for p95.
-
-    The worst of n lies below the quantile q with probability q**n.
-    """
-    return math.ceil(math.log(1 - confidence) / math.log(quantile))
-
-
 def supported_quantile(n: int, confidence: float = CONFIDENCE) -> float:
     """The highest quantile that the worst of n trials bounds from above; 0 without trials."""
     return (1 - confidence) ** (1 / n) if n else 0.0
@@ -160,17 +152,6 @@ def homogeneity(first: Mapping[str, int], second: Mapping[str, int]) -> Homogene
 
     result = stats.chi2_contingency(table, correction=False)
     return Homogeneity(float(result.pvalue), math.sqrt(float(result.statistic) / int(table.sum())))
-
-
-def holm(p_values: Sequence[float], alpha: float) -> list[bool]:
-    """Which of several hypotheses are rejected when all are tested at once (Holm's step-down)."""
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    rejected = [False] * len(p_values)
-    for step, index in enumerate(order):
-        if p_values[index] > alpha / (len(p_values) - step):
-            break
-        rejected[index] = True
-    return rejected
 
 
 class Moved(NamedTuple):

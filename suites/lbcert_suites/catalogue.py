@@ -102,11 +102,6 @@ class Requirement:
         return self.id.partition("-")[0]
 
     @property
-    def mandatory(self) -> bool:
-        """Whether missing it fails certification."""
-        return self.level in {"MUST", "MUST NOT"}
-
-    @property
     def certificates(self) -> tuple[str, ...]:
         """The conformance profiles whose certificate depends on it: both core ones for ``core``."""
         return ("core-l2", "core-bgp") if self.profile == "core" else (self.profile,)

@@ -17,7 +17,6 @@ from lbcert_tools.commands.doctoring import show
 from lbcert_tools.commands.labs import FEATURE_GATES, NODE_IMAGE
 from lbcert_tools.refusals import UNDETERMINED, USAGE, Refusal
 
-_END_BUDGET_SECONDS = 60.0
 _LOOK_SECONDS = 0.2
 
 

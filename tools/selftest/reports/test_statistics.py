@@ -17,7 +17,6 @@ from lbcert_reports.statistics import Interval
     [(0.9, 0.95, 29), (0.9, 0.9, 22), (0.95, 0.95, 59), (0.95, 0.9, 45), (0.99, 0.95, 299), (0.99, 0.9, 230)],
 )
 def test_so_many_trials_bound_a_quantile_by_their_worst(quantile: float, confidence: float, trials: int) -> None:
-    assert ours.trials_needed(quantile, confidence) == trials
     assert ours.supported_quantile(trials, confidence) >= quantile
     assert ours.supported_quantile(trials - 1, confidence) < quantile
     worst = list(range(trials))
@@ -127,21 +126,6 @@ def test_homogeneity_tells_alike_from_different() -> None:
     assert different.effect == pytest.approx(0.3145, abs=1e-3)
     assert ours.homogeneity({"a": 10}, {"a": 20}) == ours.Homogeneity(1.0, 0.0)
     assert ours.homogeneity({}, {"a": 20, "b": 3}) == ours.Homogeneity(1.0, 0.0)
-
-
-def test_holm_steps_down_and_stops_at_the_first_that_is_kept() -> None:
-    assert ours.holm([0.01, 0.04, 0.03, 0.005], 0.05) == [True, False, False, True]
-    assert ours.holm([0.02, 0.03], 0.05) == [True, True]
-    assert ours.holm([0.03, 0.03], 0.05) == [False, False]
-    assert ours.holm([], 0.05) == []
-
-
-@given(st.lists(st.floats(0, 1), max_size=8), st.floats(0.001, 0.2))
-def test_holm_rejects_between_bonferroni_and_no_correction(p_values: list[float], alpha: float) -> None:
-    rejected = ours.holm(p_values, alpha)
-    for p, reject in zip(p_values, rejected, strict=True):
-        assert reject or p > alpha / len(p_values)
-        assert not reject or p <= alpha
 
 
 @pytest.mark.parametrize(
