@@ -10,7 +10,7 @@ import pytest
 from lbcert_fixtures.images.sources import OwnImage
 from lbcert_fixtures.profiles import load
 from lbcert_fixtures.testbeds import TestbedError, netns
-from lbcert_fixtures.testbeds.kind import KindOptions
+from lbcert_fixtures.testbeds.kind import KindCluster, KindOptions
 from lbcert_fixtures.testbeds.netns import Lab, LabOptions
 from lbcert_tools import testbeds
 from lbcert_tools.testbeds import ChoiceError, Chosen, choose
@@ -142,16 +142,16 @@ def test_a_lab_is_given_the_images_that_it_was_started_without(
     assert standing.detached == 1
 
 
-@pytest.mark.parametrize(("kind", "machines"), [(False, ["n1"]), (True, ["n1", "control-plane"])])
+@pytest.mark.parametrize(("sort", "machines"), [(Lab, ["n1"]), (KindCluster, ["n1", "control-plane"])])
 def test_images_go_to_every_machine_that_runs_pods(
-    monkeypatch: pytest.MonkeyPatch, kind: bool, machines: list[str]
+    monkeypatch: pytest.MonkeyPatch, sort: type[Lab], machines: list[str]
 ) -> None:
-    lab, calls = Lab("any"), []
+    lab, calls = sort("any"), []
     places = [
         {"name": name, "role": role, "ipv4": f"10.0.0.{number}", "ipv6": f"fd00::{number}", "mac": ""}
         for number, (name, role) in enumerate([("control-plane",) * 2, ("n1", "node"), ("n2", "node")], start=1)
     ]
-    about = {"specification": {"node_image": "node:1" if kind else ""}, "places": places, "off": ["n2"]}
+    about = {"specification": {}, "places": places, "off": ["n2"]}
 
     def call(verb: str, **arguments: Any) -> dict[str, Any]:
         if verb == "describe":
