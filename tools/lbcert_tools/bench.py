@@ -41,15 +41,9 @@ def boot() -> Iterator[Row]:
     """Boot by phase, memory and CPU at rest, for labs of several sizes."""
     for nodes in SIZES_OF_LABS:
         phases: dict[str, float] = {}
-
-        def progress(step: str, detail: str = "", _fraction: float | None = None) -> None:
-            if step == "lab":
-                name, _, after = detail.rpartition(" after ")
-                phases[name] = float(after.split()[0])  # noqa: B023 - called within this turn only
-
         specification = netns.prepare(f"bench-{nodes}", LabOptions(nodes=nodes))
         began = time.monotonic()
-        with Lab.start(specification, lambda phase, seconds: progress("lab", f"{phase} after {seconds} s")) as lab:
+        with Lab.start(specification, phases.__setitem__) as lab:
             whole = time.monotonic() - began
             yield from ((f"{nodes} nodes: {name}", seconds, "s") for name, seconds in phases.items())
             yield f"{nodes} nodes: up, from the call", whole, "s"

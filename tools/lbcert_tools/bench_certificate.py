@@ -34,12 +34,14 @@ PHASES: Final[Mapping[str, tuple[str, ...]]] = {
         "cluster.py:await_served",
         "endpoints.py:",
         "patience.py:wait",
-        "watching.py:until",
         "secrets.py:",
     ),
     "faults and cures": tuple(
         f"testbeds/netns/lab.py:{name}"
-        for name in ("power_off", "cut_link", "stop_program", "_signal_pod", "restart_router", "heal", "mend")
+        for name in (
+            *("power_off", "cut_link", "stop_program", "pause_node", "kill_pod", "restart_router"),
+            *("heal", "mend"),
+        )
     ),
     "measuring": (
         "probes/",
