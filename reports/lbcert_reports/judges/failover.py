@@ -389,7 +389,7 @@ def _bound(gaps: Sequence[Interval], quantile: float | None, confidence: float) 
         return "no trial counts", None
     if quantile is None:
         supported = statistics.supported_quantile(n, confidence)
-        claim = f"worst of {n} trials, an upper bound of p{100 * supported:.0f} at {confidence:.0%} confidence"
+        claim = f"worst of {n} trials, an upper bound of p{math.floor(100 * supported)} at {confidence:.0%} confidence"
         return claim, Interval(max(gap.lower for gap in gaps), max(gap.upper for gap in gaps))
     upper = statistics.quantile_upper_bound([gap.upper for gap in gaps], quantile, confidence)
     lower = statistics.quantile_lower_bound([gap.lower for gap in gaps], quantile, confidence)
