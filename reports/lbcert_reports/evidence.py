@@ -14,7 +14,7 @@ import io
 import os
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, NotRequired, TypedDict, TypeVar, get_type_hints
 
@@ -164,6 +164,21 @@ class Reply(TypedDict):
     node: str | None
     latency: int
     """ns"""
+
+
+def host(endpoint: str) -> str:
+    """The address in ``ip``, ``ip:port``, ``[ip]`` or ``[ip]:port``, in canonical form; what is none stays as it is.
+
+    An IPv4 address mapped into IPv6, as a dual-stack socket shows it, is the IPv4 address.
+    """
+    text = endpoint[1:].partition("]")[0] if endpoint.startswith("[") else endpoint
+    if text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        ip = ip_address(text)
+    except ValueError:
+        return endpoint
+    return str(getattr(ip, "ipv4_mapped", None) or ip)
 
 
 class Connection(TypedDict):

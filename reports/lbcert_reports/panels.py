@@ -9,9 +9,10 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
+from statistics import median
 from typing import Any, Final
 
-from lbcert_reports.evidence import Evidence
+from lbcert_reports.evidence import Evidence, host
 from lbcert_reports.statistics import CONFIDENCE, clopper_pearson, median_interval, supported_quantile
 from lbcert_reports.timelines import timelines
 
@@ -114,7 +115,7 @@ def _failover(judgement: Mapping[str, Any], measurement: Mapping[str, Any], fact
         "traffic": any(role.partition(".")[0] == "stream" for role in judgement["inputs"]),
         "trials": trials,
         "phases": _phases(judgement["measurements"], len(trials), factor),
-        "median": _finite(_median(middles)),
+        "median": _finite(median(middles)),
         "interval": [_finite(end) for end in interval] if interval else None,
         "claim": {
             "quantile": supported_quantile(len(trials)),
@@ -159,11 +160,6 @@ def _scaled(sample: Any, factor: float) -> tuple[float, float | None]:
     """A sample as an interval, s: a number is one without width."""
     low, high = (sample, sample) if isinstance(sample, int | float) else sample
     return low * factor, None if high is None else high * factor
-
-
-def _median(values: Sequence[float]) -> float:
-    ordered, half = sorted(values), len(values) // 2
-    return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def spreads(evidence: Mapping[str, Evidence[Any]], judgements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -361,16 +357,9 @@ def _shares(counts: Mapping[str, int]) -> list[dict[str, Any]]:
 def _survival(answered: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Whether the client's address reached the endpoint, and what was seen instead of it."""
     told = [row for row in answered if row["client_seen"] is not None]
-    kept = sum(_host(row["source"]) == _host(row["client_seen"]) for row in told)
-    others = Counter(_host(row["client_seen"]) for row in told if _host(row["source"]) != _host(row["client_seen"]))
-    return {"told": len(told), "kept": kept, "seenInstead": [host for host, _ in others.most_common(4)]}
-
-
-def _host(address: str) -> str:
-    """The host of ``ip``, ``ip:port``, ``[ip]:port`` or a bare IPv6 address."""
-    if address.startswith("["):
-        return address[1:].partition("]")[0]
-    return address if address.count(":") > 1 else address.partition(":")[0]
+    others = Counter(seen for row in told if (seen := host(row["client_seen"])) != host(row["source"]))
+    seen_instead = [other for other, _ in others.most_common(4)]
+    return {"told": len(told), "kept": len(told) - others.total(), "seenInstead": seen_instead}
 
 
 def loads(evidence: Sequence[Evidence[Any]], faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -408,9 +397,9 @@ def _loaded(load: Evidence[Any], streams: Sequence[Evidence[Any]]) -> dict[str, 
         "wanted": load.meta.get("wanted"),
         "requests": requests,
         "failures": failures,
-        "perSecond": _median([row["requests"] for row in busy]) if busy else 0,
+        "perSecond": median([row["requests"] for row in busy]) if busy else 0,
         "seconds": [[row["requests"], row["failures"]] for row in busy],
-        "p50": _latency(busy, "p50", _median),
+        "p50": _latency(busy, "p50", median),
         "p99": _latency(busy, "p99", max),
         "errors": dict(errors.most_common(5)),
         "limit": most,

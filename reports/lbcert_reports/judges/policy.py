@@ -3,11 +3,10 @@
 import math
 from collections import Counter
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any, Literal
 
 from lbcert_reports import statistics
-from lbcert_reports.evidence import Answer, Evidence, Fault, Flow, Reply
+from lbcert_reports.evidence import Answer, Evidence, Fault, Flow, Reply, host
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
 from lbcert_reports.judges.spans import effect, rows, seconds
 from lbcert_reports.verdicts import Verdict
@@ -247,18 +246,6 @@ def connection_keeps_node(flows: Evidence[Flow], *, connections: int = 100) -> J
         if len(followed) < connections
         else "",
     )
-
-
-def host(endpoint: str) -> str:
-    """The address in ``ip``, ``ip:port``, ``[ip]`` or ``[ip]:port``, in canonical form.
-
-    An IPv4 address mapped into IPv6, as a dual-stack socket shows it, is the IPv4 address.
-    """
-    text = endpoint[1:].partition("]")[0] if endpoint.startswith("[") else endpoint
-    if text.count(":") == 1:
-        text = text.partition(":")[0]
-    ip = ip_address(text)
-    return str(getattr(ip, "ipv4_mapped", None) or ip)
 
 
 def _seen(replies: Evidence[Reply]) -> list[tuple[str, str]]:

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lbcert_reports.evidence import Evidence
+from lbcert_reports.evidence import Evidence, host
 from lbcert_reports.judges import Judgement, run
-from lbcert_reports.judges.policy import host
 from lbcert_reports.verdicts import Verdict
 
 PASS, FAIL, UNCLEAR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
