@@ -13,14 +13,15 @@ import hashlib
 import io
 import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, NotRequired, TypedDict, TypeVar, get_type_hints
 
 import msgspec
 
-from lbcert_reports.integers import absurd, suspicious
+from lbcert_reports.durable import sync_folder
+from lbcert_reports.integers import refuse_absurd
 from lbcert_reports.located import LocatedError
 
 VERSION: Final = 1
@@ -419,7 +420,8 @@ def write(
         lines.append(msgspec.json.encode(check(plain(row, f"{path}:{number}"), number), order="sorted"))
     if (size := sum(map(len, lines)) + len(lines)) > LARGEST:
         raise EvidenceError(str(path), f"would hold {size} bytes, more than {LARGEST}", "record it in parts")
-    _refuse_absurd(lines, path)
+    for number, line in enumerate(lines, start=1):
+        refuse_absurd(line, path, number, EvidenceError)
     # Compressed in memory first: what reaches the disk is either the whole file or nothing.
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", fileobj=buffer, mode="wb", compresslevel=6, mtime=0) as compressed:
@@ -451,7 +453,8 @@ def read(path: Path, most: int = LARGEST) -> Evidence[Any]:
         raise EvidenceError(f"{path}:{len(lines) + 1}", "the last line does not end", "the file was cut")
     if not lines:
         raise EvidenceError(f"{path}:1", "has no header")
-    _refuse_absurd(lines, path)
+    for number, line in enumerate(lines, start=1):
+        refuse_absurd(line, path, number, EvidenceError)
     header = _decode(lines[0], f"{path}:1")
     if not isinstance(header, dict) or not isinstance(kind := header.get("kind"), str):
         raise EvidenceError(f"{path}:1", "the header is not an object with a kind")
@@ -462,14 +465,6 @@ def read(path: Path, most: int = LARGEST) -> Evidence[Any]:
     rows = tuple(check(_decode(line, f"{path}:{number}"), number) for number, line in enumerate(lines[1:], start=2))
     meta = {key: value for key, value in header.items() if key not in ("kind", "version", "case", "name")}
     return Evidence(kind, str(header.get("case", "")), str(header.get("name", "")), meta, rows, len(content))
-
-
-def _refuse_absurd(lines: Sequence[bytes], path: Path) -> None:
-    """Refuse numbers with which nobody can reckon, when they are written and when they are read."""
-    for number, line in enumerate(lines, start=1):
-        if suspicious(line) and absurd(_decode(line, f"{path}:{number}")):
-            hint = "no clock shows such a time"
-            raise EvidenceError(f"{path}:{number}", "holds a number of twenty digits or more", hint)
 
 
 def _unfolded(path: Path, most: int) -> bytes:
@@ -568,11 +563,7 @@ def _store(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except FileExistsError:
         raise EvidenceError(
             str(path), "exists; evidence is never overwritten", "give each evidence of a case its own name"

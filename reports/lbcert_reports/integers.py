@@ -1,15 +1,33 @@
 """Numbers that no clock and no counter shows: they would break whoever reckons with them."""
 
 import re
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
+
+import msgspec
+
+from lbcert_reports.located import LocatedError
 
 _MOST: Final = 10**19
 _DIGITS: Final = re.compile(rb"[0-9]{20}")
 
 
-def suspicious(text: bytes) -> bool:
-    """Whether JSON may hold an integer that is absurd: a quick look, before `absurd` looks at every value."""
-    return _DIGITS.search(text) is not None
+def refuse_absurd(line: bytes, path: Path, number: int, error: type[LocatedError]) -> None:
+    """Refuse numbers with which nobody can reckon, when they are written and when they are read.
+
+    Args:
+        line: of JSON; what is none is left to whoever reads it.
+        path: its file.
+        number: its number there.
+        error: raised for an integer of twenty digits or more, with the place.
+    """
+    if _DIGITS.search(line) is None:
+        return
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if absurd(msgspec.json.decode(line)):
+            hint = "no clock shows such a time"
+            raise error(f"{path}:{number}", "holds a number of twenty digits or more", hint)
 
 
 def absurd(value: object) -> bool:

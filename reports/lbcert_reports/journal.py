@@ -16,7 +16,8 @@ from typing import Any, Final, NotRequired, TypedDict
 
 import msgspec
 
-from lbcert_reports.integers import absurd, suspicious
+from lbcert_reports.durable import sync_folder
+from lbcert_reports.integers import refuse_absurd
 from lbcert_reports.located import LocatedError
 
 
@@ -234,7 +235,7 @@ class JournalWriter:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         except FileExistsError:
             raise JournalError(str(self.path), "exists already", "a run directory is used once; name another") from None
         except OSError as error:
@@ -252,7 +253,7 @@ class JournalWriter:
         checked = _check(event, fields, place)
         record = {"seq": self._seq, "t": self._last, "event": event, **fields}
         line = msgspec.json.encode(record) + b"\n"
-        _refuse_absurd(line, place)
+        refuse_absurd(line, self.path, self._seq + 1, JournalError)
         try:
             rest = line
             while rest:
@@ -309,17 +310,11 @@ def _parse(line: bytes, path: Path, seq: int) -> Event:
         raise JournalError(place, f"is not JSON: {error}", "the journal was altered") from error
     if not isinstance(record, dict) or not isinstance(t := record.pop("t", None), int):
         raise JournalError(place, "is not an event with a time t")
-    _refuse_absurd(line, place)
+    refuse_absurd(line, path, seq + 1, JournalError)
     if (number := record.pop("seq", None)) != seq:
         raise JournalError(place, f"has seq {number!r}, {seq} is due", "a line is missing or out of order")
     event = record.pop("event", None)
     return Event(t, path.stem, seq, event, _check(event, record, place))
-
-
-def _refuse_absurd(line: bytes, place: str) -> None:
-    """Refuse numbers with which nobody can reckon, when they are written and when they are read."""
-    if suspicious(line) and absurd(msgspec.json.decode(line)):
-        raise JournalError(place, "holds a number of twenty digits or more", "no clock shows such a time")
 
 
 def _check(event: object, fields: dict[str, Any], place: str) -> dict[str, Any]:
@@ -330,11 +325,3 @@ def _check(event: object, fields: dict[str, Any], place: str) -> dict[str, Any]:
     except (msgspec.ValidationError, TypeError) as error:
         raise JournalError(place, f"event {event!r}: {error}") from error
     return fields
-
-
-def _sync_folder(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
