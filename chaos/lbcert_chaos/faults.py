@@ -6,7 +6,6 @@ is healed by the rollback `recovery.heal`.
 """
 
 import json
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -16,6 +15,7 @@ import kubernetes.client
 from lbcert_chaos import arrangement
 from lbcert_chaos.bench import Bench, current
 from lbcert_fixtures.kubernetes.client import watch
+from lbcert_fixtures.patience import let_last
 from lbcert_fixtures.profiles import Component
 from lbcert_fixtures.testbeds import Fault, PreconditionUnmetError, TestbedError
 
@@ -65,7 +65,7 @@ def pause_node(node: str, seconds: float) -> dict[str, Any]:
     """
     bench = current()
     bench.inject(bench.lab.pause_node(bench.node(node)), bench.lab.heal)
-    threading.Event().wait(seconds)
+    let_last(seconds)
     return _heal_last()
 
 
@@ -237,13 +237,12 @@ def flap_link(node: str, times: int, down: float, up: float) -> dict[str, Any]:
     """
     bench = current()
     name = bench.node(node)
-    clock = threading.Event()  # never set: a flap is a matter of time
     rows = []
     for number in range(times):
         if number:
-            clock.wait(up)
+            let_last(up)
         bench.inject(bench.lab.cut_link(name), bench.lab.heal)
-        clock.wait(down)
+        let_last(down)
         rows.append(_heal_last())
     return {"flaps": rows}
 
@@ -257,7 +256,7 @@ def stop_api_server(seconds: float) -> dict[str, Any]:
     bench = current()
     fault = bench.lab.stop_program("control-plane", "kube-apiserver")
     bench.inject(fault, bench.lab.heal)
-    threading.Event().wait(seconds)
+    let_last(seconds)
     return _proved(fault)
 
 
