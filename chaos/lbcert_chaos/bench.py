@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from lbcert_chaos.observers import Observers
 
 NAMESPACE: Final = "lbcert-chaos"
-"""What the names of the namespaces begin with, one for each experiment: nobody waits for the last one to be gone."""
-"""Where an experiment's Services and backends live; nobody else's."""
+"""What the name of the namespace begins with in which an experiment's Services and backends live, and nobody else's.
+
+Each experiment has one of its own: nobody waits for the last one to be gone."""
 
 CUTTING: Final = frozenset({"node-power-off", "link-cut"})
 """Faults that take a node off the network."""
@@ -122,7 +123,6 @@ class Bench:
         faults: what was injected so far.
         observers: what watches.
         since: when the current hypothesis began to be looked at, ns.
-        before: pods of the implementation when the experiment began, by uid.
     """
 
     choice: Choice

@@ -41,6 +41,11 @@ def power_off_node(node: str) -> dict[str, Any]:
 
     Args:
         node: its name, or ``announcing``.
+
+    Raises:
+        BenchError: there is no such node.
+        PreconditionUnmetError: nobody answers for the address, so that no node is announcing.
+        TestbedError: something on it still runs.
     """
     bench = current()
 
@@ -62,6 +67,11 @@ def pause_node(node: str, seconds: float) -> dict[str, Any]:
     Args:
         node: its name, or ``announcing``.
         seconds: how long.
+
+    Raises:
+        BenchError: there is no such node.
+        PreconditionUnmetError: nobody answers for the address, so that no node is announcing.
+        TestbedError: its processes do not stop, or it is not ready afterwards.
     """
     bench = current()
     bench.inject(bench.lab.pause_node(bench.node(node)), bench.lab.heal)
@@ -74,6 +84,11 @@ def reboot_node(node: str) -> dict[str, Any]:
 
     Args:
         node: its name, or ``announcing``.
+
+    Raises:
+        BenchError: there is no such node.
+        PreconditionUnmetError: nobody answers for the address, or no speaker is ready there within two minutes.
+        TestbedError: it does not go off, or does not come back.
     """
     power_off_node(node)
     return _heal_last()
@@ -126,6 +141,11 @@ def restart_speaker(node: str) -> dict[str, Any]:
 
     Args:
         node: its name, or ``announcing``.
+
+    Raises:
+        BenchError: there is no such node.
+        PreconditionUnmetError: nobody answers for the address, or no other pod is ready within two minutes.
+        TestbedError: no speaker runs there.
     """
     bench = current()
     speaker = bench.profile.components.speaker
@@ -133,7 +153,12 @@ def restart_speaker(node: str) -> dict[str, Any]:
 
 
 def restart_controller() -> dict[str, Any]:
-    """Delete the controller's Pod and wait until another is ready in its place."""
+    """Delete the controller's Pod and wait until another is ready in its place.
+
+    Raises:
+        PreconditionUnmetError: no other pod is ready within two minutes.
+        TestbedError: no controller runs.
+    """
     bench = current()
     controller = bench.profile.components.controller
     return _restart("controller-restart", controller, _living(bench, controller))
@@ -155,6 +180,11 @@ def kill_speaker(node: str) -> dict[str, Any]:
 
     Args:
         node: its name, or ``announcing``.
+
+    Raises:
+        BenchError: there is no such node.
+        PreconditionUnmetError: nobody answers for the address, or it is not started again within two minutes.
+        TestbedError: no speaker runs there.
     """
     bench = current()
     speaker = bench.profile.components.speaker
@@ -220,6 +250,9 @@ def restart_router(router: str = "router") -> dict[str, Any]:
 
     Args:
         router: its name.
+
+    Raises:
+        TestbedError: its daemons do not come back.
     """
     bench = current()
     fault = bench.lab.restart_router(router)
@@ -234,6 +267,11 @@ def flap_link(node: str, times: int, down: float, up: float) -> dict[str, Any]:
         times: how often.
         down: how long it is cut, s.
         up: how long it is joined in between, s.
+
+    Raises:
+        BenchError: there is no such node.
+        PreconditionUnmetError: nobody answers for the address, so that no node is announcing.
+        TestbedError: the link is not back where it was.
     """
     bench = current()
     name = bench.node(node)

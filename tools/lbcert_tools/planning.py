@@ -114,7 +114,7 @@ def choose(
         cases: all there are.
         only: expressions, each a list separated by commas of requirement ids, areas (the folder's name or the
             prefix of its requirements), and names of cases, with or without area and parameters, with ``*`` and ``?``.
-            None: all.
+            Without any: all.
         quick: leave out what is thorough, unless `only` names it.
         everything: take in what only a campaign does by default.
         trials: how often each fault is tried: `CAMPAIGN_TRIALS` or more are a campaign.
