@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,7 @@ def certify(
     from lbcert_fixtures.profiles import load
     from lbcert_suites.catalogue import catalogue
     from lbcert_tools import doctor, planning, rundir
+    from lbcert_tools.remarks import remarks
     from lbcert_tools.testbeds import choose
 
     chosen_profile = load(profile, requirements=catalogue())
@@ -140,13 +142,16 @@ def certify(
         lab=lab,
     )
     try:
-        cases = planning.choose(planning.all_cases(), only, quick=quick, everything=everything, trials=trials)
+        all_cases = planning.all_cases()
+        cases = planning.choose(all_cases, only, quick=quick, everything=everything, trials=trials)
     except planning.PlanError as error:
         raise Refusal(str(error), exit_code=USAGE) from error
     if not cases:
         raise Refusal("there is no case to run", "see `lbcert list cases`", UNDETERMINED)
     if lab and workers > 1:
         raise click.BadParameter("one lab is stood on by one worker", param_hint="--workers")
+    for remark in remarks(chosen_profile, all_cases, datetime.now(UTC).date()):
+        click.echo(f"note: {remark}", err=True)
     workers = min(workers, len(cases))
     aside = aside and workers == 1 and not lab and chosen.name == "netns" and len({case.untimed for case in cases}) == 2
     # a lab that is up was carried already

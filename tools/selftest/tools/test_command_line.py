@@ -81,6 +81,8 @@ def test_certify_takes_every_option_of_the_plugin(lbcert: Lbcert) -> None:
         (["certify", "--profile=metallb-native", "--lab=nobodys"], "no lab named 'nobodys' is up (up: "),
         (["kind", "up", "--feature-gate=A"], "say NAME=true or NAME=false"),
         (["explain", "L2-999"], "there is no requirement L2-999"),
+        (["profile", "new", " "], "say what the product is called"),
+        (["profile", "new", "My LB", "--output=no/such/my.toml"], "--output no/such/my.toml: No such file"),
         (["report"], "there is no run below"),
         (["report", "nowhere"], "nowhere"),
         (["lab", "shell", "--name"], "--name"),
@@ -254,6 +256,37 @@ def test_a_profile_that_expects_a_failure_nobody_looks_for_is_told_so(lbcert: Lb
     assert code == 0
     assert "OBS-001: no case" in out
     assert "L2-001" not in out
+
+
+def test_what_is_claimed_and_has_no_case_is_noted_by_check_and_by_certify(
+    lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = "(built in):15: conformance.claims: claimed, but no case yet: extended-"
+    code, out, _ = lbcert("profile", "check", "metallb-native", "--no-fetch")
+    assert code == 0
+    assert f"note: metallb-native {note}" in out
+    assert out.splitlines()[-1] == "no mistake was found; next: lbcert certify --profile metallb-native --quick"
+    monkeypatch.setattr(doctor, "blocking", lambda *_: [Finding("crun", Level.MISSING, "not found", "x")])
+    code, _, err = lbcert("certify", "--profile=metallb-native")
+    assert code == 3
+    assert note in err
+
+
+def test_a_profile_that_is_shown_can_be_checked_wherever_it_is_copied_to(lbcert: Lbcert, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(lbcert("profile", "show", "reference")[1])
+    code, out, err = lbcert("profile", "check", "mine.toml")
+    assert (code, err) == (0, "")
+    assert "manifest.yaml: " in out
+
+
+def test_a_manifest_that_cannot_be_fetched_is_said_in_words_with_the_way_around(lbcert: Lbcert, tmp_path: Path) -> None:
+    text = lbcert("profile", "show", "reference")[1]
+    (tmp_path / "my.toml").write_text(re.sub(r'file = ".*"', 'url = "http://127.0.0.1:1/lb.yaml"', text))
+    code, _, err = lbcert("profile", "check", "my.toml")
+    assert code == 2
+    assert "http://127.0.0.1:1/lb.yaml: could not be fetched: Connection refused\n" in err
+    assert "Hint: --no-fetch checks all else without a network" in err
+    assert lbcert("profile", "check", "my.toml", "--no-fetch")[0] == 0
 
 
 def test_the_cache_says_its_size_and_goes_away_part_by_part(lbcert: Lbcert, tmp_path: Path) -> None:
