@@ -8,6 +8,7 @@ from typing import Any
 from lbcert_reports.comparison import compare
 from lbcert_reports.publish import report_of, write_all
 from lbcert_reports.report import Report
+from lbcert_reports.selection import is_part, left_out_by
 from lbcert_reports.verdicts import Certificate, Result, exit_code
 
 
@@ -50,18 +51,42 @@ def summary(document: dict[str, Any]) -> str:
     if document["run"]["interrupted"]:
         lines.append("The run was interrupted: what was recorded until then is reported.")
     width = max((len(each["name"]) for each in document["profiles"]), default=0)
-    lines += [
-        f"{each['name']:<{width}}  {each['certificate'].upper()}  ({each['summary']})" for each in document["profiles"]
-    ]
+    for each in document["profiles"]:
+        said = "UNDETERMINED: only a part was asked for; all that ran passed" if _is_partial(document, each) else ""
+        lines.append(f"{each['name']:<{width}}  {said or each['certificate'].upper()}  ({each['summary']})")
     if not document["profiles"]:
         lines.append("No conformance profile applies: nothing is certified.")
     for requirement in _worth_saying(document):
         lines.append(f"  {requirement['shown']:<13} {requirement['id']:<11} {requirement['title']}")
         lines.append(textwrap.shorten(requirement["reason"], 160, initial_indent=" " * 28, placeholder=" ..."))
-    left_out = sum(each["shown"] == "not-run" for each in document["requirements"])
-    if left_out:
-        lines.append(f"  not run: {left_out} requirements")
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *_not_run(document), ""])
+
+
+def _is_partial(document: dict[str, Any], profile: dict[str, Any]) -> bool:
+    """Whether nothing stands in the way of a certificate but that only a part was asked for."""
+    counts = profile["core"]["statistics"]
+    return (
+        profile["certificate"] == Result.UNDETERMINED
+        and is_part(document["run"]["options"])
+        and not document["run"]["interrupted"]
+        and not profile["core"]["unexpectedPasses"]
+        and {name for name, count in counts.items() if count} - {"notApplicable"} == {"passed", "skipped"}
+    )
+
+
+def _not_run(document: dict[str, Any]) -> list[str]:
+    """How many requirements were not run, and why: no case of the run is about them, or theirs did not end."""
+    silent = [each for each in document["requirements"] if each["shown"] == "not-run"]
+    unasked = sum(not each["tests"] for each in silent)
+    reasons = {
+        left_out_by(document["run"]["options"]): unasked,
+        "interrupted" if document["run"]["interrupted"] else "no case came to a judgement": len(silent) - unasked,
+    }
+    return [
+        f"  not run: {count} requirement{'s'[: count - 1]}{f' ({reason})' if reason else ''}"
+        for reason, count in reasons.items()
+        if count
+    ]
 
 
 def _worth_saying(document: dict[str, Any], most: int = 20) -> list[dict[str, Any]]:
