@@ -4,19 +4,23 @@
 reports state: two intervals that have no point in common are a shift *beyond* their uncertainty, two that overlap
 one *within* it; where a report states neither interval nor resolution, or rests on fewer than six trials, nothing can
 be said. Where only one of them has a number, or each has its own unit, the two are *incomparable*.
+
+Two runs that were asked for different parts of the suite differ in what ran. What one of them left out for that is
+listed apart, and is no changed verdict.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from lbcert_reports.report import Report
+from lbcert_reports.selection import left_out_by
 
 ABSENT: Final = "absent"
 """The verdict on what one of the reports does not know."""
 
 Comparison = dict[str, Any]
-"""Plain JSON: ``old``, ``new``, ``changed``, ``certificates``, ``requirements``, ``cases``, ``measurements``,
-``settings``."""
+"""Plain JSON: ``old``, ``new``, ``changed``, ``certificates``, ``requirements``, ``cases``, ``leftOut``,
+``measurements``, ``settings``."""
 
 # From what a reader is glad of to what a reader has to act on.
 _ORDER: Final = {
@@ -36,6 +40,10 @@ _ORDER: Final = {
 _TRIALS: Final = 6
 # Facts that differ between any two runs and explain nothing.
 _RESTLESS: Final = ("environment.loadAverage", "environment.testbed.limits", "options.seed")
+# The options that decide which cases are run.
+_SELECTION: Final = ("only", "quick", "all", "trials")
+# By what the rows of each table are named.
+_KEYS: Final = {"certificates": "name", "requirements": "id", "cases": "testId"}
 
 
 def compare(old: Report, new: Report) -> Comparison:
@@ -53,13 +61,14 @@ def compare(old: Report, new: Report) -> Comparison:
     cases = _changes(
         {each["testId"]: each for each in old["results"]}, {each["testId"]: each for each in new["results"]}, "testId"
     )
+    changes = {"certificates": certificates, "requirements": requirements, "cases": cases}
+    left_out = {"old": _set_apart(changes, old, new), "new": _set_apart(changes, new, old)}
     return {
         "old": _identity(old),
         "new": _identity(new),
-        "changed": bool(certificates or requirements or cases),
-        "certificates": certificates,
-        "requirements": requirements,
-        "cases": cases,
+        "changed": any(changes.values()),
+        **changes,
+        "leftOut": left_out,
         "measurements": _shifts(old, new),
         "settings": _settings(old, new),
     }
@@ -75,6 +84,35 @@ def _identity(report: Report) -> dict[str, Any]:
         "date": report["run"]["date"],
         "interrupted": report["run"]["interrupted"],
         "digest": report["run"]["journalDigest"],
+    }
+
+
+def _set_apart(changes: dict[str, list[dict[str, Any]]], report: Report, other: Report) -> dict[str, Any]:
+    """Take out of the changes what was not run in a report since less was asked for; returns its names and why."""
+    options, others = report["run"]["options"], other["run"]["options"]
+    differ = any(options.get(each) != others.get(each) for each in _SELECTION)
+    apart: dict[str, Any] = {"by": left_out_by(options)}
+    for title, names in _left_out(report, other).items():
+        key = _KEYS[title]
+        apart[title] = [row[key] for row in changes[title] if differ and row[key] in names]
+        changes[title] = [row for row in changes[title] if row[key] not in apart[title]]
+    return apart
+
+
+def _left_out(report: Report, other: Report) -> dict[str, set[str]]:
+    """What a report has no verdict on as no case of its run was about it, and certificates that wait for that alone."""
+    silent = {each["id"] for each in report["requirements"] if each["shown"] == "not-run" and not each["tests"]}
+    return {
+        "certificates": {
+            each["name"]
+            for each in report["profiles"]
+            if each["certificate"] == "undetermined"
+            and not report["run"]["interrupted"]
+            and not each["core"]["unexpectedPasses"]
+            and silent.issuperset(each["core"]["unknown"])
+        },
+        "requirements": silent,
+        "cases": {each["testId"] for each in other["results"]} - {each["testId"] for each in report["results"]},
     }
 
 

@@ -119,8 +119,11 @@ def bundle(run: Path | None, output: Path | None) -> int:
 def diff(old: Path, new: Path, as_document: bool) -> int:
     """Say what changed from OLD to NEW: run directories, bundles, or report.json of runs.
 
-    Changed verdicts first; then measurements, with whether a shift exceeds the uncertainty that the reports state;
-    then versions and environment. Exit codes: 0 no verdict changed, 1 one did, 2 a mistake in the command.
+    Options that differ come first, with how much was not run for them; then changed verdicts; then measurements,
+    with whether a shift exceeds the uncertainty that the reports state; then versions and environment. What one run
+    left out, since less was asked for, is no changed verdict.
+
+    Exit codes: 0 no verdict changed, 1 one did, 2 a mistake in the command.
     """
     from lbcert_reports.comparison import compare
 
@@ -153,6 +156,9 @@ def _told(found: dict[str, Any]) -> list[str]:
         run = found[name]
         what = f"{run['implementation']} {run['mode']} {run['version']}, {wording.moment(run['date'])}"
         lines.append(f"{name}  {run['name']}: {what}{', interrupted' if run['interrupted'] else ''}")
+    options = [row for row in found["settings"] if row["name"].startswith("options.")]
+    lines += [f"{row['name']}: {_given(row['old'])} -> {_given(row['new'])}" for row in options]
+    lines += [line for name in ("old", "new") if (line := _left_out(name, found["leftOut"][name]))]
     for title, key in (("certificates", "name"), ("requirements", "id"), ("cases", "testId")):
         if rows := found[title]:
             lines += ["", f"Verdicts that changed: {wording.count(len(rows), title[:-1])}"]
@@ -167,10 +173,25 @@ def _told(found: dict[str, Any]) -> list[str]:
             lines += ["", f"{title}: {wording.count(len(by[word]), 'measurement')}"]
         if word != "within":
             lines += [_shifted(row) for row in by[word]]
-    if found["settings"]:
+    if settings := [row for row in found["settings"] if row not in options]:
         lines += ["", "Versions and environment"]
-        lines += [f"  {row['name']}: {row['old']} -> {row['new']}" for row in found["settings"]]
+        lines += [f"  {row['name']}: {row['old']} -> {row['new']}" for row in settings]
     return lines
+
+
+def _given(value: object) -> object:
+    """An option's value for people."""
+    return "none" if value in ("", None) else value
+
+
+def _left_out(side: str, names: dict[str, Any]) -> str:
+    """What was not run on one side as nobody asked for it, in a line; empty if there is nothing."""
+    from lbcert_reports.html import wording
+
+    counts = [wording.count(len(names[what]), what[:-1]) for what in ("requirements", "cases") if names[what]]
+    undetermined = f"; undetermined for that: {', '.join(names['certificates'])}" if names["certificates"] else ""
+    by = f" ({names['by']})" if names["by"] else ""
+    return f"not run in {side}{by}: {', '.join(counts)}{undetermined}" if counts or undetermined else ""
 
 
 _UNCERTAINTY = {

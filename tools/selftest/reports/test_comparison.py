@@ -92,6 +92,38 @@ def test_what_one_report_does_not_know_is_a_change() -> None:
     ]
 
 
+def of_both(second: str, **options: Any) -> dict[str, Any]:
+    """A run of one case that passes and, where there is a verdict, of a second one."""
+    names = ["one", "two"] if second else ["one"]
+    verdicts = {"one": made.verdict("L2-003", "pass"), "two": made.verdict("L2-004", second)}
+    cases = [made.case(name, verdicts[name], outcome=second if name == "two" else "pass") for name in names]
+    known = [made.requirement("L2-003"), made.requirement("L2-004")]
+    return made.build(*cases, requirements=known, options=options)
+
+
+@pytest.mark.parametrize("verdict", ["pass", "fail"])
+def test_what_a_part_leaves_out_is_no_changed_verdict(verdict: str) -> None:
+    whole, part = of_both(verdict), of_both("", only="one")
+    for found, side in ((compare(whole, part), "new"), (compare(part, whole), "old")):
+        assert not found["changed"]
+        assert [found[key] for key in ("certificates", "requirements", "cases")] == [[]] * 3
+        left_out = {"by": "--only one", "certificates": ["core-l2"], "requirements": ["L2-004"], "cases": ["two"]}
+        assert found["leftOut"][side] == left_out
+    assert compare(whole, part)["settings"] == [{"name": "options.only", "old": None, "new": "one"}]
+
+
+def test_what_a_part_was_asked_for_and_lost_is_a_changed_verdict() -> None:
+    found = compare(of_both("pass"), of_both("not-run", only="one, two"))
+    assert [(row["id"], row["turn"]) for row in found["requirements"]] == [("L2-004", "worse")]
+    assert [row["name"] for row in found["certificates"]] == ["core-l2"]
+
+
+def test_what_is_not_run_though_the_same_was_asked_for_is_a_changed_verdict() -> None:
+    found = compare(of_both("pass"), of_both(""))
+    assert found["changed"]
+    assert [row["id"] for row in found["requirements"]] == ["L2-004"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "uncertainty"),
     [

@@ -327,10 +327,10 @@ def test_the_sessions_that_certify_keep_their_profile_unless_another_is_named(
 # --- a run directory ------------------------------------------------------------------------------------------------
 
 
-def a_run(folder: Path, verdict: str | None, *, finished: bool = True) -> Path:
-    """A run of one case on one requirement, as the plugin writes it."""
+def a_run(folder: Path, verdict: str | None, *, finished: bool = True, only: str = "") -> Path:
+    """A run of one case on one requirement, as the plugin writes it; of none of it if only another was asked for."""
     recorder = Recorder(folder)
-    profile = load("metallb-native")
+    profile, name = load("metallb-native"), only or "layer2/one"
     (folder / "profile.toml").write_text(profile.text)
     recorder.event(
         "run-started",
@@ -340,8 +340,8 @@ def a_run(folder: Path, verdict: str | None, *, finished: bool = True) -> Path:
         testbed={"name": "netns"},
         environment={},
         command=["lbcert"],
-        options={},
-        plan=[{"case": "layer2/one", "title": "One", "text": "", "area": "layer2", "requirements": ["L2-003"]}],
+        options={"only": only},
+        plan=[{"case": name, "title": "One", "text": "", "area": "layer2", "requirements": [] if only else ["L2-003"]}],
         requirements={
             "L2-003": {
                 "id": "L2-003",
@@ -353,7 +353,7 @@ def a_run(folder: Path, verdict: str | None, *, finished: bool = True) -> Path:
             }
         },
     )
-    with recorder.case("layer2/one") as case:
+    with recorder.case(name) as case:
         if verdict:
             seen = case.evidence(
                 "ingress", [{"t": 1, "service": "a/b", "addresses": [], "present": True}], "seen", pools=[]
@@ -467,6 +467,20 @@ def test_a_diff_says_with_its_exit_code_whether_a_verdict_changed(lbcert: Lbcert
     code, out, err = lbcert("diff", "old", "old/junit.xml")
     assert (code, out) == (2, "")
     assert "junit.xml: does not begin as a bundle of lbcert does" in err
+
+
+def test_a_diff_tells_a_part_from_a_loss(lbcert: Lbcert, tmp_path: Path) -> None:
+    a_run(tmp_path / "old", "inconclusive")
+    a_run(tmp_path / "new", None, only="layer2/other")
+    code, out, _ = lbcert("diff", "old", "new")
+    assert code == 0
+    assert out.splitlines()[2:5] == [
+        "options.only: none -> layer2/other",
+        "not run in old (without --all): 1 case",
+        "not run in new (--only layer2/other): 1 requirement, 1 case",
+    ]
+    assert "No verdict changed." in out
+    assert out.count("options.only") == 1
 
 
 def test_a_report_shows_what_changed_since_another(lbcert: Lbcert, tmp_path: Path) -> None:
