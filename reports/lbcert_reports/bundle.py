@@ -118,6 +118,16 @@ def is_member(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
+def is_bundle(path: Path) -> bool:
+    """Whether a file begins as a bundle does, be it whole or not.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(len(_HEAD)) == _HEAD
+
+
 def pack(run: Path, target: Path, limits: Limits = LIMITS) -> int:
     """Pack journals, evidence, report.json and the profile's text of a run directory; returns the bundle's size.
 

@@ -56,7 +56,8 @@ def report_from(path: Path) -> Report:
         if not path.read_bytes()[:64].lstrip().startswith(b"{"):
             with bundle.opened(path) as (run, unpacked):
                 if unpacked.findings:
-                    raise BundleError(*unpacked.findings[0])
+                    hint = "" if bundle.is_bundle(path) else "give a run directory, RUN.lbcert.tar.gz or report.json"
+                    raise BundleError(*unpacked.findings[0], hint)
                 if unpacked.manifest:
                     _refuse_altered(run, unpacked.manifest)
                 return report_of(run)

@@ -1,8 +1,11 @@
 """Errors as people meet them: one message with its place, a hint, an exit code."""
 
+from pathlib import Path
 from typing import IO, Any
 
 import click
+
+from lbcert_reports.located import LocatedError
 
 CONFORMANT, NOT_CONFORMANT, USAGE, UNDETERMINED = range(4)
 """Exit codes of ``lbcert``."""
@@ -29,6 +32,21 @@ class Refusal(click.ClickException):
             click.echo(f"Hint: {self.hint}", file=file, err=file is None)
 
 
+def no_run(path: Path) -> Refusal:
+    """What to say of a folder that is no run directory."""
+    return Refusal(f"{path}: holds no journal", "is this a run directory of lbcert?", USAGE)
+
+
+def located(error: LocatedError, exit_code: int = UNDETERMINED) -> Refusal:
+    """What an error about something that was handed to us amounts to; its text may be anybody's."""
+    return Refusal(printable(f"{error.place}: {error.problem}"), printable(error.hint), exit_code)
+
+
+def printable(text: str) -> str:
+    """Text from a bundle of anybody's, as a terminal may be given it."""
+    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
+
+
 def refusal_for(error: Exception) -> Refusal | None:
     """The refusal that an error amounts to; None if nobody foresaw it.
 
@@ -40,5 +58,7 @@ def refusal_for(error: Exception) -> Refusal | None:
         return Refusal(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     if not type(error).__module__.startswith("lbcert_"):
         return None
+    if isinstance(error, LocatedError):
+        return located(error)
     mistaken = type(error).__name__ in {"ProfileError", "ChoiceError"}
     return Refusal(str(error), exit_code=USAGE if mistaken else UNDETERMINED)

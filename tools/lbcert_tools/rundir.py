@@ -20,6 +20,11 @@ def choose(profile: str, given: str | Path | None = None) -> Path:
     return stem if not stem.exists() else next(path for path in taken if not path.exists())
 
 
+def is_run(path: Path) -> bool:
+    """Whether there is the directory of a run, whole or not."""
+    return any(path.glob("journal/*.jsonl"))
+
+
 def latest(folder: Path = RUNS) -> Path | None:
     """The newest run below a folder; None if there is none."""
     journals = [path for path in folder.glob("*/journal") if path.is_dir()]

@@ -16,7 +16,7 @@ import click
 from lbcert_fixtures.commands import dying_with_us
 from lbcert_tools.commands.doctoring import show
 from lbcert_tools.commands.labs import FEATURE_GATES, NODE_IMAGE
-from lbcert_tools.refusals import UNDETERMINED, USAGE, Refusal
+from lbcert_tools.refusals import UNDETERMINED, USAGE, Refusal, no_run
 
 _LOOK_SECONDS = 0.2
 
@@ -277,14 +277,15 @@ def conclude(run: Path, *, interrupted: bool = False, old: dict[str, Any] | None
         Refusal: the run ended before it began, with what pytest said.
     """
     from lbcert_reports import journal
+    from lbcert_tools import rundir
     from lbcert_tools.publishing import publish, summary
 
-    has_journal, log = (run / "journal").exists(), run / "logs" / "pytest.log"
+    has_journal, log = rundir.is_run(run), run / "logs" / "pytest.log"
     if not has_journal or not journal.read(run).of("run-started"):
         if interrupted:
             raise KeyboardInterrupt
         if not has_journal and not log.exists():
-            raise Refusal(f"{run} holds no journal", "is this a run directory of lbcert?", USAGE)
+            raise no_run(run)
         raise Refusal(f"the run ended before it began\n{_last_words(log)}")
     published = publish(run, old)
     click.echo(summary(published.document))
@@ -302,7 +303,9 @@ def _pack(run: Path) -> None:
         size = bundle.pack(run, target)
     except bundle.BundleError as error:
         target.unlink(missing_ok=True)
-        click.echo(f"no evidence bundle was written: {error}", err=True)
+        click.echo(f"no evidence bundle was written: {error.place}: {error.problem}", err=True)
+        if error.hint:
+            click.echo(f"Hint: {error.hint}", err=True)
     else:
         click.echo(f"evidence: {_short(target)} ({size / 1e6:.1f} MB; `lbcert judge` takes it on any machine)")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lbcert_tools import rundir
-from lbcert_tools.refusals import NOT_CONFORMANT, UNDETERMINED, USAGE, Refusal
+from lbcert_tools.refusals import NOT_CONFORMANT, UNDETERMINED, USAGE, Refusal, located, no_run, printable
 
 if TYPE_CHECKING:
     from lbcert_reports.rejudge import Held
@@ -50,17 +50,23 @@ def judge(run: Path | None, bounds: bool) -> int:
     what was not checked. What a case asked of a judge is taken as it stands: --bounds prints it, and the evidence that
     no judge was shown.
 
-    Exit codes: 0 all verdicts agree, 1 something does not hold, 2 a mistake in the command, 3 there is no verdict.
+    Exit codes: 0 all verdicts agree, 1 something does not hold, 2 a mistake in the command, such as what is no run and
+    no bundle at all, 3 there is no verdict.
     """
-    from lbcert_reports.bundle import BundleError
+    from lbcert_reports.bundle import BundleError, is_bundle
     from lbcert_reports.journal import JournalError
     from lbcert_reports.rejudge import rejudge
     from lbcert_tools import scope
 
+    path = run or _latest()
+    if not (rundir.is_run(path) if path.is_dir() else is_bundle(path)):
+        problem = "holds no journal" if path.is_dir() else "does not begin as a bundle of lbcert does"
+        hint = "give the run directory or RUN.lbcert.tar.gz; report.json and report.html hold no evidence"
+        raise Refusal(printable(f"{path}: {problem}"), hint, USAGE)
     try:
-        again = rejudge((run or _latest()).absolute())
+        again = rejudge(path.absolute())
     except (BundleError, JournalError) as error:
-        raise Refusal(_printable(str(error)), exit_code=NOT_CONFORMANT) from error
+        raise located(error, NOT_CONFORMANT) from error
     checked = scope.check(again)
     findings = [*again.findings, *checked.findings]
     lines = [str(finding) for finding in findings]
@@ -74,9 +80,9 @@ def judge(run: Path | None, bounds: bool) -> int:
     if again.interrupted and again.digest:
         lines.append("the run was interrupted: there may be more that was not judged")
     for line in lines:
-        click.echo(_printable(line))
+        click.echo(printable(line))
     if findings and checked.other:
-        click.echo(_printable(f"Hint: the run was {checked.other}; judge it with the one that made it"), err=True)
+        click.echo(printable(f"Hint: the run was {checked.other}; judge it with the one that made it"), err=True)
     if findings:
         return NOT_CONFORMANT
     return 0 if again.verdicts else UNDETERMINED
@@ -106,6 +112,8 @@ def bundle(run: Path | None, output: Path | None) -> int:
     from lbcert_reports.bundle import SUFFIX, pack
 
     folder = (run or _latest()).absolute()
+    if not rundir.is_run(folder):
+        raise no_run(folder)
     target = output or folder / f"{folder.name}{SUFFIX}"
     pack(folder, target)
     click.echo(str(target))
@@ -132,7 +140,7 @@ def diff(old: Path, new: Path, as_document: bool) -> int:
         click.echo(json.dumps(found, indent=1))
     else:
         for line in _told(found):
-            click.echo(_printable(line))
+            click.echo(printable(line))
     return NOT_CONFORMANT if found["changed"] else 0
 
 
@@ -144,7 +152,7 @@ def _report_from(path: Path) -> dict[str, Any]:
     try:
         return report_from(path)
     except LocatedError as error:
-        raise Refusal(_printable(str(error)), exit_code=USAGE) from error
+        raise located(error, USAGE) from error
 
 
 def _told(found: dict[str, Any]) -> list[str]:
@@ -215,11 +223,6 @@ def _shifted(row: dict[str, Any]) -> str:
         return line
     sign = "+" if row["shift"] > 0 else ""
     return f"{line}, {sign}{wording.difference(row['shift'], row['unit'])}"
-
-
-def _printable(text: str) -> str:
-    """Text from a bundle of anybody's, as a terminal may be given it."""
-    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
 
 
 def _latest() -> Path:

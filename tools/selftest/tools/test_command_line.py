@@ -449,8 +449,26 @@ def test_a_bundle_that_does_not_hold_is_refused_with_the_place(lbcert: Lbcert, t
     assert code == 1
     assert "cut: was altered or cut" in out
     (tmp_path / "other").write_bytes(b"\x1b[31mred")
-    code, out, _ = lbcert("judge", "other")
-    assert (code, out.splitlines()[0]) == (1, "other: does not begin as a bundle of lbcert does")
+    code, out, err = lbcert("judge", "other")
+    assert (code, out) == (2, "")
+    assert "other: does not begin as a bundle of lbcert does\n" in err
+
+
+def test_what_is_no_run_at_all_is_a_mistake_in_every_command(lbcert: Lbcert, tmp_path: Path) -> None:
+    a_run(tmp_path / "run", "inconclusive")
+    lbcert("report", "run")
+    (tmp_path / "none" / "journal").mkdir(parents=True)
+    for command in (["judge", "none"], ["report", "none"], ["bundle", "none"], ["diff", "none", "run"]):
+        code, out, err = lbcert(*command)
+        assert (code, out) == (2, "")
+        assert "none: holds no journal\nHint: " in err
+    for name in ("report.json", "report.html"):
+        code, out, err = lbcert("judge", f"run/{name}")
+        assert (code, out) == (2, "")
+        assert "Hint: give the run directory or RUN.lbcert.tar.gz; report.json and report.html hold no evidence" in err
+    code, _, err = lbcert("diff", "run", "run/report.html")
+    assert code == 2
+    assert "Hint: give a run directory, RUN.lbcert.tar.gz or report.json" in err
 
 
 def test_a_diff_says_with_its_exit_code_whether_a_verdict_changed(lbcert: Lbcert, tmp_path: Path) -> None:
