@@ -5,18 +5,22 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from lbcert_fixtures.commands import dying_with_us
 from lbcert_tools.commands.doctoring import show
 from lbcert_tools.commands.labs import FEATURE_GATES, NODE_IMAGE
 from lbcert_tools.refusals import UNDETERMINED, USAGE, Refusal, no_run
+
+if TYPE_CHECKING:
+    from lbcert_tools.planning import Case
 
 _LOOK_SECONDS = 0.2
 
@@ -150,6 +154,11 @@ def certify(
         raise Refusal("there is no case to run", "see `lbcert list cases`", UNDETERMINED)
     if lab and workers > 1:
         raise click.BadParameter("one lab is stood on by one worker", param_hint="--workers")
+    _refuse_idle(cases, chosen.name)
+    if everything and only:
+        click.echo("note: --all adds nothing: --only names the cases, and each that it names is run", err=True)
+    if keep_lab and lab:
+        click.echo(f"note: --keep-lab adds nothing: the lab {lab} stays up anyway", err=True)
     for remark in remarks(chosen_profile, all_cases, datetime.now(UTC).date()):
         click.echo(f"note: {remark}", err=True)
     workers = min(workers, len(cases))
@@ -191,6 +200,32 @@ def certify(
     }
     interrupted = _run(run, options, 2 if aside else workers, _preparation(chosen_profile, chosen, lab))
     return conclude(run, interrupted=interrupted)
+
+
+def _refuse_idle(cases: "Sequence[Case]", testbed: str) -> None:
+    """Refuse options that would do nothing of what they were given for, before anybody waits for that.
+
+    Args:
+        cases: those that were chosen.
+        testbed: the sort of testbed.
+
+    Raises:
+        click.BadParameter: naming the first.
+    """
+    context = click.get_current_context()
+    given = context.params
+    if given["aside"] and context.get_parameter_source("aside") is ParameterSource.COMMANDLINE:
+        if given["lab"]:
+            raise click.BadParameter(f"the lab {given['lab']} takes all cases", param_hint="--aside")
+        if given["workers"] > 1:
+            raise click.BadParameter("the labs of --workers share all cases", param_hint="--aside")
+        if testbed != "netns":
+            raise click.BadParameter(f"the testbed {testbed} gets no second lab", param_hint="--aside")
+    if not any(case.area == "chaos" for case in cases):
+        for option in ("load_ui", "load_workers"):
+            if given[option] is not None:
+                message = "only chaos experiments make load, and none is chosen (see --all, or --only chaos)"
+                raise click.BadParameter(message, param_hint=f"--{option.replace('_', '-')}")
 
 
 def _preparation(profile: Any, testbed: Any, lab: str | None) -> Any:

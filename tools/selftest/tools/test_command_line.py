@@ -18,7 +18,7 @@ from lbcert_fixtures.testbeds import netns
 from lbcert_fixtures.testbeds.kind import engine, image
 from lbcert_reports.judges.registry import REGISTRY
 from lbcert_reports.recorder import Recorder
-from lbcert_tools import doctor, experiments, main
+from lbcert_tools import doctor, experiments, main, testbeds
 from lbcert_tools.doctor import Finding, Level
 from lbcert_tools.planning import Case, PlanError, choose, words_of
 from lbcert_tools.rundir import choose as choose_run
@@ -79,6 +79,10 @@ def test_certify_takes_every_option_of_the_plugin(lbcert: Lbcert) -> None:
         (["certify", "--profile=metallb-native", "--testbed=kind", "--feature-gate=A"], "say NAME=true or NAME=false"),
         (["certify", "--profile=metallb-native", "--proxy-mode=ipvs"], "--proxy-mode"),
         (["certify", "--profile=metallb-native", "--lab=nobodys"], "no lab named 'nobodys' is up (up: "),
+        (["certify", "--profile=metallb-native", "--testbed=kind", "--aside"], "testbed kind gets no second lab"),
+        (["certify", "--profile=metallb-native", "--workers=2", "--aside"], "--workers share all cases"),
+        (["certify", "--profile=metallb-native", "--only=L2", "--load-ui=8089"], "only chaos experiments make load"),
+        (["certify", "--profile=metallb-native", "--only=L2", "--load-workers=2"], "only chaos experiments make load"),
         (["kind", "up", "--feature-gate=A"], "say NAME=true or NAME=false"),
         (["explain", "L2-999"], "there is no requirement L2-999"),
         (["profile", "new", " "], "say what the product is called"),
@@ -151,6 +155,16 @@ def test_certify_does_not_write_into_a_folder_that_holds_something(
     code, _, err = lbcert("certify", "--profile=metallb-native", f"--output={tmp_path}")
     assert code == 2
     assert "is not empty" in err
+
+
+def test_options_that_add_nothing_are_noted(lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("x")
+    monkeypatch.setattr(testbeds, "choose", lambda **_: testbeds.Chosen())
+    command = ["certify", "--profile=reference", "--only=L2-003", f"--output={tmp_path}", "--lab=there"]
+    assert "adds nothing" not in lbcert(*command)[2]
+    err = lbcert(*command, "--all", "--keep-lab")[2]
+    assert "note: --all adds nothing: --only names the cases" in err
+    assert "note: --keep-lab adds nothing: the lab there stays up anyway" in err
 
 
 def test_the_doctor_says_with_its_exit_code_whether_a_lab_can_be_had(
