@@ -107,6 +107,7 @@ class Watcher:
         """Take note of one event and show what follows from it."""
         match event["event"]:
             case "run-started":
+                self.phase = ""
                 self._plan = [each["case"] for each in event["plan"]]
                 self._aside = {e["case"] for e in event["plan"] if event["options"].get("aside") and e.get("untimed")}
                 self._suffix = f" x{event['options'].get('trials', 1)}"
@@ -162,14 +163,22 @@ class Watcher:
         return sum(max(0.0, self.durations.of(case + self._suffix) - gone.get(case, 0.0)) for case in cases)
 
     def show(self) -> None:
-        """Show what is going on now."""
-        now = ", ".join(filter(None, [self.phase, *self._running])) or "waiting"
+        """Show what is going on now, under one name, so that lines are few where no terminal is."""
+        now = [self.phase, *self._running]
         if self._plan:
-            share = len(self.verdicts) / len(self._plan)
-            left = f", about {_minutes(self.remaining)} left" if share < 1 else ""
-            self.display.step(f"{len(self.verdicts)}/{len(self._plan)} cases", f"{now}{left}", share)
+            done, planned = len(self.verdicts), len(self._plan)
+            told = [f"{done} of {planned}", *now, self._left if done < planned else ""]
+            self.display.step("cases", ", ".join(filter(None, told)), done / planned)
         else:
-            self.display.step("starting", now)
+            self.display.step("cases", ", ".join(filter(None, now)))
+
+    @property
+    def _left(self) -> str:
+        """How long it will take, in words; what should have ended by now gives no number."""
+        if (left := self.remaining) >= 1 or not self._running:
+            return f"about {_minutes(left)} left"
+        known = all(case + self._suffix in self.durations.seconds for case in self._running)
+        return f"longer than {'last time' if known else 'expected'}"
 
 
 def _minutes(seconds: float) -> str:

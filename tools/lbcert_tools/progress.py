@@ -38,7 +38,7 @@ def display() -> Display:
 
 
 class Lines:
-    """One line for each step, and one from time to time while it goes on."""
+    """One line for each step, and one while it goes on if nothing else was said for a while."""
 
     def __init__(self) -> None:
         self._began = self._last = time.monotonic()
@@ -58,13 +58,14 @@ class Lines:
         now = time.monotonic()
         if step == self._step and now - self._last < _SILENCE_SECONDS:
             return
-        self._step, self._last = step, now
+        self._step = step
         share = "" if fraction is None else f"{fraction:4.0%} "
         self.say(f"{step}: {share}{detail}".rstrip(": "))
 
     def say(self, text: str) -> None:
         """Say something, with the seconds since the beginning."""
-        click.echo(f"[{time.monotonic() - self._began:5.0f} s] {text}", err=True)
+        self._last = time.monotonic()
+        click.echo(f"[{self._last - self._began:5.0f} s] {text}", err=True)
 
 
 class _Terminal:

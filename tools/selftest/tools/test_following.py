@@ -80,7 +80,45 @@ def test_what_a_boot_is_at_is_shown_until_it_ends(durations: Durations) -> None:
     watcher = Watcher(Seen(), durations)
     for state, more in (("begin", {}), ("at", {"detail": "kind: Preparing nodes after 5.0 s"}), ("end", {})):
         watcher.see({"event": "phase", "name": "boot", "state": state, "writer": "main", "t": 1, **more})
-    assert shown == ["boot", "boot: kind: Preparing nodes after 5.0 s", "waiting"]
+    assert shown == ["boot", "boot: kind: Preparing nodes after 5.0 s", ""]
+
+
+def test_a_log_has_one_line_a_case_and_more_only_of_one_that_lasts(
+    durations: Durations, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said() -> list[str]:
+        return [line[10:] for line in capsys.readouterr().err.splitlines()]
+
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    watcher = Watcher(Lines(), durations)
+    watcher.see(started())
+    assert said() == ["2 cases, about 2 min and the boot", "cases:   0% 0 of 2, about 2 min left"]
+    ended = {"event": "case-finished", "writer": "main", "outcome": "pass", "duration": 1.0, "error": None}
+    watcher.see(begun("allocation/two", 1))
+    watcher.see({**ended, "case": "allocation/two"})
+    assert said() == ["1/2 pass           allocation/two  [1.0 s]"]
+    watcher.see(begun("bgp/one", 1000))
+    now[0] += 16
+    watcher.show()
+    watcher.show()
+    assert said() == ["cases:  50% 1 of 2, bgp/one, longer than last time"]
+    watcher.see({**ended, "case": "bgp/one"})
+    watcher.show()
+    assert said() == ["2/2 pass           bgp/one  [1.0 s]"]
+
+
+def test_a_case_that_never_ran_takes_longer_than_expected(durations: Durations) -> None:
+    shown: list[str] = []
+
+    class Seen(Lines):
+        def step(self, step: str, detail: str = "", fraction: float | None = None) -> None:
+            shown.append(detail)
+
+    watcher = Watcher(Seen(), durations)
+    watcher.see({**started(), "plan": [{"case": "bgp/new"}]})
+    watcher.see(begun("bgp/new", 1000))
+    assert shown[-1] == "0 of 1, bgp/new, longer than expected"
 
 
 def test_a_damaged_file_of_durations_costs_the_estimate_only(tmp_path: Path) -> None:
