@@ -85,7 +85,9 @@ def explain(requirement: str, as_document: bool) -> None:
         click.echo(json.dumps(document, indent=2))
         return
     click.echo(f"{click.style(found.id, bold=True)}  {found.title}")
-    click.echo(f"{found.level}, profile {found.profile}, class {found.class_}, mode {', '.join(found.mode)}")
+    whose = {"K8S": "Kubernetes", "MLB": "MetalLB"}.get(found.class_, found.class_)
+    modes = "any mode" if "any" in found.mode else f"mode {', '.join(found.mode)}"
+    click.echo(f"{found.level}, profile {found.profile}, a rule of {whose}, {modes}")
     for name, text in _paragraphs(found):
         click.echo(f"\n{click.style(name, bold=True)}")
         click.echo(textwrap.indent(textwrap.fill(text, 96), "  "))

@@ -139,9 +139,11 @@ def status() -> None:
 def _describe(lab: Any) -> None:
     """Print the places of a lab, and make sure that all of its programs run."""
     off = lab.switched_off
-    for place in lab.places.values():
-        remark = " (switched off)" if place.name in off else ""
-        click.echo(f"  {place.name:<14} {place.role:<14} {place.ipv4!s:<16} {place.ipv6}{remark}")
+    rows = [(place.name, place.role, str(place.ipv4), str(place.ipv6)) for place in lab.places.values()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        remark = " (switched off)" if row[0] in off else ""
+        click.echo(f"  {'  '.join(map(str.ljust, row, widths)).rstrip()}{remark}")
     lab.check()
 
 
@@ -176,9 +178,10 @@ def _only(names: Sequence[str]) -> str:
 @click.argument("place", default="client")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def shell(name: str | None, place: str, command: tuple[str, ...]) -> NoReturn:
-    """Open a shell in PLACE, or run COMMAND there: a node (n1), router, client, far-client, or a POD.
+    """Open a shell in PLACE, or run COMMAND there.
 
-    A pod is named NAMESPACE/POD, or POD in the namespace default.
+    PLACE is a node (n1), control-plane, router, router2, client, far-client, as far as the lab has it (see `lbcert lab
+    status`), or a pod: NAMESPACE/POD, or POD in the namespace default.
     """
     found = _attach(name)
     command = command[1:] if command[:1] == ("--",) else command

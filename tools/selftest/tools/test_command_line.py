@@ -249,6 +249,35 @@ def test_explain_says_what_is_required_and_which_cases_test_it(lbcert: Lbcert) -
     assert code == 0
     for words in ("L2-003  Exactly one node answers", "MUST", "Required", "Source", "layer2/"):
         assert words in out
+    assert out.splitlines()[1] == "MUST, profile core-l2, a rule of MetalLB, any mode"
+    assert "a rule of RFC" in lbcert("explain", "BGP-001")[1]
+
+
+def test_the_status_of_a_lab_keeps_its_columns_whatever_its_places_are_called(
+    lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"client": "client", "some-long-name-worker2": "node", "control-plane": "control-plane"}
+    places = {
+        name: SimpleNamespace(name=name, role=role, ipv4="192.0.2.1", ipv6=f"2001:db8::{number}")
+        for number, (name, role) in enumerate(names.items())
+    }
+
+    def nothing() -> None:
+        """Neither checks nor lets go."""
+
+    lab = SimpleNamespace(places=places, switched_off=["client"], check=nothing, detach=nothing)
+    monkeypatch.setattr(netns, "labs", lambda: ["some"])
+    monkeypatch.setattr(netns, "attach", lambda _: lab)
+    code, out, _ = lbcert("lab", "status")
+    assert code == 0
+    rows = out.splitlines()[1:]
+    assert len({row.index("192.0.2.1") for row in rows}) == len({row.index("2001:db8") for row in rows}) == 1
+    assert rows[0].endswith("2001:db8::0 (switched off)")
+
+
+def test_every_place_that_a_shell_opens_in_is_named(lbcert: Lbcert) -> None:
+    out = lbcert("lab", "shell", "--help")[1]
+    assert all(place in out for place in ("n1", "control-plane", "router2", "far-client", "NAMESPACE/POD"))
 
 
 def test_a_new_profile_is_complete_but_for_what_only_its_vendor_knows(lbcert: Lbcert, tmp_path: Path) -> None:
