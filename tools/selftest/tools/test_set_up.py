@@ -165,14 +165,35 @@ def test_an_ordinary_user_is_told_the_one_line_to_run_as_root(machine: Machine) 
     assert machine.installed == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["judge", "theirs.lbcert.tar.gz"],
+        ["--debug", "diff", "kind", "new"],
+        ["report"],
+        ["profile", "check", "certify"],
+        ["certify", "--testbed", "kind", "--help"],
+        ["--version"],
+        [],
+    ],
+)
+def test_what_stands_up_no_testbed_wants_no_debian_package(machine: Machine, words: list[str]) -> None:
+    for name in NEEDED:
+        (machine.bin / name).unlink()
+    machine.program("apt-get", "#!/bin/sh\nexit 99\n")
+    machine.program("id", "#!/bin/sh\necho 1000\n")
+    assert machine.run(*words)[:2] == (0, " ".join(["lbcert", *words]) + "\n")
+    assert machine.run("--debug", "certify")[0] == 3, "the testbed does want them"
+
+
 def test_debians_keys_are_installed_where_another_distribution_does_not_have_them(machine: Machine) -> None:
     keys = machine.fake / "debian-archive-keyring.gpg"
     keys.rename(keys.with_suffix(".pgp"))
-    assert machine.run("list")[0] == 0
+    assert machine.run("certify")[0] == 0
     keys.with_suffix(".pgp").unlink()
     machine.program("id", "#!/bin/sh\necho 0\n")
     machine.program("apt-get", '#!/bin/sh\necho "$*" >> "$FAKE/apt"\n')
-    assert machine.run("list")[0] == 0
+    assert machine.run("certify")[0] == 0
     assert (machine.fake / "apt").read_text().splitlines()[1].endswith("install-recommends debian-archive-keyring")
 
 
@@ -186,7 +207,7 @@ def test_whoever_may_install_packages_has_them_installed(machine: Machine, who: 
         '#!/bin/sh\necho "$*" >> "$FAKE/apt"\n'
         f'[ "$1" = update ] || {{ printf "#!/bin/sh\\n" > {machine.bin}/crun; chmod +x {machine.bin}/crun; }}\n',
     )
-    assert machine.run("list")[:2] == (0, "lbcert list\n")
+    assert machine.run("certify")[:2] == (0, "lbcert certify\n")
     said = (machine.fake / "apt").read_text().splitlines()
     assert [line for line in said if line != "sudo"] == ["update", "install --yes --no-install-recommends crun"]
     assert ("sudo" in said) == (who != "root")
