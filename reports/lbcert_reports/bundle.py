@@ -96,6 +96,10 @@ class BundleError(LocatedError):
     """A run that cannot be packed, or a file that is no whole bundle."""
 
 
+class AlteredError(BundleError):
+    """A run that is not as it was written."""
+
+
 @dataclass
 class Unpacked:
     """What was found in a bundle.
@@ -134,16 +138,16 @@ def pack(run: Path, target: Path, limits: Limits = LIMITS) -> int:
     What is left out follows from what is packed (report.html, junit.xml, badge.svg) or proves nothing (logs).
 
     Raises:
-        BundleError: the run has more than `limits` allow (evidence is never left out), lacks evidence that its
-            journal names or came to its end without `REQUIRED`, has evidence that was altered, or a file that does
-            not belong there; or one cannot be read or written.
+        AlteredError: evidence was altered, or is not there though the journal names it.
+        BundleError: the run has more than `limits` allow (evidence is never left out), came to its end without
+            `REQUIRED`, or has a file that does not belong there; or one cannot be read or written.
         JournalError: there is no journal, or it is malformed.
     """
     contents = {path.relative_to(run).as_posix(): path for path in _files(run)}
     journal = journals.read(run)
     start = next(iter(journal.of("run-started")), None)
     if lost := [each["path"] for each in journal.of("evidence") if each["path"] not in contents]:
-        raise BundleError(str(run / lost[0]), "is not there, and the journal names it", "is the run directory whole?")
+        raise AlteredError(str(run / lost[0]), "is not there, and the journal names it", "is the run directory whole?")
     if journal.finished and (lacking := [name for name in REQUIRED if name not in contents]):
         raise BundleError(
             str(run / lacking[0]), "is not there, and the run came to its end", "try `lbcert report` first"
@@ -155,7 +159,7 @@ def pack(run: Path, target: Path, limits: Limits = LIMITS) -> int:
         members.append(Member(name, len(content), hashlib.sha256(content).hexdigest()))
     digests = {member.path: member.sha256 for member in members}
     if altered := [each["path"] for each in journal.of("evidence") if digests[each["path"]] != each["sha256"]]:
-        raise BundleError(str(run / altered[0]), "was altered: its SHA-256 is not the one in the journal")
+        raise AlteredError(str(run / altered[0]), "was altered: its SHA-256 is not the one in the journal")
     suite = dict(start["suite"]) if start else {}
     manifest = Manifest(FORMAT, VERSION, suite, start["run"] if start else "", journal_digest(journal), members)
     packed = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS, 9)

@@ -108,14 +108,20 @@ def bundle(run: Path | None, output: Path | None) -> int:
 
     `lbcert judge` and `lbcert diff` take it on any machine. Logs and the pages that follow from report.json are
     left out, evidence never: a run with more than 512 MB of it is refused. The same run gives the same bytes.
+
+    Exit codes: 0 it is packed, 1 the run was altered, 2 a mistake in the command, 3 it cannot be packed.
     """
-    from lbcert_reports.bundle import SUFFIX, pack
+    from lbcert_reports.bundle import SUFFIX, AlteredError, pack
+    from lbcert_reports.journal import JournalError
 
     folder = (run or _latest()).absolute()
     if not rundir.is_run(folder):
         raise no_run(folder)
     target = output or folder / f"{folder.name}{SUFFIX}"
-    pack(folder, target)
+    try:
+        pack(folder, target)
+    except (AlteredError, JournalError) as error:
+        raise located(error, NOT_CONFORMANT) from error
     click.echo(str(target))
     return 0
 

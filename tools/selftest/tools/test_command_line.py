@@ -562,6 +562,14 @@ def test_a_run_that_cannot_be_packed_says_so_and_has_its_report(lbcert: Lbcert, 
     assert lbcert("bundle", "run")[0] == 3
 
 
+def test_an_altered_run_is_not_packed_with_the_exit_code_of_judge(lbcert: Lbcert, tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run", "inconclusive", finished=False)
+    next(run.glob("evidence/*/*.gz")).write_bytes(b"other")
+    code, _, err = lbcert("bundle", "run")
+    assert (code, lbcert("judge", "run")[0]) == (1, 1)
+    assert "was altered: its SHA-256 is not the one in the journal" in err
+
+
 def test_a_run_without_verdicts_is_undetermined_when_judged_again(lbcert: Lbcert, tmp_path: Path) -> None:
     a_run(tmp_path / "run", None)
     assert lbcert("judge", "run")[0] == 3
