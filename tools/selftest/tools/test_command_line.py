@@ -19,6 +19,7 @@ from lbcert_fixtures.testbeds.kind import engine, image
 from lbcert_reports.judges.registry import REGISTRY
 from lbcert_reports.recorder import Recorder
 from lbcert_tools import doctor, experiments, main, testbeds
+from lbcert_tools.commands import certifying
 from lbcert_tools.doctor import Finding, Level
 from lbcert_tools.planning import Case, PlanError, choose, words_of
 from lbcert_tools.rundir import choose as choose_run
@@ -29,8 +30,9 @@ Lbcert = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def lbcert(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lbcert:
-    """Run a command line in an empty folder; returns exit code, output, errors."""
+    """Run a command line in an empty folder; returns exit code, output, errors. A certificate is never begun."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(certifying, "_run", lambda *_: pytest.fail("a run was begun"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def run(*arguments: str) -> tuple[int, str, str]:
@@ -81,8 +83,8 @@ def test_certify_takes_every_option_of_the_plugin(lbcert: Lbcert) -> None:
         (["certify", "--profile=metallb-native", "--lab=nobodys"], "no lab named 'nobodys' is up (up: "),
         (["certify", "--profile=metallb-native", "--testbed=kind", "--aside"], "testbed kind gets no second lab"),
         (["certify", "--profile=metallb-native", "--workers=2", "--aside"], "--workers share all cases"),
-        (["certify", "--profile=metallb-native", "--only=L2", "--load-ui=8089"], "only chaos experiments make load"),
-        (["certify", "--profile=metallb-native", "--only=L2", "--load-workers=2"], "only chaos experiments make load"),
+        (["certify", "--profile=reference", "--only=ALLOC-016", "--load-ui=8089"], "only chaos experiments make load"),
+        (["certify", "--profile=reference", "--only=BGP-001", "--load-workers=2"], "only chaos experiments make load"),
         (["kind", "up", "--feature-gate=A"], "say NAME=true or NAME=false"),
         (["explain", "L2-999"], "there is no requirement L2-999"),
         (["profile", "new", " "], "say what the product is called"),
