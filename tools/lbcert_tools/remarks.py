@@ -62,4 +62,5 @@ def _expected_failures(profile: Profile, cases: Sequence[Case], day: date) -> It
         elif not catalogue()[name].concerns(mode):
             yield place, f"{name}: does not concern the mode {mode}, so nothing will come of it"
         elif all(needs):
-            yield place, f"{name}: is not tested without {', '.join(min(needs, key=len))}, so nothing will come of it"
+            fewest = min(needs, key=len)
+            yield place, f"{name}: is not tested without {', '.join(fewest)}, so nothing will come of it"
