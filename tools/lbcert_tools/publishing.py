@@ -52,8 +52,8 @@ def summary(document: dict[str, Any]) -> str:
         lines.append("The run was interrupted: what was recorded until then is reported.")
     width = max((len(each["name"]) for each in document["profiles"]), default=0)
     for each in document["profiles"]:
-        said = "UNDETERMINED: only a part was asked for; all that ran passed" if _is_partial(document, each) else ""
-        lines.append(f"{each['name']:<{width}}  {said or each['certificate'].upper()}  ({each['summary']})")
+        why = f": {left_out}" if (left_out := _left_out(document, each)) else ""
+        lines.append(f"{each['name']:<{width}}  {each['certificate'].upper()}{why}  ({each['summary']})")
     if not document["profiles"]:
         lines.append("No conformance profile applies: nothing is certified.")
     for requirement in _worth_saying(document):
@@ -62,16 +62,15 @@ def summary(document: dict[str, Any]) -> str:
     return "\n".join([*lines, *_not_run(document), ""])
 
 
-def _is_partial(document: dict[str, Any], profile: dict[str, Any]) -> bool:
-    """Whether nothing stands in the way of a certificate but that only a part was asked for."""
-    counts = profile["core"]["statistics"]
-    return (
-        profile["certificate"] == Result.UNDETERMINED
-        and is_part(document["run"]["options"])
-        and not document["run"]["interrupted"]
-        and not profile["core"]["unexpectedPasses"]
-        and {name for name, count in counts.items() if count} - {"notApplicable"} == {"passed", "skipped"}
-    )
+def _left_out(document: dict[str, Any], profile: dict[str, Any]) -> str:
+    """Why there is no certificate, if nothing stands in its way but that only a part was asked for; empty if not."""
+    run, core = document["run"], profile["core"]
+    if not is_part(run["options"]) or run["interrupted"] or core["unexpectedPasses"]:
+        return ""
+    counts = {name for name, count in core["statistics"].items() if count} - {"notApplicable"}
+    if counts == {"passed", "skipped"} and profile["certificate"] == Result.UNDETERMINED:
+        return "only a part was asked for; all that ran passed"
+    return "none of it was asked for" if counts == {"skipped"} else ""
 
 
 def _not_run(document: dict[str, Any]) -> list[str]:

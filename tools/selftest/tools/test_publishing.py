@@ -43,10 +43,14 @@ def test_a_part_of_which_all_passed_is_not_blamed(options: dict[str, Any]) -> No
 
 @pytest.mark.parametrize(
     "otherwise",
-    [{"inconclusive": 1}, {"nonStrict": 1}, {"passed": 0}, {"interrupted": True}, {"unexpected": ("L2-004",)}],
+    [{"inconclusive": 1}, {"nonStrict": 1}, {"interrupted": True}, {"unexpected": ("L2-004",)}],
 )
 def test_a_part_with_anything_else_amiss_is_undetermined_for_that(otherwise: dict[str, Any]) -> None:
     assert "core-l2  UNDETERMINED  (in numbers)" in said({"only": "allocation/*"}, **otherwise)
+
+
+def test_a_certificate_of_which_nothing_was_asked_for_says_so() -> None:
+    assert "core-l2  UNDETERMINED: none of it was asked for  (in numbers)" in said({"quick": True}, passed=0)
 
 
 def test_a_whole_run_is_no_part() -> None:
