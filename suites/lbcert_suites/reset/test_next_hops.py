@@ -23,8 +23,8 @@ from lbcert_suites.ways import Way, await_next_hops, serve_both_policies
 
 pytestmark = pytest.mark.usefixtures("calibrated")
 
-EXCESS = 0.05
-"""By how much more than RFC 2992 says the share of broken connections may surely be."""
+EXCESS = 0.15
+"""By how much more than RFC 2992 says the share of broken connections may be: what a hundred connections can tell."""
 
 UNCLEAN = 0.05
 """The share of the broken connections that may be silent instead of reset when everybody is alive."""
@@ -33,7 +33,7 @@ UNCLEAN_DEAD = 0.15
 """Likewise when a node died: a retransmission may be seconds away when the watch ends."""
 
 CHANGES = 2
-"""How often a node leaves and joins: 200 connections to each Service tell shares within 7 points."""
+"""How often a node leaves and joins: eight hundred connections tell shares within 5 points."""
 
 ROUTER_SECONDS = 1.0
 """How long the router may take to act on an expired hold time."""
@@ -62,7 +62,7 @@ def test_connections_when_a_node_leaves_and_joins(
 ) -> None:
     """A node that leaves takes its connections along, and of the others only those that the router's hash moves.
 
-    Given 100 connections to a Service of each policy, and a hundred new ones a second
+    Given connections to a Service of each policy, and a hundred new ones a second
     When a node is excluded from load balancing by its label, and later taken back
     Then no more of the connections over other nodes break than RFC 2992 says, each by a reset, and new ones work; and
         the node announces again
@@ -97,7 +97,7 @@ def test_connections_when_a_node_is_switched_off(
     That is judged under Local. Under Cluster a third of all connections has its endpoint on the dead node, of which
     Kubernetes does not know for most of a minute: what becomes of them is on record.
 
-    Given 100 connections to a Service of each policy, and a hundred new ones a second
+    Given connections to a Service of each policy, and a hundred new ones a second
     When a node is switched off, so that nothing says goodbye
     Then within the hold time new connections work, and broken ones are reset
     """
@@ -126,7 +126,7 @@ def test_connections_when_a_speaker_restarts(
 ) -> None:
     """A speaker that restarts takes its node's routes along until it is back; the other nodes serve meanwhile.
 
-    Given 100 connections to a Service of each policy, and a hundred new ones a second
+    Given connections to a Service of each policy, and a hundred new ones a second
     When the pod of one speaker is deleted
     Then new connections work all the while, no more of the others' connections break than RFC 2992 says, each by a
     reset, and the routes come back
@@ -162,7 +162,7 @@ def test_connections_when_the_router_restarts(
     What becomes of the others is on record: while the routes come back one after the other, the router's hash sends
     connections to nodes that do not know them.
 
-    Given 100 connections to a Service of each policy, and a hundred new ones a second
+    Given connections to a Service of each policy, and a hundred new ones a second
     When the router's routing daemons are killed and started again
     Then new connections work within the time that a session may take, and go on working
     """

@@ -18,6 +18,7 @@ from lbcert_fixtures.probes.stream import Stream
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.conftest import NAMESPACE
 from lbcert_suites.reset.load import Load
 from lbcert_suites.reset.outage import controller_away
 from lbcert_suites.standing import undisturbed
@@ -40,7 +41,7 @@ UNRELATED: Mapping[Mode, str] = {"l2": "172.30.0.230-172.30.0.231", "bgp": "10.9
 
 def pod_addresses(testbed: Testbed, backends: Backends) -> Mapping[str, str]:
     """The backends' own addresses, by pod."""
-    pods = kubernetes.client.CoreV1Api(testbed.api).list_namespaced_pod("lbcert").items
+    pods = kubernetes.client.CoreV1Api(testbed.api).list_namespaced_pod(NAMESPACE).items
     return {pod.metadata.name: pod.status.pod_ip for pod in pods if pod.metadata.name in backends.pods}
 
 

@@ -8,13 +8,16 @@ from typing import Final
 
 from lbcert_fixtures.probes.routes import Route, RouteWatch
 from lbcert_fixtures.testbeds import Fault, PreconditionUnmetError, Testbed
-from lbcert_reports.recorder import CaseRecorder, EvidenceRef
+from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.reset.load import Inputs, Load
 
 ROUTER: Final = "router"
 
 AFTERWARDS: Final = 1.0
 """How long new connections are watched when the change is over, s: twice what a sustained recovery takes."""
+
+CONNECTIONS: Final = 400
+"""To all addresses together: more of them would keep a small machine from answering in time."""
 
 SETTLING: Final = 4.0
 """By when after that every connection was answered or reset, s: one that was lost for as long as a hold time lasts is
@@ -41,7 +44,7 @@ class Upheaval:
     name: str
     trials: int = 0
     _unseen: list[int] = field(default_factory=list)
-    _seen: Inputs = field(default_factory=dict)
+    _seen: list[Inputs] = field(default_factory=list)
 
     def attempt(self, change: Callable[[], Fault], after: Sequence[str] = (), budget: float | None = None) -> Fault:
         """Make the change once, under load.
@@ -56,7 +59,11 @@ class Upheaval:
         """
         self.trials += 1
         prefixes, hops = list(self._routes(after)), self._routes(after) if after else {}
-        with Load(self.testbed, self.addresses) as load, RouteWatch(self.testbed, ROUTER, prefixes) as routes:
+        count = CONNECTIONS // len(self.addresses)
+        with (
+            Load(self.testbed, self.addresses, count=count) as load,
+            RouteWatch(self.testbed, ROUTER, prefixes) as routes,
+        ):
             load.open()
             fault = change()
             if not routes.until(lambda rows: _reached(rows, hops, fault.began), budget or self.within):
@@ -87,19 +94,21 @@ class Upheaval:
     def _keep(self, load: Load, routes: RouteWatch, fault: Fault) -> None:
         """Write down one trial."""
         suffix = f"-{self.name}-{self.trials}"
-        self._seen |= load.seen(self.record, "connections", suffix)
-        self._seen |= load.seen(self.record, "flows", suffix, until=fault.began)
-        self._seen |= load.seen(self.record, "stream", suffix)
-        shared = {
-            "cause": self.record.fault(fault, name=f"cause{suffix}"),
-            "routes": self.record.observed("routes", routes, f"routes{suffix}"),
+        seen = load.seen(self.record, "connections", suffix) | load.seen(self.record, "stream", suffix)
+        seen |= load.seen(self.record, "flows", suffix, until=fault.began)
+        seen |= {
+            f"cause{suffix}": self.record.fault(fault, name=f"cause{suffix}"),
+            f"routes{suffix}": self.record.observed("routes", routes, f"routes{suffix}"),
         }
-        self._seen |= {f"{role}.{name}{suffix}": ref for role, ref in shared.items() for name in self.addresses}
+        self._seen.append({key.removesuffix(suffix): ref for key, ref in seen.items()})
 
-    def inputs(self, *roles: str, policy: str = "") -> Mapping[str, EvidenceRef]:
-        """What was seen in all trials, for the roles of a judge and the Services of one policy, or of both."""
-        wanted = tuple(f"{role}.{policy}" for role in roles)
-        return {key: ref for key, ref in self._seen.items() if key.startswith(wanted)}
+    def _inputs(self, **roles: str) -> Inputs:
+        """What was seen in all trials: for each role of a judge what was kept of it."""
+        return {
+            f"{role}.{trial}": seen[kept]
+            for trial, seen in enumerate(self._seen, start=1)
+            for role, kept in roles.items()
+        }
 
     def insist(self) -> None:
         """After the judges: what did not fail says nothing unless every change was seen in the router.
@@ -123,14 +132,30 @@ class Upheaval:
             policy: judge the Services of this policy only.
             limits: ``excess``, ``unclean``; without any the fates are put on record.
         """
-        seen = self.inputs("connections", "cause", "flows", policy=policy)
-        bound = {"before": before, "after": after, "trials": self.trials, **limits}
+        names = self._named(policy)
+        seen = {
+            f"{key}-{name}": ref
+            for name in names
+            for key, ref in self._inputs(
+                connections=f"connections.{name}", flows=f"flows.{name}", cause="cause"
+            ).items()
+        }
+        bound = {"before": before, "after": after, "trials": self.trials * len(names), **limits}
         self.record.judge(requirement, "connection-fates", seen, bound)
 
     def judge_gap(self, requirement: str, *, policy: str = "") -> None:
-        """New connections work again in time, and go on working."""
-        seen = self.inputs("stream", "cause", "routes", policy=policy)
-        self.record.judge(requirement, "failover-gap", seen, {"limit": self.within, "trials": self.trials})
+        """New connections work again in time, and go on working, to each address on its own.
+
+        What was seen of one trial at two addresses is no independent sample.
+        """
+        bound = {"limit": self.within, "trials": self.trials}
+        for name in self._named(policy):
+            seen = self._inputs(stream=f"stream.{name}", cause="cause", routes="routes")
+            self.record.judge(requirement, "failover-gap", seen, bound)
+
+    def _named(self, policy: str) -> list[str]:
+        """The names of the addresses of one policy, or of both."""
+        return [name for name in self.addresses if name.startswith(policy)]
 
     def judge_arrival(self, requirement: str, nodes: Sequence[str], within: float) -> None:
         """These nodes are the next hops in time after the change."""
@@ -142,7 +167,7 @@ class Upheaval:
 
     def _judge_routes(self, requirement: str, judge: str, nodes: Sequence[str], within: float) -> None:
         bound = {"expected": self._routes(nodes), "within": within, "trials": self.trials}
-        self.record.judge(requirement, judge, self.inputs("routes", "cause"), bound)
+        self.record.judge(requirement, judge, self._inputs(routes="routes", cause="cause"), bound)
 
 
 def _reached(rows: Sequence[Route], hops: Mapping[str, Sequence[str]], since: int) -> bool:

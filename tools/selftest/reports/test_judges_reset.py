@@ -184,6 +184,13 @@ def moved(between: int, n: int = 1000) -> Evidence[Any]:
         (moved(400), moved(400), {}, PASS, "no more flows moved"),
         (moved(400), moved(250), {}, FAIL, "the control route, upper confidence bound says 27.8%"),
         (moved(10, 100), None, {}, UNCLEAR, "100 flows on surviving nodes, 500 are needed"),
+        (
+            moved(100),
+            moved(10, 100),
+            {},
+            UNCLEAR,
+            "100 flows on surviving nodes over the control route, 500 are needed",
+        ),
     ],
 )
 def test_flows_moved(evidence: Any, control: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
@@ -302,7 +309,12 @@ def test_a_node_that_is_announced_before_it_forwards_fails_with_how_long() -> No
 
 
 def test_a_node_that_was_never_announced_anew_says_nothing() -> None:
-    says(announced(asked((6, 7)), hops((0, "abc"))), UNCLEAR, "added 0 times, 2 are needed")
+    says(announced(asked((6, 7)), hops((0, "abc"))), UNCLEAR, "added 0 times")
+
+
+def test_a_next_hop_that_was_added_while_nobody_asked_says_nothing() -> None:
+    silent = Evidence("replies", "c", "replies", {}, tuple(row for row in asked().rows if not at(5) < row["t"] < at(9)))
+    says(announced(silent, TWICE), UNCLEAR, "2 are needed")
 
 
 def test_a_next_hop_that_was_added_before_the_cause_does_not_count() -> None:
@@ -319,11 +331,47 @@ def test_a_silence_is_told_too_long_by_the_time_that_the_probe_was_absent() -> N
     says(run("no-resets", {"connections": late}, {}), PASS, "0 stalled")
 
 
-@pytest.mark.parametrize(("broken", "verdict"), [(30, PASS), (50, FAIL)])
-def test_more_broken_connections_than_theory_says_have_to_be_no_chance(broken: int, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("broken", "verdict"), [(13, PASS), (14, UNCLEAR), (32, UNCLEAR), (33, FAIL)])
+def test_more_broken_connections_than_theory_says_are_no_chance_and_fewer_are_none(
+    broken: int, verdict: Verdict
+) -> None:
     fates = connections((broken, {"node": "n2", **RESET}), (71 - broken, {"node": "n3"}), (29, {"node": "n1", **RESET}))
     bound = {"before": ["n1", "n2", "n3"], "after": ["n2", "n3"], "excess": 0.05}
     says(run("connection-fates", {"connections": fates, "cause": act(1)}, bound), verdict, "")
+
+
+def to(address: str, broken: int) -> Evidence[Any]:
+    """A hundred connections to an address, of which so many break."""
+    made = connections((broken, RESET), (100 - broken, {}))
+    return Evidence("connections", address, "connections", {"address": address}, made.rows)
+
+
+def test_connections_of_all_trials_are_counted_together() -> None:
+    bound = {"before": NODES, "after": NODES, "excess": 0.1, "trials": 4}
+    trials = {f"connections.{n}": to("10.0.0.1", 5) for n in range(4)}
+    judgement = run("connection-fates", trials, bound)
+    says(judgement, PASS, "20 of 400 on surviving nodes broke")
+    assert value(judgement, "broken on surviving nodes") == 0.05
+    says(
+        run("connection-fates", {"connections": to("10.0.0.1", 5)}, bound | {"trials": 1}), UNCLEAR, "more connections"
+    )
+    says(run("connection-fates", trials, bound | {"trials": 5}), UNCLEAR, "4 of 5 trials")
+
+
+def test_what_goes_wrong_with_one_address_does_not_hide_among_the_others() -> None:
+    trials = {f"connections.{n}": to(f"10.0.0.{n}", 40 if n == 3 else 0) for n in range(8)}
+    bound = {"before": NODES, "after": NODES, "excess": 0.1}
+    says(run("connection-fates", trials, bound), FAIL, "40 of 100 connections on surviving nodes broke")
+
+
+def test_connections_that_broke_before_the_cause_of_their_own_trial_say_nothing() -> None:
+    inputs = {
+        "connections.1": to("10.0.0.1", 5),
+        "cause.1": act(1),
+        "connections.2": to("10.0.0.1", 5),
+        "cause.2": act(50),
+    }
+    says(run("connection-fates", inputs, {}), UNCLEAR, "5 connections broke before")
 
 
 @pytest.mark.parametrize(("silence", "verdict"), [(2.3, PASS), (2.5, FAIL)])
