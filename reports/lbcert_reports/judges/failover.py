@@ -116,9 +116,10 @@ def failover_gap(
     for name, probes in stream.items():
         precision = resolution or max(limit / 4, 2 * seconds(probes.meta["period"]))
         fault = effect(cause[name])
-        detect, announce = _signs((answers or {}).get(name), (routes or {}).get(name), fault)
+        heard = _heard(probes, (answers or {}).get(name))
+        detect, announce = _signs(heard or [], (routes or {}).get(name), fault)
         trial = _gap(probes, fault, detect, run=run, dead_share=dead_share, limit=limit, precision=precision)
-        reason = trial.void or _unannounced(trial, probes, (answers or {}).get(name), fault, limit)
+        reason = trial.void or _unannounced(trial, heard, fault, limit)
         reason = reason or _starved(trial, _foreign_since(noise, fault["effective"], probes), allowed)
         trials[name] = replace(
             trial, detect=detect, announce=announce, void=reason, foreign=_foreign(noise, probes) if noise else None
@@ -330,11 +331,16 @@ def _starved(trial: Trial, foreign: float, allowed: float) -> str:
     )
 
 
-def _signs(
-    answers: Evidence[Answer] | None, routes: Evidence[Route] | None, fault: Fault
-) -> tuple[float | None, float | None]:
+def _heard(probes: Evidence[Stream], answers: Evidence[Answer] | None) -> list[Answer] | None:
+    """The frames that nodes sent about the address that was probed; None if nobody listened."""
+    if answers is None:
+        return None
+    probed = probes.meta.get("address")
+    return [frame for frame in answers.rows if frame["form"] != "asked" and frame["address"] == probed]
+
+
+def _signs(frames: Sequence[Answer], routes: Evidence[Route] | None, fault: Fault) -> tuple[float | None, float | None]:
     """When the implementation was first seen to act, and to announce, from the fault's effect on, s."""
-    frames = [frame for frame in answers.rows if frame["form"] != "asked"] if answers else []
     old = {frame["mac"] for frame in frames if frame["t"] < fault["began"]}
     # A write to the API may show its effect before it is answered.
     new = [frame for frame in frames if frame["t"] >= fault["began"] and frame["mac"] not in old]
@@ -347,19 +353,15 @@ def _signs(
     return detect, announce
 
 
-def _unannounced(
-    trial: Trial, probes: Evidence[Stream], answers: Evidence[Answer] | None, fault: Fault, limit: float
-) -> str:
+def _unannounced(trial: Trial, frames: Sequence[Answer] | None, fault: Fault, limit: float) -> str:
     """Why a gap is none of the takeover's: a node took over in time, but told nobody; empty if that was not so.
 
     Neighbours then go on sending to the lost node until their caches expire. That announcements have to be made, and
     have to override caches, is another requirement.
     """
-    if answers is None or trial.gap.lower <= limit:
+    if frames is None or trial.gap.lower <= limit:
         return ""
     in_time = fault["effective"] + nanoseconds(limit)
-    frames = [frame for frame in answers.rows if frame["form"] != "asked"]
-    frames = [frame for frame in frames if frame["address"] == probes.meta.get("address")]
     old = {frame["mac"] for frame in frames if frame["t"] < fault["began"]}
     new = [frame for frame in frames if fault["began"] <= frame["t"] <= in_time and frame["mac"] not in old]
     if not new or any(_overrides(frame) for frame in new):

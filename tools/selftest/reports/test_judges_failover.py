@@ -366,8 +366,9 @@ def test_detection_and_announcement_are_split_off() -> None:
         frame(1, "me", "asked"), frame(1.1, "old", "arp-reply"), frame(5.5, "me", "asked"),
         frame(6.5, "new", "arp-reply"), frame(6.75, "new", "garp-request"), frame(7, "old", "garp-request"),
     )  # fmt: skip
-    inputs = {"stream": stream((FAULT, FAULT + 4)), "cause": act()}
-    answers = Evidence[Any]("answers", "c", "a", {}, frames)
+    inputs = {"stream": stream((FAULT, FAULT + 4), address="a"), "cause": act()}
+    others = tuple({**frame(5.1, "new", "garp-request"), "address": each} for each in ("b", "c"))
+    answers = Evidence[Any]("answers", "c", "a", {}, (*frames[:2], *others, *frames[2:]))
     judgement = run("failover-gap", {**inputs, "answers": answers}, {"limit": 5})
     assert measured(judgement, "detection").value == pytest.approx(3.5)
     assert measured(judgement, "announcement").value == pytest.approx(3.75)
@@ -384,7 +385,7 @@ def test_a_takeover_without_outage_needs_no_longer_stream() -> None:
     taken = Evidence[Any]("answers", "c", "a", {}, (frame(1, "old"), frame(FAULT + 1.5, "new")))
     kept = Evidence[Any]("answers", "c", "a", {}, (frame(1, "old"), frame(FAULT + 1.5, "old")))
     for seconds, answers, verdict in ((5, taken, PASS), (4.54, taken, UNCLEAR), (5, kept, UNCLEAR), (8.01, kept, PASS)):
-        inputs = {"stream": stream(seconds=seconds), "cause": act(), "answers": answers}
+        inputs = {"stream": stream(seconds=seconds, address="a"), "cause": act(), "answers": answers}
         assert run("failover-gap", inputs, {"limit": 5}).verdict is verdict
 
 
