@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from lbcert_chaos.bench import NAMESPACE, Bench
 from lbcert_fixtures.annotations import ADDRESS_POOL
-from lbcert_fixtures.cluster import ECHO_IMAGE, ECHO_RESOURCES
+from lbcert_fixtures.cluster import ECHO_RESOURCES
+from lbcert_fixtures.images.own import ECHO
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.testbeds import PreconditionUnmetError
 
@@ -140,7 +141,7 @@ def _backend(node: str, bench: Bench) -> dict[str, Any]:
         probe["initialDelaySeconds"] = _SLOW_START_SECONDS
     container = {
         "name": "echo",
-        "image": ECHO_IMAGE,
+        "image": ECHO,
         "imagePullPolicy": "IfNotPresent",
         "env": [{"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
         "resources": ECHO_RESOURCES,
