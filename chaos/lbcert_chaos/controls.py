@@ -1,7 +1,8 @@
 """The control that every experiment names: it sets the bench up, watches, and writes what was seen into the journal.
 
 The journal gets one more member, ``lbcert``: ``facts`` (see `bench.Bench.facts`), ``faults`` and ``evidence`` (see
-`observers.Observers.evidence`), rows as lbcert's evidence has them; or ``refused``, why it could not begin.
+`observers.Observers.evidence`), rows as lbcert's evidence has them; or ``refused``, why it could not begin, and
+``unmet``, whether that was because the implementation had not done what the experiment stands on.
 
 Three habits of Chaos Toolkit that this module makes up for, because each makes a broken experiment look like a
 success: an action that fails does not end the method; a rollback that fails is not told in the journal's status; and
@@ -102,7 +103,10 @@ def after_experiment_control(context: Mapping[str, Any], state: dict[str, Any], 
     try:
         found = bench.current()
     except BenchError:  # it did not begin
-        state["lbcert"] = {"refused": [f"{type(error).__name__}: {error}" for error in _refused]}
+        state["lbcert"] = {
+            "refused": [f"{type(error).__name__}: {error}" for error in _refused],
+            "unmet": bool(_refused) and all(isinstance(error, PreconditionUnmetError) for error in _refused),
+        }
         return
     try:
         with _standing:

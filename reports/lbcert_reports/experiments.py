@@ -5,6 +5,7 @@ observers saw meanwhile (see ``lbcert_chaos.controls``). Both become evidence, s
 they judge a case.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,8 @@ class Experiment:
         status: ``completed``, or why it is not: ``failed``, ``aborted``, ``interrupted``.
         deviated: whether the steady state was not there after the method.
         missed: the probes of hypotheses that were not within tolerance, and rollbacks that failed, in words.
+        unmet: whether the implementation had not done what the experiment stands on: there was no steady state before
+            the fault, or an action found none of what it needs.
         facts: what the experiment stood on: ``nodes`` (by hardware address), ``services`` (addresses of each),
             ``next_hops`` (of each prefix), ``peers``, ``policy``.
         faults: what was done, in order.
@@ -50,6 +53,7 @@ class Experiment:
     status: str
     deviated: bool
     missed: Sequence[str]
+    unmet: bool
     facts: Mapping[str, Any]
     faults: Sequence[Happened]
     causes: Sequence[EvidenceRef]
@@ -108,6 +112,7 @@ def keep(record: CaseRecorder, name: str, journal: Mapping[str, Any]) -> Experim
         journal["status"],
         journal["deviated"],
         [*map(_missed, (row for row in rows if row["met"] is False or row["status"] == "failed"))],
+        any(map(_is_unmet, rows)),
         told["facts"],
         faults,
         causes,
@@ -142,6 +147,12 @@ def activities(journal: Mapping[str, Any]) -> Iterator[Activity]:
 
 def _happened(row: Mapping[str, Any]) -> Happened:
     return Happened(row["fault"], row["target"], row["began"], row["effective"], row["healed"], row["proof"])
+
+
+def _is_unmet(row: Activity) -> bool:
+    """Whether an activity shows that the implementation had not done what the experiment stands on."""
+    raised = re.search(r"^[\w.]*\bPreconditionUnmetError: ", str(row["output"]), re.MULTILINE)
+    return bool(raised and row["status"] == "failed") or (row["phase"] == "before" and row["met"] is False)
 
 
 def _missed(row: Activity) -> str:

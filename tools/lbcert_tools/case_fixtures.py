@@ -4,7 +4,6 @@ import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import NoReturn
 
 import pytest
 
@@ -171,7 +170,7 @@ def experiment(
         journal = experiments.run(name, log, experiments.environment(testbed.name, profile, loads[-1]))
         told = journal.get("lbcert", {"refused": []})
         if refused := told.get("refused"):
-            _unmet_or_ours(name, "; ".join(refused))
+            raise _shown_nothing(name, "; ".join(refused), unmet=told["unmet"])
         if "evidence" not in told:
             raise experiments.ExperimentError(f"experiment {name}: its journal holds no evidence; its log is {log}")
         kept = keep(record, name, journal)
@@ -183,7 +182,8 @@ def experiment(
         if kept.unhealed:  # what was seen then is of a fault that we did not end when we meant to
             raise experiments.ExperimentError(f"experiment {name}: {', '.join(kept.unhealed)} was not healed")
         if kept.status == "interrupted" or not kept.faults:
-            _unmet_or_ours(name, "; ".join(kept.missed) or f"it was interrupted; its log is {log}")
+            why = "; ".join(kept.missed) or f"it was interrupted; its log is {log}"
+            raise _shown_nothing(name, why, unmet=kept.unmet)
         return kept
 
     yield run
@@ -192,8 +192,6 @@ def experiment(
     testbed.check()
 
 
-def _unmet_or_ours(name: str, why: str) -> NoReturn:
-    """Say why an experiment shows nothing: the implementation did not do what it stands on, or we could not do it."""
-    if "PreconditionUnmetError" in why or "(before the fault)" in why:
-        raise PreconditionUnmetError(f"experiment {name}: {why}")
-    raise experiments.ExperimentError(f"experiment {name}: {why}")
+def _shown_nothing(name: str, why: str, *, unmet: bool) -> Exception:
+    """Why an experiment shows nothing: the implementation did not do what it stands on, or we could not do it."""
+    return (PreconditionUnmetError if unmet else experiments.ExperimentError)(f"experiment {name}: {why}")

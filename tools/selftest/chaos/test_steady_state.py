@@ -34,6 +34,9 @@ class Seen:
     def until(self, condition: Any, budget: float) -> bool:
         return bool(condition(self._rows))
 
+    def observe(self, seconds: float) -> None:
+        """See no more."""
+
 
 @pytest.fixture
 def found() -> Iterator[Bench]:

@@ -109,6 +109,26 @@ def test_what_missed_is_told_in_words(tmp_path: Path, changes: dict[str, Any], w
     assert kept(tmp_path, journal(**changes)).missed == [words]
 
 
+UNMET = "Traceback (most recent call last):\nlbcert_fixtures.testbeds.PreconditionUnmetError: nobody answers\n"
+OURS = "lbcert_fixtures.testbeds.TestbedError: a PreconditionUnmetError: is not what this is\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "unmet"),
+    [
+        ({}, False),
+        ({"run": [ran("kill", 3, "action", "failed", exception=[UNMET])]}, True),
+        ({"run": [ran("kill", 3, "action", "failed", exception=[OURS])]}, False),
+        ({"steady_states": {"before": {"probes": [ran("owner", 1, tolerance_met=False)]}, "after": None}}, True),
+        ({"steady_states": {"before": None, "after": {"probes": [ran("owner", 1, tolerance_met=False)]}}}, False),
+    ],
+)
+def test_whose_fault_it_was_that_nothing_is_shown_does_not_hang_on_words(
+    tmp_path: Path, changes: dict[str, Any], unmet: bool
+) -> None:
+    assert kept(tmp_path, journal(**changes)).unmet is unmet
+
+
 def test_an_activity_that_was_cut_off_counts_as_failed() -> None:
     cut = {"activity": {"name": "kill", "type": "action"}, "start": "2026-11-23T14:00:03+00:00", "output": None}
     (row,) = [each for each in activities(journal(run=[cut])) if each["phase"] == "method"]
