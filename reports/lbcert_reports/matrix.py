@@ -63,12 +63,14 @@ class Row:
     results: Sequence[Result] = field(default_factory=tuple)
     seconds: float = 0.0
 
+    def shown_by(self, failed: Failed) -> bool:
+        """Whether a judgement shows it: a failure on a requirement that the defect breaks, for the expected reason."""
+        fails = failed.verdict == "fail" and failed.requirement in self.breaks
+        return fails and re.search(self.shows, failed.reason) is not None
+
     def catches(self, result: Result) -> bool:
-        """Whether a case caught it: it failed, on a requirement that the defect breaks, for the expected reason."""
-        return result.verdict == "fail" and any(
-            each.verdict == "fail" and each.requirement in self.breaks and re.search(self.shows, each.reason)
-            for each in result.failed
-        )
+        """Whether a case caught it: it failed, and a judgement shows it."""
+        return result.verdict == "fail" and any(map(self.shown_by, result.failed))
 
     @property
     def caught(self) -> bool:

@@ -14,8 +14,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -26,10 +26,12 @@ import yaml
 
 from lbcert_fixtures.profiles import Profile, load, resolve
 from lbcert_fixtures.reference.defects import CATALOGUE, OF_THE_CONTROLLER, Defect
-from lbcert_fixtures.testbeds import netns
+from lbcert_fixtures.testbeds import PreconditionUnmetError, netns
 from lbcert_reports.html import render_matrix
-from lbcert_reports.matrix import Matrix, Result, Row, results_of
+from lbcert_reports.judges.registry import Judgement
+from lbcert_reports.matrix import Failed, Matrix, Result, Row, results_of
 from lbcert_tools import environment
+from lbcert_tools.certification import record_of
 from lbcert_tools.following import Durations
 from lbcert_tools.planning import Case, all_cases
 from lbcert_tools.plugin import suites_folder
@@ -83,6 +85,36 @@ class Running:
     process: BaseProcess
     folder: Path
     began: float
+
+
+class EndsOnceCaught:
+    """A plugin of pytest that ends a case as soon as one of its judgements shows the defect.
+
+    Args:
+        row: the defect.
+    """
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Look at each judgement of a case.
+
+        Raises:
+            PreconditionUnmetError: in the case, so that nothing more is said and the failure stands.
+        """
+        record = record_of(item)
+        judge = record.judge
+
+        def look(requirement: str, *rest: Any, **more: Any) -> Judgement:
+            judgement = judge(requirement, *rest, **more)
+            if self._row.shown_by(Failed(requirement, judgement.verdict, judgement.reason)):
+                raise PreconditionUnmetError("the defect is caught: the rest of the case was left out")
+            return judgement
+
+        record.judge = look  # type: ignore[method-assign]
+        yield
 
 
 class Costs:
@@ -202,23 +234,31 @@ def _labs(count: int) -> Iterator[list[str]]:
     """So many labs, which end with the context, and with us."""
     profile = load(PROFILE)
     keepers = []
-    for number in range(1, count + 1):
-        ours, theirs = _FORK.Pipe()
-        name = f"controls-{os.getpid()}-{number}"
-        process = _FORK.Process(target=_keep_lab, args=(name, profile, theirs))
-        process.start()
-        theirs.close()
-        keepers.append((name, process, ours))
-        ours.recv()  # one after the other: what the first has built the next one finds; its end ends us
     try:
+        for number in range(1, count + 1):
+            ours, theirs = _FORK.Pipe()
+            name = f"controls-{os.getpid()}-{number}"
+            process = _FORK.Process(target=_keep_lab, args=(name, profile, theirs))
+            process.start()
+            theirs.close()
+            keepers.append((name, process, ours))
+            ours.recv()  # one after the other: what the first has built the next one finds; its end ends us
         yield [name for name, _, _ in keepers]
     finally:
         for _, process, pipe in keepers:
-            pipe.send("end")
+            with contextlib.suppress(BrokenPipeError):  # it ended by itself
+                pipe.send("end")
             process.join(60)
 
 
-def _run_cases(folder: Path, profile: Path, lab: str, cases: Sequence[str], trials: int) -> None:
+def _row(defect: Defect, cases: Iterable[Case]) -> Row:
+    """The row of a defect, without any result."""
+    return Row(defect.name, defect.does, defect.breaks, defect.shows, naming(cases, defect.name))
+
+
+def _run_cases(
+    folder: Path, profile: Path, lab: str, cases: Sequence[str], trials: int, plugins: Sequence[object]
+) -> None:
     """Run cases in a lab; in a process of its own."""
     os.setsid()
     with (folder / "pytest.log").open("wb") as log:
@@ -236,17 +276,20 @@ def _run_cases(folder: Path, profile: Path, lab: str, cases: Sequence[str], tria
             *(f"--lbcert-only={case}" for case in cases),
             *(f"--lbcert-trials={trials}", "--lbcert-seed=1"),
             *(str(suites / area) for area in areas),
-        ]
+        ],
+        plugins,
     )
     sys.stdout.flush()
     os._exit(0)
 
 
-def _start(task: Task, lab: str, folder: Path) -> Running:
+def _start(task: Task, lab: str, folder: Path, *, whole: bool) -> Running:
     folder.mkdir(parents=True)
     profile = write_profile(folder / "profile", task.defect)
-    trials = CATALOGUE[task.defect].trials if task.defect else 1
-    process = _FORK.Process(target=_run_cases, args=(folder, profile, lab, task.cases, trials))
+    defect = CATALOGUE[task.defect] if task.defect else None
+    plugins = [EndsOnceCaught(_row(defect, ()))] if defect and not whole else []
+    trials = defect.trials if defect else 1
+    process = _FORK.Process(target=_run_cases, args=(folder, profile, lab, task.cases, trials, plugins))
     process.start()
     return Running(task, process, folder, time.monotonic())
 
@@ -257,11 +300,13 @@ class Controls:
     Args:
         cases: all cases.
         folder: where everything is written.
+        whole: whether a case goes on to its end when it has caught its defect.
     """
 
-    def __init__(self, cases: Sequence[Case], folder: Path) -> None:
+    def __init__(self, cases: Sequence[Case], folder: Path, *, whole: bool) -> None:
         self._cases = cases
         self._folder = folder
+        self._whole = whole
         self._count = 0
         self.clean: list[Result] = []
         self.rows: dict[str, Row] = {}
@@ -292,7 +337,8 @@ class Controls:
                 if lab not in running and waiting:
                     self._count += 1
                     task = waiting.pop(0 if lab == labs[0] else -1)
-                    running[lab] = _start(task, lab, self._folder / f"{self._count:03d}-{task.defect or 'clean'}")
+                    folder = self._folder / f"{self._count:03d}-{task.defect or 'clean'}"
+                    running[lab] = _start(task, lab, folder, whole=self._whole)
             sentinels = [each.process.sentinel for each in running.values()]
             multiprocessing.connection.wait(sentinels, timeout=5)
             for lab, each in list(running.items()):
@@ -314,11 +360,8 @@ class Controls:
         if not task.defect:
             self.clean += results
             return None
-        defect = CATALOGUE[task.defect]
-        row = self.rows.get(task.defect) or Row(
-            defect.name, defect.does, defect.breaks, defect.shows, naming(self._cases, defect.name)
-        )
-        row = Row(row.defect, row.does, row.breaks, row.shows, row.named, (*row.results, *results), row.seconds + took)
+        row = self.rows.get(task.defect) or _row(CATALOGUE[task.defect], self._cases)
+        row = replace(row, results=(*row.results, *results), seconds=row.seconds + took)
         self.rows[task.defect] = row
         if row.caught or not task.more:
             return None
@@ -364,7 +407,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     clean = [] if options.no_clean else clean_tasks(tasks, costs, options.labs)
     estimated = sum(task.seconds for task in (*clean, *tasks)) / options.labs
     _say(f"{len(tasks)} defects, about {estimated / 60:.0f} min in {options.labs} labs; results in {folder}")
-    controls, began = Controls(cases, folder), time.monotonic()
+    controls, began = Controls(cases, folder, whole=options.against != "quickest"), time.monotonic()
     with _labs(options.labs) as labs:
         _say(f"{len(labs)} labs are up")
         with contextlib.suppress(KeyboardInterrupt):
@@ -374,11 +417,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for number, batch in enumerate(batches, start=1):
                 controls.run(batch, labs, sum(task.seconds for task in chain(*batches[number:])))
     rows = [controls.rows[name] for name in chosen if name in controls.rows]
-    missing = [
-        Row(each.name, each.does, each.breaks, each.shows, naming(cases, each.name))
-        for each in map(CATALOGUE.__getitem__, chosen)
-        if each.name not in controls.rows
-    ]
+    missing = [_row(CATALOGUE[name], cases) for name in chosen if name not in controls.rows]
     commit = environment.suite()["commit"]
     matrix = Matrix([*rows, *missing], controls.clean, time.monotonic() - began, options.labs, commit)
     (folder / "matrix.json").write_text(json.dumps(matrix.plain(), indent=1) + "\n")

@@ -2,7 +2,7 @@
 
 import hashlib
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +11,9 @@ import pytest
 
 from lbcert_fixtures.testbeds import netns
 from lbcert_reports import journal
+from lbcert_reports.matrix import Row
 from lbcert_tools import case_fixtures, plugin, testbeds  # noqa: F401 - pytester unloads what only a run loads, and numpy cannot be loaded twice
+from lbcert_tools.controls import EndsOnceCaught
 
 pytest_plugins = ["pytester"]
 
@@ -55,9 +57,9 @@ def cases(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callabl
 def run(pytester: pytest.Pytester) -> Callable[..., tuple[pytest.RunResult, journal.Journal | None]]:
     """Run the cases against MetalLB's profile; returns what pytest said and the journal."""
 
-    def run_them(*arguments: str, profile: str = "metallb-native") -> tuple[Any, Any]:
+    def run_them(*arguments: str, profile: str = "metallb-native", plugins: Sequence[object] = ()) -> tuple[Any, Any]:
         result = pytester.runpytest_inprocess(
-            "suites", f"--profile={profile}", "--run-dir=run", *arguments, no_reraise_ctrlc=True
+            "suites", f"--profile={profile}", "--run-dir=run", *arguments, plugins=plugins, no_reraise_ctrlc=True
         )
         folder = pytester.path / "run"
         return result, journal.read(folder) if (folder / "journal").exists() else None
@@ -103,6 +105,21 @@ def test_a_passing_case_is_planned_judged_and_finished(cases, run) -> None:
     assert set(outcomes(events).values()) == {"pass"}
     assert events.finished
     assert events.of("run-finished")[0]["cases"] == {"pass": 2}
+
+
+def test_a_case_before_a_defect_ends_once_it_is_caught_and_not_before(cases, run) -> None:
+    cases('''
+        @pytest.mark.covers("L2-003", "L2-004")
+        def test_it(record):
+            """A claim."""
+            told(record, "L2-004", "fail", "of-another-requirement")
+            told(record, "L2-003", "pass", "passes")
+            told(record, "L2-003", "fail", "shows-it")
+            told(record, "L2-003", "error", "comes-afterwards")
+    ''')
+    _, events = run(plugins=[EndsOnceCaught(Row("a-defect", "goes wrong", ["L2-003"], "told"))])
+    assert [each["judge"] for each in events.of("verdict")] == ["as-told"] * 3 + ["precondition"] * 2
+    assert outcomes(events) == {"layer2/it": "fail"}
 
 
 @pytest.mark.parametrize(
