@@ -532,7 +532,7 @@ def _limits(
         claims = {len(each["trials"]): each["claim"] for each in outages}
         ends = sorted({min(claims), max(claims)})
         bounds = [
-            f"of {count} bounds the {claims[count]['quantile'] * 100:.0f}th percentile"
+            f"of {count} bounds the {math.floor(claims[count]['quantile'] * 100)}th percentile"
             f" at {claims[count]['level'] * 100:.0f} % confidence"
             for count in ends
         ]
