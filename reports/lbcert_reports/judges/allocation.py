@@ -367,11 +367,11 @@ def reassigned(
     if had is None:
         raise Unclear(f"{holder} never had an address that it could let go of")
     wanted = _canonical([address] if address else had["addresses"])
-    released = next((s for s in histories[holder] if s["t"] > had["t"] and not _holds(s, wanted)), None)
+    released = next((s for s in histories[holder] if s["t"] > had["t"] and not _still_holds(s, wanted)), None)
     got = next((state for state in histories[waiter] if wanted <= _canonical(state["addresses"])), None)
     start = effect(cause)["effective"] if cause else released["t"] if released else ended
     problems = []
-    if got and got["t"] < start and (released is None or got["t"] < released["t"]):
+    if got and (released is None or got["t"] < released["t"]):
         problems.append(f"{waiter} had {listed(sorted(wanted))} while {holder} still held it")
     if released is None:
         problems.append(f"{holder} still has {listed(sorted(wanted))}")
@@ -447,6 +447,11 @@ def _is_address(text: str) -> bool:
 def _canonical(addresses: Iterable[str]) -> set[str]:
     """Addresses in the one form in which they can be compared."""
     return {str(ip_address(each)) if _is_address(each) else each for each in addresses}
+
+
+def _still_holds(state: Ingress, addresses: set[str]) -> bool:
+    """Whether any of the addresses is left."""
+    return state["present"] and bool(addresses & _canonical(state["addresses"]))
 
 
 def _holds(state: Ingress, addresses: set[str]) -> bool:

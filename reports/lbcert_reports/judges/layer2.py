@@ -419,7 +419,9 @@ def settles_on_one(
         if not any(tenures[-1][1] in _owners(f, nodes) for f in _replies(frames) if f["t"] >= tenures[-1][0]):
             open_ends.append(f"{address} is announced by {tenures[-1][1]}, and answered by nobody,")
             continue
-        delays.append(seconds(tenures[-1][0] - fault["effective"]) if len(tenures) > 1 else 0.0)
+        asked = sum(f["form"] == "asked" and fault["effective"] <= f["t"] < tenures[0][0] for f in frames)
+        was_silent = asked > 1  # the one that was answered, and one that was not
+        delays.append(seconds(tenures[-1][0] - fault["effective"]) if len(tenures) > 1 or was_silent else 0.0)
         if delays[-1] > within:
             problems.append(f"one node alone answered for {address} only {delays[-1]:.2f} s after the cause")
     if span >= within + hold:
@@ -432,7 +434,7 @@ def settles_on_one(
             max(delays, default=None),
             "s",
             len(delays),
-            "slowest address, from the cause to the last change of the answering node",
+            "slowest address, from the cause to the last change of the answering node, or to the end of a silence",
             resolution=_spacing(answers),
             bound=Limit(within, "<=", "within"),
             samples=tuple(delays),

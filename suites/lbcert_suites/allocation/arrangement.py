@@ -185,7 +185,7 @@ IN_USE = Group(
 )
 BY_NAME = Group(
     holders={f"pool-full-{family}": Wish(family, pool="full") for family in FAMILIES},
-    joiners={f"pool-right-{family}": Wish(family, pool="reserved") for family in FAMILIES},
+    joiners={f"pool-right-{family}": Wish(family, pool="reserved") for family in (*FAMILIES, "dual")},
     waiters={
         "pool-unknown": Wish(pool="no-such-pool"),
         "pool-elsewhere": Wish(pool="reserved", address="10.98.1.210"),

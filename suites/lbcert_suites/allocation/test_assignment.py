@@ -18,12 +18,12 @@ pytestmark = pytest.mark.untimed
 def test_address_is_assigned_from_the_pool(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
     """A Service that a pool can satisfy gets an address of that pool, and none from outside.
 
-    Given a pool with IPv4 and IPv6 addresses, of these a whole subnet
+    Given a pool with two ranges of IPv4 addresses and one of IPv6 addresses, a whole subnet
     When Services of one family, the other, and both in either order are created, with traffic policy Cluster and Local
     Then each gets its addresses in the declared time, of no other family, all of them inside the pool, and in no other
         mode than VIP
     """
-    ranges = ["10.98.0.200/29", "fd00:98::/64"]
+    ranges = ["10.98.0.200/30", "10.98.0.204/30", "fd00:98::/64"]
     with contextlib.suppress(PreconditionUnmetError):  # a pool that is refused gives no address, and so fails here
         cluster.pool(*ranges)
     with cluster.watch_services() as watch:

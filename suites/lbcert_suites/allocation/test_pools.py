@@ -130,6 +130,8 @@ def test_pool_is_chosen_by_annotation(arrangement: Seen, profile: Profile, recor
     served = {"services": arrangement.keys(BY_NAME.joiners), "pools": RESERVED, "within": profile.timers.assignment}
     alone = {"services": arrangement.keys(BY_NAME.waiters), "hold": arrangement.hold, "reason": "AllocationFailed"}
     record.judge("ALLOC-026", "assigned-from-pool", {"ingress": seen["ingress"]}, served)
+    both = served | {"services": arrangement.keys(["pool-right-dual"]), "families": ["ipv4", "ipv6"]}
+    record.judge("ALLOC-026", "assigned-from-pool", {"ingress": seen["ingress"]}, both)
     record.judge("ALLOC-026", "stays-pending", seen, alone)
 
 

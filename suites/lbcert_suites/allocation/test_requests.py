@@ -9,6 +9,7 @@ from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.arrangement import IN_USE, MALFORMED, OUTSIDE, Seen
 from lbcert_suites.allocation.conditions import assigned, warned
 from lbcert_suites.allocation.release import insist_on_release
+from lbcert_suites.allocation.wishes import Wish
 
 pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning")]
 
@@ -18,9 +19,11 @@ pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning")]
 def test_requested_address_is_given(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
     """A Service gets exactly the address that it asks for, in its spec or in its annotation.
 
-    Given two pools with IPv4 and IPv6 addresses
+    Given two pools with IPv4 and IPv6 addresses, and a Service that has none since it asks for an address of one of
+        them and names the other
     When Services ask for addresses of the second, the first and the last among them: in spec.loadBalancerIP, and in
-        the annotation, for one family or for both, in either order, with blanks around the comma and without
+        the annotation, for one family or for both, in either order, with blanks around the comma and without; one of
+        them for the very address that the other was refused
     Then each gets exactly its addresses, in the declared time
     """
     cluster.pool("10.98.7.0/24", "fd00:98:7::/120", name="another")
@@ -33,6 +36,9 @@ def test_requested_address_is_given(cluster: Cluster, profile: Profile, record: 
         "two-blanks": ("dual", "10.98.0.82 , fd00:98::82"),
         "two-turned": ("dual", "fd00:98::83, 10.98.0.83"),
     }
+    with cluster.watch_events() as events:
+        contradiction = Wish(address=field["ipv4"], pool="another").serve(cluster, "contradiction")
+        events.until(warned(contradiction), profile.timers.assignment)
     with cluster.watch_services() as watch:
         by_field = {
             cluster.serve(f"field-{family}", families=family, wait=False, loadBalancerIP=address): [address]

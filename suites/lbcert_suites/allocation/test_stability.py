@@ -21,6 +21,7 @@ ROUNDS = 3
     "address-moves-to-new-pool",
     "deletion-moves-others",
     "named-pool-chosen-anew",
+    "chosen-anew-for-other-ports",
     "pool-removal-moves",
 )
 @pytest.mark.thorough
@@ -33,8 +34,9 @@ def test_address_stays_while_everything_around_changes(
     and not the minutes: three rounds of each kind, and then ten seconds of quiet.
 
     Given Services of each family and of both, and one that names its pool, with addresses
-    When again and again their endpoints come and go, their labels and annotations are edited, other Services come,
-        those with lower addresses go, other pools come and go, and their own pool grows, and at last shrinks again
+    When again and again their endpoints come and go, their labels, annotations, ports and policies are edited, other
+        Services come, those with lower addresses go, other pools come and go, and their own pool grows, and at last
+        shrinks again
     Then none of them loses or changes its address
     """
     pods = cluster.backends(*[node.name for node in testbed.nodes[:2]], app="stay").pods
@@ -48,8 +50,12 @@ def test_address_stays_while_everything_around_changes(
             for pod, app in [(pod, app) for app in ("gone", "stay") for pod in pods]:
                 cluster.patch_pod(pod, {"metadata": {"labels": {"app": app}}})
             noise = {"labels": {"round": str(number)}, "annotations": {"example.org/round": str(number)}}
+            spec = {
+                "externalTrafficPolicy": ("Local", "Cluster")[number % 2],
+                "ports": [{"name": f"round-{number}", "port": 9000 + number}],  # merged with those that there are
+            }
             for service in services:
-                cluster.patch_service(service.name, {"metadata": noise})
+                cluster.patch_service(service.name, {"metadata": noise, "spec": spec})
             for network, name in ((96, "before"), (99, "other")):  # in the alphabet before "middle", and behind it
                 cluster.pool(f"10.{network}.{number}.0/28", f"fd00:{network}::{number}/128", name=f"{name}-{number}")
             cluster.pool(f"10.95.{number}.0/28", name=f"passing-{number}", autoAssign=False)

@@ -86,7 +86,13 @@ def test_dead_node_is_avoided_after_the_hold_time(
 @pytest.mark.covers("BGP-009", "BGP-039")
 @pytest.mark.needs("bgp")
 @pytest.mark.thorough
-@pytest.mark.catches("no-reconnect", "not-announced-again", "prefix-forgotten", "withdrawn-announced-again")
+@pytest.mark.catches(
+    "no-reconnect",
+    "no-return-after-notification",
+    "not-announced-again",
+    "prefix-forgotten",
+    "withdrawn-announced-again",
+)
 @pytest.mark.usefixtures("bgp")
 def test_everything_returns_after_a_router_restart(
     testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder, trials: int
@@ -94,7 +100,7 @@ def test_everything_returns_after_a_router_restart(
     """After the router was restarted every session returns, and every prefix is announced again.
 
     Given three Services that every node announces, and a fourth that is deleted, so that its routes are withdrawn
-    When the router's daemons are killed and started again
+    When the router's daemons are killed and started again, and when the router ends all sessions by a NOTIFICATION
     Then all sessions are established again, the routes to all Services are back from every node, and no other is
     """
     *services, deleted = [peering.serve(f"web-{number}") for number in range(4)]
@@ -117,3 +123,15 @@ def test_everything_returns_after_a_router_restart(
         record.judge("BGP-009", "sessions-established", established, {"peers": peering.peers, "within": within})
     record.judge("BGP-009", "prefix-restored", seen, {"expected": routes, "within": within, "trials": trials})
     record.judge("BGP-039", "route-next-hops", seen, {"expected": gone, "within": within, "trials": trials})
+
+    await_routes(testbed, routes, RETURN_SECONDS)
+    with RouteWatch(testbed, ROUTER, routes | gone) as watch:
+        with record.act("clear-sessions", ROUTER) as cleared:  # Cease, as before an orderly restart
+            testbed.vty(ROUTER, "bgpd", "clear bgp *")
+        with SessionWatch(testbed, ROUTER) as sessions:
+            peering.until_established(sessions, within)
+        watch.until_routes(routes | gone, within)
+    established = {"sessions": record.observed("sessions", sessions, "sessions-cleared"), "cause": cleared.evidence}
+    record.judge("BGP-009", "sessions-established", established, {"peers": peering.peers, "within": within})
+    back = {"routes": record.observed("routes", watch, "routes-cleared"), "cause": cleared.evidence}
+    record.judge("BGP-009", "route-next-hops", back, {"expected": routes, "within": within})

@@ -14,6 +14,7 @@ from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
+from lbcert_reports.verdicts import Verdict
 from lbcert_suites.bgp.peering import ROUTER, Peering
 from lbcert_suites.standing import await_routes
 
@@ -80,10 +81,19 @@ def test_every_node_announces_a_host_route_and_withdraws_it(
     record.judge("BGP-039", "route-withdrawn", gone, {"prefixes": [*routes], "within": profile.timers.bgp_update})
 
 
-@pytest.mark.covers("BGP-039")
+@pytest.mark.covers("BGP-025", "BGP-039")
 @pytest.mark.needs("bgp")
 @pytest.mark.catches(
-    "late-withdraw", "never-withdrawn", "one-prefix-withdrawn", "address-loss-ignored", "advertisement-edit-ignored"
+    "late-withdraw",
+    "never-withdrawn",
+    "one-prefix-withdrawn",
+    "address-loss-ignored",
+    "advertisement-edit-ignored",
+    "second-pool-unannounced",
+    "first-advertisement-only",
+    "first-sharer-decides",
+    "last-sharer-decides",
+    "announced-without-any-advertisement",
 )
 @pytest.mark.usefixtures("bgp")
 def test_routes_go_with_the_type_and_with_the_advertisement(
@@ -94,28 +104,39 @@ def test_routes_go_with_the_type_and_with_the_advertisement(
     Who names a pool that does not exist loses its address, or keeps it with an implementation that gives it once; and
     so it is with one who asks for another address.
 
-    Given Services that every node announces, among them two pairs that share an address
+    Given two advertisements, one of them about two pools, and Services in all of these pools, among them two pairs that
+        share an address, of which one has no endpoint
     When one loses its address, another is given another address, and the advertisement of a third is edited so that it
         is about another pool; then one becomes a ClusterIP Service, and so do the later of one pair and the earlier of
-        the other; and then the advertisement of all others is deleted
-    Then each time the routes of those go and the others stay, and at last all go at once
+        the other; and then there is no advertisement any more
+    Then every node announces them all; each time the routes of those go and the others stay, and at last all go at once
     """
     families = len(peering.families)
     cluster.pool(*("10.97.0.0/28", "fd00:97::/124")[:families], name="edited", autoAssign=False)
+    cluster.pool(*("10.97.0.16/28", "fd00:97::10/124")[:families], name="second", autoAssign=False)
+    cluster.unconfigure("BGPAdvertisement", "bgp")  # made anew, not edited: whoever ignores edits is to show it below
+    cluster.announce_bgp(ipAddressPools=["bgp", "second"])
     cluster.announce_bgp("edited", ipAddressPools=["edited"])
-    bereft, moved, _, retyped, kept, inherited = services = [
+    bereft, moved, _, second, retyped, kept, inherited = services = [
         peering.serve("bereft"),
         peering.serve("moved"),
         peering.serve("edited", annotations={annotations.ADDRESS_POOL: "edited"}),
+        peering.serve("second", annotations={annotations.ADDRESS_POOL: "second"}),
         peering.serve("retyped"),
         peering.serve("kept", annotations={annotations.SHARING: "kept"}),
-        peering.serve("inherited", annotations={annotations.SHARING: "inherited"}),
+        peering.serve("inherited", annotations={annotations.SHARING: "inherited"}, app="nobody"),
     ]
-    for each in (kept, inherited):
+    for each, app in ((kept, "nobody"), (inherited, "echo")):
         shared = {annotations.SHARING: each.name, annotations.ADDRESSES: ",".join(map(str, each.addresses))}
-        peering.serve(f"{each.name}-too", annotations=shared, ports=[{"port": 82, "targetPort": 8080}])
+        peering.serve(f"{each.name}-too", annotations=shared, app=app, ports=[{"port": 82, "targetPort": 8080}])
     latter = Service("moved", cluster.namespace, [ip_address(each) for each in LATTER[:families]])
     routes = peering.routes([*services, latter], nodes=[])
+    everything = peering.routes(services)
+    with RouteWatch(testbed, ROUTER, everything) as watch:
+        watch.until_routes(everything, profile.timers.configuration)
+    announced = {"routes": record.observed("routes", watch, "announced")}
+    bound = {"expected": everything, "within": profile.timers.configuration}
+    record.judge("BGP-025", "route-next-hops", announced, bound)
     peering.insist_on_routes(services)
 
     staying: list[Service] = []
@@ -139,10 +160,14 @@ def test_routes_go_with_the_type_and_with_the_advertisement(
         for name in (retyped.name, "kept-too", inherited.name):
             cluster.patch_service(name, {"spec": {"type": "ClusterIP"}})
 
+    def delete_advertisements() -> None:
+        for name in ("edited", "bgp"):
+            cluster.unconfigure("BGPAdvertisement", name)
+
     steps: Mapping[str, tuple[Callable[[], None], Sequence[Service]]] = {
-        "lose-addresses": (lose_addresses, [retyped, kept, inherited]),
-        "retype-services": (retype, [kept, inherited]),
-        "delete-advertisement": (lambda: cluster.unconfigure("BGPAdvertisement", "bgp"), []),
+        "lose-addresses": (lose_addresses, [second, retyped, kept, inherited]),
+        "retype-services": (retype, [second, kept, inherited]),
+        "delete-advertisements": (delete_advertisements, []),
     }
     for name, (act, left) in steps.items():
         with RouteWatch(testbed, ROUTER, routes) as watch:
@@ -160,34 +185,40 @@ def _has_last(rows: Sequence[Ingress], service: Service, addresses: set[str]) ->
     return [set(row["addresses"]) for row in rows if row["service"] == service.key][-1:] == [addresses]
 
 
-@pytest.mark.covers("BGP-026")
+@pytest.mark.covers("BGP-025", "BGP-026")
 @pytest.mark.needs("bgp")
 @pytest.mark.thorough
-@pytest.mark.catches("announced-without-advertisement", "layer2-advertisement-over-bgp")
+@pytest.mark.catches("announced-without-advertisement", "layer2-advertisement-over-bgp", "pool-selectors-ignored")
 @pytest.mark.usefixtures("bgp")
 def test_pool_without_advertisement_is_not_announced(
     testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
 ) -> None:
     """Addresses of a pool that no BGPAdvertisement selects are given out, and never announced to a router.
 
-    Given a pool that the only BGPAdvertisement does not select, beside one that it selects; where there is layer 2, it
-        is announced there
-    When a Service gets an address of the one, and another an address of the other
-    Then the router gets the routes of the selected pool only, for longer than any announcement takes
+    Given a pool that no BGPAdvertisement selects, one that is selected by its name, and one that is by its label; where
+        there is layer 2, the first is announced there
+    When a Service gets an address of each
+    Then the router gets the routes of the selected pools only, for longer than any announcement takes
     """
-    cluster.pool(*("10.97.0.0/28", "fd00:97::/124")[: len(peering.families)], name="silent")
+    families = len(peering.families)
+    cluster.pool(*("10.97.0.0/28", "fd00:97::/124")[:families], name="silent", labels={"announced": "no"})
+    cluster.pool(*("10.97.0.16/28", "fd00:97::10/124")[:families], name="labelled", labels={"announced": "yes"})
+    cluster.announce_bgp("by-label", ipAddressPoolSelectors=[{"matchLabels": {"announced": "yes"}}])
     if "layer2" in profile.capabilities:
         cluster.announce_layer2("silent", ipAddressPools=["silent"])
     silent = peering.serve("silent", annotations={annotations.ADDRESS_POOL: "silent"})
     hold = profile.timers.bgp_update + MARGIN_SECONDS
     unwanted = peering.routes([silent])
-    announced = peering.routes([peering.serve("announced", annotations={annotations.ADDRESS_POOL: "bgp"})])
+    selected = [peering.serve(pool, annotations={annotations.ADDRESS_POOL: pool}) for pool in ("bgp", "labelled")]
+    announced = peering.routes(selected)
     with RouteWatch(testbed, ROUTER, unwanted | announced) as watch:
-        if not watch.until_routes(announced, profile.timers.configuration):
-            raise PreconditionUnmetError("the selected pool is not announced either")
+        watch.until_routes(announced, profile.timers.configuration)
         watch.until(lambda rows: any(row["next_hops"] for row in rows if row["prefix"] in unwanted), hold)
-    routes = record.observed("routes", watch)
-    record.judge("BGP-026", "never-routed", {"routes": routes}, {"prefixes": list(unwanted), "hold": hold})
+    routes = {"routes": record.observed("routes", watch)}
+    bound = {"expected": announced, "within": profile.timers.configuration}
+    if record.judge("BGP-025", "route-next-hops", routes, bound).verdict is not Verdict.PASS:
+        raise PreconditionUnmetError("the selected pools are not announced either")
+    record.judge("BGP-026", "never-routed", routes, {"prefixes": list(unwanted), "hold": hold})
 
 
 @pytest.mark.covers("BGP-036", "BGP-037")
@@ -197,6 +228,7 @@ def test_pool_without_advertisement_is_not_announced(
     "announced-without-endpoints",
     "unready-endpoint-serves",
     "unready-endpoint-silences",
+    "unready-endpoint-silences-node",
     "announcement-follows-endpoints",
     "endpoints-not-followed",
     "first-slice-only",
@@ -209,7 +241,7 @@ def test_announcing_nodes_follow_the_endpoints(
 ) -> None:
     """Under policy Cluster every node announces while there is an endpoint, under Local exactly the nodes with one.
 
-    Given two Services of the same pods, one with each policy, and no such pod but one that is not ready
+    Given two Services of the same pods, one with each policy, and no such pod but those that are not ready on each node
     When a pod starts on one node, another is added on a second node in EndpointSlices of its own, then the first ends,
         the second is taken away, and a third is selected on the first node again
     Then after each step the router has every node or none as next hop of the one, and the pods' nodes of the other
@@ -219,7 +251,7 @@ def test_announcing_nodes_follow_the_endpoints(
     ]
     everyone = [node.name for node in testbed.nodes]
     first, second, *_ = everyone
-    cluster.run_backend("never-ready", everyone[-1], app="moving", ready=False)
+    cluster.run_unready(everyone, app="moving")
     cluster.run_backend("by-hand", second, app="by-hand")
     cluster.run_backend("moving-again", first, app="waiting")
     cluster.await_pods(["by-hand", "moving-again"])

@@ -264,7 +264,7 @@ def test_password_authenticates_the_session(
         record.judge("BGP-004", "sessions-established", evidence, {"peers": peering.peers, "within": within})
 
 
-@pytest.mark.covers("BGP-042")
+@pytest.mark.covers("BGP-025", "BGP-042")
 @pytest.mark.needs("bgp")
 @pytest.mark.catches("session-reset-by-change")
 @pytest.mark.usefixtures("bgp")
@@ -276,20 +276,25 @@ def test_sessions_survive_unrelated_changes(
 
     Given an established session with every node
     When all of these are created, until the router has the new Service's route, and deleted again, and so again
-    Then no session is reset, until its hold time has passed after the last change
+    Then every node announces the route, though the other peer never answers, and no session is reset, until its hold
+        time has passed after the last change
     """
     others = {kind: spec for kind, spec in OTHERS.items() if kind != "BFDProfile" or "bfd" in profile.capabilities}
     with SessionWatch(testbed, ROUTER) as watch:
-        for _ in range(trials):
+        for trial in range(1, trials + 1):
             for kind, spec in others.items():
                 cluster.configure(kind, "other", **spec)
             cluster.peer("client", name="other")  # nobody listens there
             service = cluster.serve("other", families="ipv4", annotations={annotations.ADDRESS_POOL: "other"})
             routes = peering.routes([service])
-            with RouteWatch(testbed, ROUTER, routes) as seen:
-                seen.until_routes(routes, profile.timers.configuration)
+            with RouteWatch(testbed, ROUTER, routes) as announced:
+                announced.until_routes(routes, profile.timers.configuration)
+            evidence = {"routes": record.observed("routes", announced, f"announced-{trial}")}
+            bound = {"expected": routes, "within": profile.timers.configuration}
+            record.judge("BGP-025", "route-next-hops", evidence, bound)
+            with RouteWatch(testbed, ROUTER, routes) as withdrawn:
                 cluster.delete_service("other")
-                seen.until_routes(dict.fromkeys(routes, ()), profile.timers.configuration)
+                withdrawn.until_routes(dict.fromkeys(routes, ()), profile.timers.configuration)
             for kind in ("BGPPeer", *reversed(others)):
                 cluster.unconfigure(kind, "other")
         changed = len(watch.rows())

@@ -2,10 +2,16 @@
 
 import pytest
 
+from lbcert_fixtures.annotations import ADDRESS_POOL
+from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.patience import Expectations
+from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.experiments import RunExperiment
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.chaos.bounds import changes
+from lbcert_suites.conftest import LAYER2_POOL, NAMESPACE
 
 pytestmark = [pytest.mark.thorough, pytest.mark.last]
 
@@ -26,12 +32,16 @@ def test_nothing_happens_while_the_controller_is_away(experiment: RunExperiment,
         record.judge("RESET-009", "no-resets", {"connections": connections}, {"hold": 0.8 * done.watched})
 
 
-@pytest.mark.covers("L2-049")
+@pytest.mark.covers("L2-001", "L2-049")
 @pytest.mark.needs("layer2")
 @pytest.mark.untimed
-@pytest.mark.catches("withdraws-without-api")
+@pytest.mark.catches("withdraws-without-api", "watches-not-renewed")
 def test_addresses_stay_while_the_api_server_is_away(
-    experiment: RunExperiment, profile: Profile, record: CaseRecorder
+    testbed: Testbed,
+    experiment: RunExperiment,
+    profile: Profile,
+    record: CaseRecorder,
+    expectations: Expectations,
 ) -> None:
     """Under load, an outage of the API server moves no address and loses no request.
 
@@ -42,7 +52,7 @@ def test_addresses_stay_while_the_api_server_is_away(
     Given a Service under load, announced in layer 2
     When the API server is killed, and started again 10 s later
     Then the same node answers for each address all the while, without a pause that is longer than that of a planned
-        move, and every request is served
+        move, and every request is served; and a Service that is made afterwards is answered like any other
     """
     done = experiment("api-server-outage")
     record.judge("L2-049", "never-alternates", {"answers": done.seen["answers"]}, changes(done, 0))
@@ -51,3 +61,17 @@ def test_addresses_stay_while_the_api_server_is_away(
     for replies in done.named("replies-layer2"):
         inputs = {"replies": replies, "cause": done.causes[0]}
         record.judge("L2-049", "all-replies-ok", inputs, {"requests": 1000})
+
+    with Cluster(testbed, profile, NAMESPACE, expectations) as cluster:
+        cluster.announce_layer2(ipAddressPools=[cluster.pool(*LAYER2_POOL)])
+        # by name: the pool of the experiment may not be forgotten yet
+        service = cluster.serve("afterwards", annotations={ADDRESS_POOL: "pool"})
+        with Asking(testbed, "client", service.addresses, every=0.04) as asking:
+            for address in service.addresses:
+                asking.until_answered(address, profile.timers.configuration)
+            settled = len(asking.rows())
+            asking.until(lambda rows: len(rows) > settled + 100, 5)
+            asking.hear_out(1)
+        answers = record.evidence("answers", asking.rows()[settled:], "afterwards", **asking.meta())
+        nodes = {node.mac: node.name for node in testbed.nodes}
+        record.judge("L2-001", "answers-asked", {"answers": answers}, {"nodes": nodes, "within": 1, "answered": 0.9})

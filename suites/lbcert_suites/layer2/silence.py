@@ -6,7 +6,7 @@ from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
 from lbcert_suites.layer2.addresses import expanded
 
-POOL = ("172.30.0.200-172.30.0.203", "fd00:30::200-fd00:30::203")
+POOL = ("172.30.0.200-172.30.0.206", "fd00:30::200-fd00:30::206")
 """Addresses that the pools of all these cases have in common; no case holds all of them."""
 
 LISTENING_SECONDS = 1.0

@@ -12,6 +12,7 @@ from lbcert_fixtures.probes.layer2 import Answer, Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.conftest import LAYER2_POOL
 from lbcert_suites.layer2.addresses import expanded
 
 QUESTIONS = 150
@@ -35,18 +36,20 @@ def _heard_of(rows: Sequence[Answer]) -> set[str]:
     "hop-limit-not-255",
     "wrong-checksum",
     "unsolicited-flag-in-answers",
+    "silent-advertisement",
 )
-@pytest.mark.usefixtures("layer2")
 def test_addresses_are_answered(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, node_of_mac: dict[str, str]
 ) -> None:
     """Who asks on the segment for the addresses of a Service gets an answer within one second.
 
-    Given three dual-stack Services with endpoints that are announced in layer 2
+    Given three dual-stack Services with endpoints, and an advertisement in layer 2 of every pool
     When a host on the segment asks for their addresses by ARP and by multicast Neighbor Solicitation
     Then each question is answered within a second, to the asker alone, with the hardware address of the node that
     sent the answer; a Neighbor Advertisement is solicited, and has hop limit 255 and that address as an option
     """
+    cluster.pool(*LAYER2_POOL)
+    cluster.announce_layer2()
     services = several(lambda number: cluster.serve(f"web-{number}"), range(3))
     ipv4, ipv6 = ([str(service.address(family)) for service in services] for family in ("ipv4", "ipv6"))
     with Asking(testbed, "client", [*ipv4, *ipv6], every=0.04) as asking:
@@ -106,7 +109,7 @@ def test_free_addresses_of_a_pool_are_not_answered(
     """Addresses of a pool that no Service holds are answered by nobody, nor are those that one held before.
 
     Given a pool that is announced in layer 2, a Service that holds an address of each family and is answered, and
-        others of both families that get another address of one of them, because they ask for it
+        others of both families that get another address of one of them, or one address only, because they ask for it
     When a host on the segment asks for every address of the pool that is free
     Then no node answers, and for those that were held not any more after the declared time
     """
@@ -116,19 +119,23 @@ def test_free_addresses_of_a_pool_are_not_answered(
     later = [
         (ipv4[10 + number], two) if number % 2 else (one, ipv6[10 + number]) for number, (one, two) in enumerate(pairs)
     ]
-    former = sorted({each for pair in pairs for each in pair} - {each for pair in later for each in pair})
+    alone = (ipv4[9], ipv6[9])
+    former = sorted({each for pair in pairs for each in pair} - {each for pair in later for each in pair} | {alone[1]})
     movers = [
-        cluster.serve(f"mover-{number}", annotations={ADDRESSES: ",".join(pair)}) for number, pair in enumerate(pairs)
+        cluster.serve(f"mover-{number}", annotations={ADDRESSES: ",".join(pair)})
+        for number, pair in enumerate([*pairs, alone])
     ]
     for address in (address for mover in movers for address in mover.addresses):
         cluster.owner(address)
-    latter = {address for pair in later for address in pair}
+    wanted = dict(zip((mover.key for mover in movers), map(set, [*later, alone[:1]]), strict=True))
     with cluster.watch_services() as watch, record.act("move-addresses", service.namespace) as moved:
-        for mover, pair in zip(movers, later, strict=True):
-            cluster.patch_service(mover.name, {"metadata": {"annotations": {ADDRESSES: ",".join(pair)}}})
-        if not watch.until(_given(latter), profile.timers.assignment):
+        for mover in movers:
+            request = {"metadata": {"annotations": {ADDRESSES: ",".join(wanted[mover.key])}}}
+            single = {"spec": {"ipFamilyPolicy": "SingleStack"}} if len(wanted[mover.key]) == 1 else {}
+            cluster.patch_service(mover.name, request | single)
+        if not watch.until(_given(wanted), profile.timers.assignment):
             raise PreconditionUnmetError("not every Service got the other address that it asked for")
-    held = {*map(str, service.addresses), *latter}
+    held = set(map(str, service.addresses)).union(*wanted.values())
     free = [address for address in (*ipv4, *ipv6) if address not in held]
     silent_from = moved.effective + round(profile.timers.layer2_silence * 1e9)
     with (
@@ -138,8 +145,8 @@ def test_free_addresses_of_a_pool_are_not_answered(
         for answered in service.addresses:
             control.until_answered(answered, 15)
         # Six questions for each; the last of them has a second for its answer.
-        asked = silent_from + 3 * 10**9
-        asking.until(lambda rows: bool(rows) and rows[-1]["t"] >= asked, profile.timers.layer2_silence + 10)
+        enough = silent_from + 3 * 10**9
+        asking.until(lambda rows: bool(rows) and rows[-1]["t"] >= enough, profile.timers.layer2_silence + 10)
         asking.hear_out(1)
     answers = record.observed("answers", asking)
     never = [address for address in free if address not in former]
@@ -149,6 +156,6 @@ def test_free_addresses_of_a_pool_are_not_answered(
     record.judge("L2-005", "nobody-answers", released, bound)
 
 
-def _given(addresses: Collection[str]) -> Callable[[Sequence[Ingress]], bool]:
-    """Every one of these addresses is held by a Service."""
-    return lambda rows: set(addresses) <= {address for row in rows for address in row["addresses"]}
+def _given(wanted: Mapping[str, Collection[str]]) -> Callable[[Sequence[Ingress]], bool]:
+    """Each of these Services has exactly its addresses, as it was last seen."""
+    return lambda rows: {row["service"]: set(row["addresses"]) for row in rows}.items() >= wanted.items()

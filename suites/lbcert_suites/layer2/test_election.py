@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 import pytest
 
@@ -23,10 +24,15 @@ AFTERWARDS_SECONDS = 3
 """How long addresses are watched for moves after the last one that was expected."""
 
 
-@pytest.mark.covers("L2-003", "L2-004", "L2-022", "L2-025", "L2-043")
+@pytest.mark.covers("L2-003", "L2-004", "L2-014", "L2-017", "L2-022", "L2-025", "L2-043", "L2-045")
 @pytest.mark.needs("layer2")
 @pytest.mark.catches(
-    "two-announcers", "one-node-announces-everything", "election-ignores-a-node", "every-change-moves-everything"
+    "two-announcers",
+    "one-node-announces-everything",
+    "election-ignores-a-node",
+    "every-change-moves-everything",
+    "goodbye-to-one-only",
+    "one-of-many-announced",
 )
 @pytest.mark.thorough
 @pytest.mark.untimed
@@ -43,7 +49,8 @@ def test_addresses_spread_over_nodes_and_stay(
     Given sixty Services, half of them IPv4 and half IPv6, that are announced in layer 2
     When a host on the segment asks for their addresses, and then the announcing pod of one node goes and comes back
     Then each is answered by one node, they are spread evenly, and none of them moves while nothing happens
-    And the loss moves all addresses of that node, in time, and no others
+    And the loss moves all addresses of that node, in time, and no others; each is announced by its new owner, whichever
+        that is, and questions go unanswered for no longer than a planned move may take
     And the return moves addresses only to that node, and no more than its share
     """
     cluster.pool("172.30.0.190-172.30.0.249", "fd00:30::1000-fd00:30::103b")
@@ -79,13 +86,13 @@ def test_addresses_spread_over_nodes_and_stay(
         bound = {"nodes": node_of_mac, "addresses": family}
         record.judge("L2-022", "spread-over-nodes", {"answers": answers}, bound)
 
-    with Asking(testbed, "client", addresses, every=0.5) as going:
+    others = [address for address in addresses if before[address] != leaving.mac]
+    lost = [address for address in addresses if before[address] == leaving.mac]
+    with Asking(testbed, "client", addresses, every=0.5) as going, Asking(testbed, "client", lost, every=0.1) as moving:
         going.until(lambda rows: len(_owners(rows)) == COUNT, 5)
         removal = speakers.remove(leaving.name)
         going.until(lambda rows: leaving.mac not in _owners(rows).values(), limit)
         going.until(lambda rows: rows[-1]["t"] > removal.effective + AFTERWARDS_SECONDS * 1e9, limit)
-    others = [address for address in addresses if before[address] != leaving.mac]
-    lost = [address for address in addresses if before[address] == leaving.mac]
     inputs = {
         "answers": record.observed("answers", going, "one-goes"),
         "cause": record.fault(removal, name="one-goes-cause"),
@@ -94,6 +101,12 @@ def test_addresses_spread_over_nodes_and_stay(
     record.judge("L2-025", "owner-moves", inputs, bound)
     bound = {"nodes": node_of_mac, "addresses": lost, "within": limit, "overlap": profile.timers.graceful_leave}
     record.judge("L2-043", "owner-moves", inputs, bound)
+    inputs = {"answers": record.observed("answers", moving, "those-of-one-move"), "cause": inputs["cause"]}
+    bound = {"addresses": lost, "within": profile.timers.layer2_planned_move, "lasting": False}
+    record.judge("L2-045", "answered-again", inputs, bound)
+    for requirement, version in (("L2-014", 4), ("L2-017", 6)):
+        bound = {"nodes": node_of_mac, "addresses": [each for each in lost if ip_address(each).version == version]}
+        record.judge(requirement, "gratuitous-announced", inputs, bound)
 
     with Asking(testbed, "client", addresses, every=0.5) as coming:
         coming.until(lambda rows: len(_owners(rows)) == COUNT, 5)

@@ -87,8 +87,7 @@ def test_address_follows_its_endpoints(
     """
     within = profile.timers.layer2_silence
     backends = cluster.backends(app=APP)
-    for node in testbed.nodes:
-        cluster.run_backend(f"never-ready-{node.name}", node.name, app=APP, ready=False)
+    cluster.run_unready([node.name for node in testbed.nodes], app=APP)
     service = cluster.serve(policy="Local", app=APP)
     endpoints = _Endpoints(testbed, cluster, service, backends)
     owner = cluster.owner(service.address())

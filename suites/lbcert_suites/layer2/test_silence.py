@@ -1,70 +1,134 @@
 """Addresses fall silent when there is nothing left to announce."""
 
+from collections.abc import Iterable, Mapping
+
 import pytest
 
 from lbcert_fixtures.annotations import ADDRESS_POOL, ADDRESSES, SHARING
-from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.cluster import Cluster, Service
 from lbcert_fixtures.endpoints import await_endpoints
 from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
-from lbcert_reports.recorder import CaseRecorder
+from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 from lbcert_suites.layer2.silence import insist_on_silence
 
 AFTERWARDS_SECONDS = 1.5
 """How long addresses are asked for after they have to be silent: ten questions each, and time for an answer."""
 
 
-@pytest.mark.covers("L2-006", "L2-001", "L2-002")
+@pytest.mark.covers("L2-006", "L2-001", "L2-002", "L2-003")
 @pytest.mark.needs("layer2")
-@pytest.mark.catches("released-address-answered", "advertisement-removal-ignored", "type-change-ignored")
+@pytest.mark.catches(
+    "released-address-answered",
+    "advertisement-removal-ignored",
+    "type-change-ignored",
+    "second-pool-unannounced",
+    "first-advertisement-only",
+    "first-sharer-decides",
+    "last-sharer-decides",
+    "sharers-elected-apart",
+    "sharer-leaves-silences",
+    "layer2-advertisement-edit-ignored",
+    "announced-without-any-advertisement",
+)
 @pytest.mark.thorough
 def test_released_addresses_fall_silent(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, node_of_mac: dict[str, str]
 ) -> None:
     """Addresses are not answered any more soon after their Service is deleted, changes its type, or is not announced.
 
-    Given three dual-stack Services that are announced in layer 2, one of them by an advertisement of its own, and two
-        more that share their addresses
-    When one is deleted, one becomes a ClusterIP, the advertisement of the third is deleted, and one of those that share
-    Then nobody answers for the addresses of the three after the declared time; and the one that shared is answered on
+    Given dual-stack Services in pools that three advertisements announce in layer 2, one of them two pools, and among
+        them some that share their addresses: two pairs of which one has no endpoint, and four that have endpoints
+    When one is deleted, one becomes a ClusterIP, one advertisement is deleted, one is edited so that it is about
+        another pool, and two Services that share their addresses are deleted, one of them without endpoints
+    Then nobody answers for the addresses of the first four after the declared time, and all others are answered on,
+        those of the four that share by one node
+    And when there is no advertisement any more nobody answers for those either
     """
-    # what is hushed and what stays have one solicited-node group: the last 24 bits of their addresses are the same
-    cluster.pool("172.30.0.200-172.30.0.203", "fd00:30::100:202-fd00:30::100:205", name="first")
-    cluster.pool("172.30.0.204-172.30.0.207", "fd00:30::204-fd00:30::207", name="second", autoAssign=False)
-    cluster.announce_layer2("stays", ipAddressPools=["first"])
-    cluster.announce_layer2("goes", ipAddressPools=["second"])
+    # what is hushed and what is edited have the solicited-node groups of some that stay: the last 24 bits of their
+    # addresses are the same; crosswise, so that MetalLB elects one node for two of a group
+    cluster.pool("172.30.0.200-172.30.0.206", "fd00:30::100:206-fd00:30::100:20c", name="first")
+    for name, last, group in (("hushed", 208, 209), ("edited", 209, 208), ("second", 210, 210)):
+        cluster.pool(f"172.30.0.{last}/32", f"fd00:30::{group}/128", name=name, autoAssign=False)
+    cluster.announce_layer2("stays", ipAddressPools=["first", "second"])
+    cluster.announce_layer2("goes", ipAddressPools=["hushed"])
+    cluster.announce_layer2("edited", ipAddressPools=["edited"])
     services = {
         "deletion": cluster.serve("deleted"),
         "type-change": cluster.serve("retyped"),
-        "advertisement-removal": cluster.serve("hushed", annotations={ADDRESS_POOL: "second"}),
+        "advertisement-removal": cluster.serve("hushed", annotations={ADDRESS_POOL: "hushed"}),
+        "advertisement-edit": cluster.serve("edited", annotations={ADDRESS_POOL: "edited"}),
     }
-    shared = {SHARING: "k"}
-    stays = cluster.serve("stays", annotations=shared)
-    shared |= {ADDRESSES: ",".join(map(str, stays.addresses))}
-    cluster.serve("leaves", annotations=shared, ports=[{"port": 82, "targetPort": 8080}])
-    every = [address for service in (*services.values(), stays) for address in service.addresses]
+    stays = cluster.serve("stays", annotations={SHARING: "leaves"})
+    idle = cluster.serve("idle", annotations={SHARING: "served"}, app="nobody")
+    crowd = cluster.serve("crowd", annotations={SHARING: "crowd"})
+    for earlier, key, name, app, port in (
+        (stays, "leaves", "leaves", "nobody", 82),
+        (idle, "served", "served", "echo", 82),
+        *((crowd, "crowd", f"crowd-{number}", "echo", number) for number in (82, 83, 84)),
+    ):
+        shared = {SHARING: key, ADDRESSES: ",".join(map(str, earlier.addresses))}
+        cluster.serve(name, annotations=shared, app=app, ports=[{"port": port, "targetPort": 8080}])
+    staying = [stays, idle, crowd, cluster.serve("second", annotations={ADDRESS_POOL: "second"})]
+    every = [address for service in (*services.values(), *staying) for address in service.addresses]
+    with Asking(testbed, "client", every, every=0.04) as asking:
+        wanted = set(map(str, every))
+        asking.until(
+            lambda rows: wanted <= {row["address"] for row in rows if row["form"] != "asked"},
+            profile.timers.configuration,
+        )
+        settled = len(asking.rows())
+        asking.until(lambda rows: len(rows) > settled + 600, 5)
+        asking.hear_out(1)
+    answers = record.evidence("answers", asking.rows()[settled:], "announced", **asking.meta())
+    _judge_answered(record, answers, [*services.values(), *staying], node_of_mac)
+    bound = {"nodes": node_of_mac, "addresses": list(map(str, crowd.addresses)), "answered": 0.9}
+    record.judge("L2-003", "one-announcer", {"answers": answers}, bound)
     for address in every:
         cluster.owner(address)
     insist_on_silence(testbed, every)
     with Asking(testbed, "client", every, every=0.1) as asking:
-        cluster.delete_service("leaves")
+        for name in ("leaves", "crowd-82"):
+            cluster.delete_service(name)
         with record.act("deletion", services["deletion"].key) as deletion:
             cluster.delete_service("deleted")
         with record.act("type-change", services["type-change"].key) as type_change:
             cluster.patch_service("retyped", {"spec": {"type": "ClusterIP"}})
         with record.act("advertisement-removal", services["advertisement-removal"].key) as removal:
             cluster.unconfigure("L2Advertisement", "goes")
-        silent_from = removal.effective + round(profile.timers.layer2_silence * 1e9)
+        with record.act("advertisement-edit", services["advertisement-edit"].key) as edit:
+            cluster.reconfigure("L2Advertisement", "edited", ipAddressPools=["nowhere"])
+        silent_from = edit.effective + round(profile.timers.layer2_silence * 1e9)
         asking.until(lambda rows: rows[-1]["t"] >= silent_from + AFTERWARDS_SECONDS * 1e9, 30)
         asking.hear_out(1)
     answers = record.observed("answers", asking)
-    for requirement, family in (("L2-001", "ipv4"), ("L2-002", "ipv6")):
-        served = {"nodes": node_of_mac, "addresses": [str(stays.address(family))], "answered": 0.9}
-        record.judge(requirement, "answers-asked", {"answers": answers}, served)
-    for act, service in zip((deletion, type_change, removal), services.values(), strict=True):
+    _judge_answered(record, answers, staying, node_of_mac)
+    for act, service in zip((deletion, type_change, removal, edit), services.values(), strict=True):
         bound = {"addresses": [str(a) for a in service.addresses], "within": profile.timers.layer2_silence}
         record.judge("L2-006", "nobody-answers", {"answers": answers, "cause": act.evidence}, bound)
+
+    left = [address for service in staying for address in service.addresses]
+    with Asking(testbed, "client", left, every=0.1) as asking:
+        with record.act("last-advertisements-removal", stays.namespace) as gone:
+            for name in ("edited", "stays"):
+                cluster.unconfigure("L2Advertisement", name)
+        silent_from = gone.effective + round(profile.timers.layer2_silence * 1e9)
+        asking.until(lambda rows: rows[-1]["t"] >= silent_from + AFTERWARDS_SECONDS * 1e9, 30)
+        asking.hear_out(1)
+    seen = {"answers": record.observed("answers", asking, "without-advertisement"), "cause": gone.evidence}
+    bound = {"addresses": list(map(str, left)), "within": profile.timers.layer2_silence}
+    record.judge("L2-006", "nobody-answers", seen, bound)
+
+
+def _judge_answered(
+    record: CaseRecorder, answers: EvidenceRef, services: Iterable[Service], node_of_mac: Mapping[str, str]
+) -> None:
+    """Every address of these Services has to be answered, whatever else goes on."""
+    for requirement, family in (("L2-001", "ipv4"), ("L2-002", "ipv6")):
+        addresses = [str(service.address(family)) for service in services]
+        served = {"nodes": node_of_mac, "addresses": addresses, "answered": 0.9}
+        record.judge(requirement, "answers-asked", {"answers": answers}, served)
 
 
 @pytest.mark.covers("L2-007")
@@ -85,7 +149,7 @@ def test_address_without_endpoints_falls_silent(
     Then nobody answers from the declared time after the EndpointSlices on, until one node does again
     """
     (node, *_, other) = testbed.nodes
-    cluster.run_backend("never-ready", other.name, app="lone", ready=False)
+    cluster.run_unready([other.name], app="lone")
     lone = cluster.backends(node.name, app="lone")
     service = cluster.serve(app=lone.app)
     beside = cluster.serve("beside")

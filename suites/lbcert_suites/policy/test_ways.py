@@ -21,16 +21,22 @@ PATIENCE_SECONDS = 5.0
 """How long an answer may take where it counts that it comes and not when: a busy machine keeps some waiting for one."""
 
 
+LARGE_BYTES = 1200
+"""What a request may have more and still fit into a packet of 1,500 bytes, of which a network may take some."""
+
+
 @pytest.mark.covers("POLICY-001", "POLICY-003", "POLICY-004")
-@pytest.mark.catches("udp-dropped", "source-rewritten", "udp-source-rewritten", "later-ports-dropped")
+@pytest.mark.catches(
+    "udp-dropped", "source-rewritten", "udp-source-rewritten", "later-ports-dropped", "large-packets-dropped"
+)
 def test_every_protocol_is_served_under_both_policies(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, way: Way
 ) -> None:
     """Every request over TCP and UDP is answered, and under Local the endpoint sees the client's own address.
 
     Given a Service of policy Cluster and one of policy Local, with endpoints on every node
-    When clients on the nodes' segment and behind the router make requests over TCP and over UDP, and connect to
-        another of its ports
+    When clients on the nodes' segment and behind the router make requests over TCP and over UDP, some of them nearly as
+        large as a packet may be, and connect to another of its ports
     Then all are answered; under Local every endpoint saw its client's address, and under Cluster it is on record
     """
     replies = {}
@@ -47,6 +53,13 @@ def test_every_protocol_is_served_under_both_policies(
             for client in ("client", VANTAGE)
             for protocol in ("http", "udp")
             for row in request(testbed, client, address, HTTP, 250, protocol, concurrency=100, timeout=PATIENCE_SECONDS)
+        ]
+        rows += [
+            row
+            for protocol in ("http", "udp")
+            for row in request(
+                testbed, VANTAGE, address, HTTP, 20, protocol, timeout=PATIENCE_SECONDS, padding=LARGE_BYTES
+            )
         ]
         rows += request(testbed, VANTAGE, address, LINES, 20, "tcp", timeout=PATIENCE_SECONDS)
         replies[policy.partition("-")[0]] = record.evidence("replies", rows, policy)

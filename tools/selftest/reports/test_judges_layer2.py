@@ -414,6 +414,8 @@ TWO_FOR_A_WHILE = dialogue(0, 5, ONE) + dialogue(5, 8, ONE, every=0.2) + dialogu
         (TWO_FOR_A_WHILE + dialogue(8, 12, TWO), {}, PASS, "one node came to answer alone"),
         (TWO_FOR_A_WHILE + dialogue(8, 12, TWO), {"within": 2}, FAIL, "10.0.0.9 only 2.90 s after the cause"),
         (dialogue(0, 12, ONE), {}, PASS, "1 tenures, at last n1"),
+        (dialogue(0, 9, None) + dialogue(9, 12, ONE), {"within": 5}, PASS, "1 tenures, at last n1"),
+        (dialogue(0, 9, None) + dialogue(9, 12, ONE), {"within": 3.9}, FAIL, "10.0.0.9 only 4.00 s after the cause"),
         (DEAF, {"within": 5}, FAIL, "10.0.0.9 is announced by n2, and answered by nobody, 10.5 s after the cause"),
         (DEAF, {}, UNCLEAR, "10.0.0.9 is announced by n2, and answered by nobody"),
         (TWO_FOR_A_WHILE, {}, UNCLEAR, "10.0.0.9 is answered by n1, n2"),
