@@ -23,8 +23,13 @@ from lbcert_suites.ways import Way, await_next_hops, serve_both_policies
 
 pytestmark = pytest.mark.usefixtures("calibrated")
 
-EXCESS = 0.15
-"""By how much more than RFC 2992 says the share of broken connections may be: what a hundred connections can tell."""
+EXCESS = 0.25
+"""By how much more than the hash of RFC 2992 moves of the connections on surviving nodes may break.
+
+A quarter of them move when a node leaves, half when one joins; the RFC puts what a change may move at up to a half.
+Whoever breaks nearly all of them is beyond the limit. Less could not be told from the seventy connections over
+surviving nodes that there are at least of a fault that is tried once.
+"""
 
 UNCLEAN = 0.05
 """The share of the broken connections that may be silent instead of reset when everybody is alive."""
