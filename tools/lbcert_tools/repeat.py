@@ -11,6 +11,7 @@ import json
 import random
 import secrets
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,12 @@ from lbcert_reports.repeats import Repeated, repeated, table, verdicts_of
 PLAN = "plan.json"
 RESULT = "repeat.json"
 TABLE = "repeat.md"
+
+CERTIFY = [sys.executable, "-m", "lbcert_tools.main", "certify"]
+"""Makes a run."""
+
+STOPPED = 130
+"""The exit code of a session that was interrupted."""
 
 
 def seeds_of(seed: int, n: int) -> list[int]:
@@ -63,6 +70,21 @@ def busy(loops: int) -> Iterator[None]:
         yield
 
 
+def certify(options: Sequence[str]) -> None:
+    """Make one run. An interrupt ends it as if it had been sent to it: it reports what it has.
+
+    Raises:
+        KeyboardInterrupt: once it has.
+    """
+    with subprocess.Popen([*CERTIFY, *options], process_group=0) as process:  # a terminal's interrupt comes to us alone
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise
+
+
 def fresh(folder: Path, number: int) -> Path:
     """Where a run goes: a folder that no earlier attempt has used."""
     attempts = (folder / f"{number:03}{suffix}" for suffix in ("", *(f"-{again}" for again in range(2, 1000))))
@@ -92,7 +114,11 @@ def summarise(folder: Path, plan: dict[str, Any], seeds: Sequence[int]) -> list[
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the runs that are missing, and say what changed; 1 if a verdict did or a run did not come to its end."""
+    """Make the runs that are missing, and say what changed.
+
+    Returns:
+        0; 1 if a verdict changed or a run did not come to its end; 130 if it was interrupted.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("n", type=int, help="how many runs")
     parser.add_argument("--load", type=int, default=0, metavar="K", help="beside so many busy loops")
@@ -111,18 +137,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     seeds = seeds_of(plan["seed"], known.n)
-    again = ["nox", "-s", "repeat", "--", str(known.n), "--seed", str(plan["seed"]), "--load", str(known.load)]
-    print(f"{folder}; the same again: {shlex.join([*again, *options])}", flush=True)
-    for number, seed in enumerate(seeds, 1):
-        if finished(folder, number):
-            continue
-        where = fresh(folder, number)
-        print(f"run {number} of {known.n}, --seed {seed} --shuffle: {where}", flush=True)
-        command = [sys.executable, "-m", "lbcert_tools.main", "certify", *options]
-        with busy(known.load):
-            subprocess.run([*command, f"--seed={seed}", "--shuffle", f"--output={where}"], check=False)
+    again = ["repeat", "--", str(known.n), "--seed", str(plan["seed"]), "--load", str(known.load), *options]
+    print(f"{folder}; the same again: ./tools/lbcert test {shlex.join(again)}", flush=True)
+    stopped = False
+    try:
+        for number, seed in enumerate(seeds, 1):
+            if not finished(folder, number):
+                where = fresh(folder, number)
+                print(f"run {number} of {known.n}, --seed {seed} --shuffle: {where}", flush=True)
+                with busy(known.load):
+                    certify([*options, f"--seed={seed}", "--shuffle", f"--output={where}"])
+    except KeyboardInterrupt:
+        stopped = True
+        print(f"stopped; the same command with --into {folder} goes on from here", flush=True)
     found = summarise(folder, plan, seeds)
     print(table(found))
+    if stopped:
+        return STOPPED
     complete = all(finished(folder, number) for number in range(1, known.n + 1))
     return 0 if complete and not any(each.changes for each in found) else 1
 

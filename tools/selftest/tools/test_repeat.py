@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,19 +15,27 @@ OPTIONS = ["--profile=reference", "--quick"]
 
 
 @pytest.fixture
-def certified(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+def interrupted() -> str:
+    """The run that is interrupted; by default none."""
+    return ""
+
+
+@pytest.fixture
+def certified(monkeypatch: pytest.MonkeyPatch, interrupted: str) -> list[list[str]]:
     """Stands for `lbcert certify`: the second run finds something else, and each command is kept."""
     commands: list[list[str]] = []
 
-    def certify(command: list[str], **_: Any) -> None:
+    def certify(command: list[str]) -> None:
         commands.append(command)
         folder = Path(command[-1].removeprefix("--output="))
         folder.mkdir(parents=True)
+        if folder.name == interrupted:
+            raise KeyboardInterrupt
         verdict = "fail" if folder.name == "002" else "pass"
         report = {"run": {"interrupted": False}, "results": [{"testId": "layer2/one", "verdict": verdict}]}
         (folder / "report.json").write_text(json.dumps(report))
 
-    monkeypatch.setattr(repeat.subprocess, "run", certify)
+    monkeypatch.setattr(repeat, "certify", certify)
     return commands
 
 
@@ -55,6 +65,42 @@ def test_what_was_interrupted_goes_on_where_it_stopped(certified: list[list[str]
     (tmp_path / "002").mkdir()
     assert repeat.main(["2", "--into", str(tmp_path), *OPTIONS]) == 0
     assert [Path(command[-1].removeprefix("--output=")).name for command in certified] == ["001", "002-2"]
+
+
+@pytest.mark.parametrize("interrupted", ["003"])
+@pytest.mark.usefixtures("certified")
+def test_an_interrupt_loses_nothing_of_the_runs_before_and_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert repeat.main(["9", "--seed", "5", "--into", str(tmp_path), *OPTIONS]) == repeat.STOPPED
+    document = json.loads((tmp_path / repeat.RESULT).read_text())
+    assert document["cases"][0]["runs"] == 2
+    assert f"--into {tmp_path} goes on" in capsys.readouterr().out
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Take interrupts as a program in the foreground does: a shell has those in the background ignore them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_ends_a_run_as_if_it_had_been_sent_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    code = f"""
+import os, signal
+try:
+    os.kill(os.getppid(), signal.SIGINT)
+    signal.pause()
+except KeyboardInterrupt:
+    open({str(said)!r}, "w").write("reported")
+"""
+    monkeypatch.setattr(repeat, "CERTIFY", ["env", "--default-signal=INT", sys.executable, "-c", code])
+    with pytest.raises(KeyboardInterrupt):
+        repeat.certify([])
+    assert said.read_text() == "reported"
 
 
 @pytest.mark.parametrize("other", [["--seed=6"], ["--load=1"], ["--only=bgp"]])
