@@ -367,7 +367,7 @@ def reassigned(
     if had is None:
         raise Unclear(f"{holder} never had an address that it could let go of")
     wanted = _canonical([address] if address else had["addresses"])
-    released = next((s for s in histories[holder] if s["t"] > had["t"] and not _still_holds(s, wanted)), None)
+    released = next((s for s in histories[holder] if s["t"] > had["t"] and not _holds(s, wanted)), None)
     got = next((state for state in histories[waiter] if wanted <= _canonical(state["addresses"])), None)
     start = effect(cause)["effective"] if cause else released["t"] if released else ended
     problems = []
@@ -449,13 +449,9 @@ def _canonical(addresses: Iterable[str]) -> set[str]:
     return {str(ip_address(each)) if _is_address(each) else each for each in addresses}
 
 
-def _still_holds(state: Ingress, addresses: set[str]) -> bool:
-    """Whether any of the addresses is left."""
-    return state["present"] and bool(addresses & _canonical(state["addresses"]))
-
-
 def _holds(state: Ingress, addresses: set[str]) -> bool:
-    return state["present"] and addresses <= _canonical(state["addresses"])
+    """Whether a Service has any of the addresses."""
+    return state["present"] and bool(addresses & _canonical(state["addresses"]))
 
 
 def _unwarned(events: Evidence[KubernetesEvent] | None, reason: str | None, services: Iterable[str]) -> list[str]:

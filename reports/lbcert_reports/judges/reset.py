@@ -110,15 +110,12 @@ def connection_fates(
     problems, short = [], ""
     if excess is not None:
         # Some ten such counts are in every certificate: at 95 % every other would show one by chance.
-        surely = [
-            (many, of) for many, of in counts if statistics.clopper_pearson(many, of, 0.998).lower > theory + excess
-        ]
-        if statistics.clopper_pearson(lost, left, 0.99).lower > theory + excess:
-            surely.insert(0, (lost, left))
-        problems += [
-            f"{many} of {of} connections on surviving nodes broke, theory moves {theory:.1%} (RFC 2992)"
-            for many, of in surely[:1]
-        ]
+        for many, of, level in ((lost, left, 0.99), *((*each, 0.998) for each in counts)):
+            if statistics.clopper_pearson(many, of, level).lower > theory + excess:
+                problems.append(
+                    f"{many} of {of} connections on surviving nodes broke, theory moves {theory:.1%} (RFC 2992)"
+                )
+                break
         if interval.upper > theory + excess:
             short = (
                 f"between {interval.lower:.1%} and {interval.upper:.1%} of the connections on surviving nodes broke, "
@@ -317,10 +314,10 @@ def forwards_once_announced(
             added += [(state["t"], hop) for hop in sorted(hops - before.get(state["prefix"], hops))]
         before[state["prefix"]] = hops
     asked = rows(replies, "replies")
-    problems, spans, seen, lost, unasked = [], [], 0, 0, 0
+    problems, spans, seen, lost, probed = [], [], 0, 0, 0
     for t, hop in added:
         inside = [each for each in asked if t <= each["t"] < t + nanoseconds(window)]
-        unasked += not inside
+        probed += bool(inside)
         failed = [each["t"] for each in inside if each["outcome"] != "ok"]
         seen, lost = seen + len(inside), lost + len(failed)
         spans.append(seconds(failed[-1] - t) if failed else 0.0)
@@ -344,8 +341,8 @@ def forwards_once_announced(
         Measurement("failures after an announcement", lost, "count", seen, bound=Limit(0, "<=", "window")),
         expected=f"no new connection fails within {window:g} s after a next hop is added",
         observed=f"{lost} of {seen} failed after {len(added)} next hops that were added",
-        short=f"a next hop was added {len(added)} times with requests after it, {moments} are needed"
-        if len(added) - unasked < moments
+        short=f"a next hop was added {probed} times with requests after it, {moments} are needed"
+        if probed < moments
         else "",
     )
 

@@ -11,6 +11,7 @@ from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.changes import RouterChanges
 from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
+from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.standing import ROUTER, addresses_of, families_of
 
 __all__ = ["ROUTER", "Peering"]
@@ -93,6 +94,14 @@ class Peering:
         with RouteWatch(self.testbed, ROUTER, routes) as watch:
             if not self.patience.wait(lambda seconds: watch.until_routes(routes, seconds), budget):
                 raise PreconditionUnmetError(f"the router has not all of {routes} within {budget:g} s")
+
+    def judge_announced(self, record: CaseRecorder, services: Iterable[Service], name: str) -> None:
+        """Every node has to announce Services that have endpoints everywhere, in the time for a change (BGP-025)."""
+        routes, within = self.routes(services), self.profile.timers.configuration
+        with RouteWatch(self.testbed, ROUTER, routes) as watch:
+            watch.until_routes(routes, within)
+        evidence = {"routes": record.observed("routes", watch, name)}
+        record.judge("BGP-025", "route-next-hops", evidence, {"expected": routes, "within": within})
 
     def routes(self, services: Iterable[Service], nodes: Iterable[str] | None = None) -> dict[str, list[str]]:
         """What the router has to have of Services: host routes, with these nodes (by default all) as next hops."""

@@ -1,6 +1,7 @@
 """What a router and its clients see when a node is lost, and what the nodes do when a router was."""
 
 import time
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -109,29 +110,32 @@ def test_everything_returns_after_a_router_restart(
     cluster.delete_service(deleted.name)
     await_routes(testbed, gone, profile.timers.configuration)
     within = peering.connect_retry + CONNECT_SECONDS
-    seen: dict[str, EvidenceRef] = {}
-    for trial in range(1, trials + 1):
+
+    def lose_sessions(name: str, lose: Callable[[str], EvidenceRef]) -> dict[str, EvidenceRef]:
+        """Judge whether they return; gives what became of the routes, and the cause."""
         await_routes(testbed, routes, RETURN_SECONDS)
         with RouteWatch(testbed, ROUTER, routes | gone) as watch:
-            fault = testbed.restart_router(ROUTER)
+            cause = lose(name)
             with SessionWatch(testbed, ROUTER) as sessions:
                 peering.until_established(sessions, within)
             watch.until_routes(routes | gone, within)
-        cause = record.fault(fault, name=f"restart-{trial}")
-        seen |= {f"routes.{trial}": record.observed("routes", watch, f"routes-{trial}"), f"cause.{trial}": cause}
-        established = {"sessions": record.observed("sessions", sessions, f"sessions-{trial}"), "cause": cause}
+        established = {"sessions": record.observed("sessions", sessions, f"sessions-{name}"), "cause": cause}
         record.judge("BGP-009", "sessions-established", established, {"peers": peering.peers, "within": within})
-    record.judge("BGP-009", "prefix-restored", seen, {"expected": routes, "within": within, "trials": trials})
-    record.judge("BGP-039", "route-next-hops", seen, {"expected": gone, "within": within, "trials": trials})
+        return {"routes": record.observed("routes", watch, f"routes-{name}"), "cause": cause}
 
-    await_routes(testbed, routes, RETURN_SECONDS)
-    with RouteWatch(testbed, ROUTER, routes | gone) as watch:
+    def restart(name: str) -> EvidenceRef:
+        return record.fault(testbed.restart_router(ROUTER), name=f"restart-{name}")
+
+    def clear(_name: str) -> EvidenceRef:
         with record.act("clear-sessions", ROUTER) as cleared:  # Cease, as before an orderly restart
             testbed.vty(ROUTER, "bgpd", "clear bgp *")
-        with SessionWatch(testbed, ROUTER) as sessions:
-            peering.until_established(sessions, within)
-        watch.until_routes(routes | gone, within)
-    established = {"sessions": record.observed("sessions", sessions, "sessions-cleared"), "cause": cleared.evidence}
-    record.judge("BGP-009", "sessions-established", established, {"peers": peering.peers, "within": within})
-    back = {"routes": record.observed("routes", watch, "routes-cleared"), "cause": cleared.evidence}
-    record.judge("BGP-009", "route-next-hops", back, {"expected": routes, "within": within})
+        return cleared.evidence
+
+    seen: dict[str, EvidenceRef] = {}
+    for trial in range(1, trials + 1):
+        lost = lose_sessions(str(trial), restart)
+        seen |= {f"{role}.{trial}": evidence for role, evidence in lost.items()}
+    record.judge("BGP-009", "prefix-restored", seen, {"expected": routes, "within": within, "trials": trials})
+    record.judge("BGP-039", "route-next-hops", seen, {"expected": gone, "within": within, "trials": trials})
+    cleared = lose_sessions("cleared", clear)
+    record.judge("BGP-009", "route-next-hops", cleared, {"expected": routes, "within": within})

@@ -131,12 +131,7 @@ def test_routes_go_with_the_type_and_with_the_advertisement(
         peering.serve(f"{each.name}-too", annotations=shared, app=app, ports=[{"port": 82, "targetPort": 8080}])
     latter = Service("moved", cluster.namespace, [ip_address(each) for each in LATTER[:families]])
     routes = peering.routes([*services, latter], nodes=[])
-    everything = peering.routes(services)
-    with RouteWatch(testbed, ROUTER, everything) as watch:
-        watch.until_routes(everything, profile.timers.configuration)
-    announced = {"routes": record.observed("routes", watch, "announced")}
-    bound = {"expected": everything, "within": profile.timers.configuration}
-    record.judge("BGP-025", "route-next-hops", announced, bound)
+    peering.judge_announced(record, services, "announced")
     peering.insist_on_routes(services)
 
     staying: list[Service] = []

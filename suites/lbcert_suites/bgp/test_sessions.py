@@ -286,15 +286,11 @@ def test_sessions_survive_unrelated_changes(
                 cluster.configure(kind, "other", **spec)
             cluster.peer("client", name="other")  # nobody listens there
             service = cluster.serve("other", families="ipv4", annotations={annotations.ADDRESS_POOL: "other"})
-            routes = peering.routes([service])
-            with RouteWatch(testbed, ROUTER, routes) as announced:
-                announced.until_routes(routes, profile.timers.configuration)
-            evidence = {"routes": record.observed("routes", announced, f"announced-{trial}")}
-            bound = {"expected": routes, "within": profile.timers.configuration}
-            record.judge("BGP-025", "route-next-hops", evidence, bound)
-            with RouteWatch(testbed, ROUTER, routes) as withdrawn:
+            peering.judge_announced(record, [service], f"announced-{trial}")
+            gone = peering.routes([service], nodes=[])
+            with RouteWatch(testbed, ROUTER, gone) as withdrawn:
                 cluster.delete_service("other")
-                withdrawn.until_routes(dict.fromkeys(routes, ()), profile.timers.configuration)
+                withdrawn.until_routes(gone, profile.timers.configuration)
             for kind in ("BGPPeer", *reversed(others)):
                 cluster.unconfigure(kind, "other")
         changed = len(watch.rows())

@@ -5,13 +5,13 @@ import pytest
 from lbcert_fixtures.annotations import ADDRESS_POOL
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.patience import Expectations
-from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.experiments import RunExperiment
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.chaos.bounds import changes
 from lbcert_suites.conftest import LAYER2_POOL, NAMESPACE
+from lbcert_suites.questions import ask
 
 pytestmark = [pytest.mark.thorough, pytest.mark.last]
 
@@ -66,12 +66,6 @@ def test_addresses_stay_while_the_api_server_is_away(
         cluster.announce_layer2(ipAddressPools=[cluster.pool(*LAYER2_POOL)])
         # by name: the pool of the experiment may not be forgotten yet
         service = cluster.serve("afterwards", annotations={ADDRESS_POOL: "pool"})
-        with Asking(testbed, "client", service.addresses, every=0.04) as asking:
-            for address in service.addresses:
-                asking.until_answered(address, profile.timers.configuration)
-            settled = len(asking.rows())
-            asking.until(lambda rows: len(rows) > settled + 100, 5)
-            asking.hear_out(1)
-        answers = record.evidence("answers", asking.rows()[settled:], "afterwards", **asking.meta())
+        answers = ask(testbed, record, service.addresses, profile.timers.configuration, "afterwards")
         nodes = {node.mac: node.name for node in testbed.nodes}
         record.judge("L2-001", "answers-asked", {"answers": answers}, {"nodes": nodes, "within": 1, "answered": 0.9})

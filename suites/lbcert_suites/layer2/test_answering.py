@@ -8,20 +8,16 @@ import pytest
 from lbcert_fixtures.annotations import ADDRESSES
 from lbcert_fixtures.cluster import Cluster, several
 from lbcert_fixtures.kubernetes.watching import Ingress
-from lbcert_fixtures.probes.layer2 import Answer, Asking
+from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.conftest import LAYER2_POOL
 from lbcert_suites.layer2.addresses import expanded
+from lbcert_suites.questions import ask
 
 QUESTIONS = 150
 """At a hundred a second."""
-
-
-def _heard_of(rows: Sequence[Answer]) -> set[str]:
-    """The addresses about which somebody said something."""
-    return {row["address"] for row in rows if row["form"] != "asked"}
 
 
 @pytest.mark.covers("L2-001", "L2-002")
@@ -52,12 +48,8 @@ def test_addresses_are_answered(
     cluster.announce_layer2()
     services = several(lambda number: cluster.serve(f"web-{number}"), range(3))
     ipv4, ipv6 = ([str(service.address(family)) for service in services] for family in ("ipv4", "ipv6"))
-    with Asking(testbed, "client", [*ipv4, *ipv6], every=0.04) as asking:
-        asking.until(lambda rows: {*ipv4, *ipv6} <= _heard_of(rows), profile.timers.configuration)
-        settled = len(asking.rows())
-        asking.until(lambda rows: len(rows) > settled + 600, 5)
-        asking.hear_out(1)
-    answers = record.evidence("answers", asking.rows()[settled:], **asking.meta())
+    every = [address for service in services for address in service.addresses]
+    answers = ask(testbed, record, every, profile.timers.configuration)
     bound = {"nodes": node_of_mac, "within": 1}
     record.judge("L2-001", "answers-asked", {"answers": answers}, {**bound, "addresses": ipv4})
     flags = {"solicited": True, "hop_limit": 255, "checksum_ok": True}

@@ -12,6 +12,7 @@ from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 from lbcert_suites.layer2.silence import insist_on_silence
+from lbcert_suites.questions import ask
 
 AFTERWARDS_SECONDS = 1.5
 """How long addresses are asked for after they have to be silent: ten questions each, and time for an answer."""
@@ -72,16 +73,7 @@ def test_released_addresses_fall_silent(
         cluster.serve(name, annotations=shared, app=app, ports=[{"port": port, "targetPort": 8080}])
     staying = [stays, idle, crowd, cluster.serve("second", annotations={ADDRESS_POOL: "second"})]
     every = [address for service in (*services.values(), *staying) for address in service.addresses]
-    with Asking(testbed, "client", every, every=0.04) as asking:
-        wanted = set(map(str, every))
-        asking.until(
-            lambda rows: wanted <= {row["address"] for row in rows if row["form"] != "asked"},
-            profile.timers.configuration,
-        )
-        settled = len(asking.rows())
-        asking.until(lambda rows: len(rows) > settled + 600, 5)
-        asking.hear_out(1)
-    answers = record.evidence("answers", asking.rows()[settled:], "announced", **asking.meta())
+    answers = ask(testbed, record, every, profile.timers.configuration, "announced")
     _judge_answered(record, answers, [*services.values(), *staying], node_of_mac)
     bound = {"nodes": node_of_mac, "addresses": list(map(str, crowd.addresses)), "answered": 0.9}
     record.judge("L2-003", "one-announcer", {"answers": answers}, bound)

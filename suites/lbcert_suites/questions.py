@@ -1,0 +1,39 @@
+"""Questions for addresses on the nodes' segment, and what was answered."""
+
+from collections.abc import Collection
+from typing import Final
+
+from lbcert_fixtures.probes.layer2 import Asking
+from lbcert_fixtures.testbeds import IPAddress, Testbed
+from lbcert_reports.recorder import CaseRecorder, EvidenceRef
+
+EVERY_SECONDS: Final = 0.04
+
+FRAMES: Final = 100
+"""For each address, questions and answers together: fifty questions, if each is answered."""
+
+BUDGET_SECONDS: Final = 5.0
+
+
+def ask(
+    testbed: Testbed, record: CaseRecorder, addresses: Collection[IPAddress], patience: float, name: str | None = None
+) -> EvidenceRef:
+    """Ask for addresses once somebody said something about each of them, or the patience is over.
+
+    Args:
+        testbed: where.
+        record: the case's.
+        addresses: of either family.
+        patience: how long to wait for that, s.
+        name: of the evidence; by default its kind.
+
+    Returns:
+        The questions from then on and what was heard, evidence ``answers``.
+    """
+    wanted = set(map(str, addresses))
+    with Asking(testbed, "client", list(addresses), every=EVERY_SECONDS) as asking:
+        asking.until(lambda rows: wanted <= {row["address"] for row in rows if row["form"] != "asked"}, patience)
+        settled = len(asking.rows())
+        asking.until(lambda rows: len(rows) > settled + FRAMES * len(wanted), BUDGET_SECONDS)
+        asking.hear_out(1)
+    return record.evidence("answers", asking.rows()[settled:], name, **asking.meta())
