@@ -71,9 +71,13 @@ def test_address_stays_while_everything_around_changes(
     record.judge("ALLOC-006", "assignment-stable", {"ingress": ingress}, bound)
 
 
-@pytest.mark.covers("ALLOC-007")
+@pytest.mark.covers("ALLOC-005", "ALLOC-007")
 @pytest.mark.catches(
-    "restart-drops-addresses", "restart-reassigns", "pending-first-after-restart", "addresses-forgotten"
+    "restart-drops-addresses",
+    "restart-reassigns",
+    "pending-first-after-restart",
+    "addresses-forgotten",
+    "inherited-never-freed",
 )
 @pytest.mark.last
 def test_address_survives_a_restart_of_the_controller(
@@ -85,9 +89,11 @@ def test_address_survives_a_restart_of_the_controller(
         names the pool, and to two that share; and Services that wait for an address, before and behind them by name
     When the controller is ended again and again, deleted and killed in turn, and gives out addresses again
     Then every Service that had an address has kept it all the while
+    And when one of them is deleted, the one that waits for its address has it in the declared time
     """
     cluster.pool("10.98.0.0/30", "fd00:98::/126", name="taken")
     cluster.pool("10.98.1.0/28", name=SPARE, autoAssign=False)
+    within = profile.timers.assignment
     asked, shared = "10.98.0.3,fd00:98::3", {annotations.ADDRESSES: "10.98.0.2,fd00:98::2", annotations.SHARING: "k"}
     holders = [
         cluster.serve("asked", annotations={annotations.ADDRESSES: asked}),
@@ -97,15 +103,22 @@ def test_address_survives_a_restart_of_the_controller(
         cluster.serve("named", annotations={annotations.ADDRESS_POOL: "taken"}),
     ]
     with cluster.watch_services() as watch, cluster.watch_events() as events:
-        waiters = [
-            cluster.serve("a-waiter", wait=False),
-            cluster.serve("b-waiter", families="ipv4", wait=False, annotations={annotations.ADDRESSES: "10.98.0.3"}),
-            cluster.serve("z-waiter", families="ipv6", wait=False),
-        ]
-        events.until(warned(*waiters), profile.timers.assignment)
+        others = [cluster.serve("a-waiter", wait=False), cluster.serve("z-waiter", families="ipv6", wait=False)]
+        heir = cluster.serve("heir", families="ipv4", wait=False, annotations={annotations.ADDRESSES: "10.98.0.3"})
+        events.until(warned(heir, *others), within)
         for number, end in enumerate(controller.ends(trials)):
             end()
             controller.await_return(f"witness-{number}")
     ingress = record.observed("ingress", watch)
     bound = {"services": [service.key for service in holders], "hold": 0, "derivation": {"hold": "each restart"}}
     record.judge("ALLOC-007", "assignment-stable", {"ingress": ingress}, bound)
+
+    for other in others:
+        cluster.delete_service(other.name)
+    with cluster.watch_services() as watch:
+        with record.act("delete-service", holders[0].key) as deleted:
+            cluster.delete_service(holders[0].name)
+        watch.until(assigned(heir, count=1), within)
+    inputs = {"ingress": record.observed("ingress", watch, "inherited"), "cause": deleted.evidence}
+    freed = {"holder": holders[0].key, "waiter": heir.key, "within": within, "address": "10.98.0.3"}
+    record.judge("ALLOC-005", "reassigned", inputs, freed)

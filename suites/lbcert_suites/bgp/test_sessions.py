@@ -14,6 +14,7 @@ from lbcert_fixtures.probes.bgp_messages import BgpCapture
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.routers.changes import RouterChanges
 from lbcert_fixtures.routers.frr import AS_NUMBER, HOLD_SECONDS, NODES_AS_NUMBER
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
@@ -44,6 +45,26 @@ OTHERS: Mapping[str, Mapping[str, Any]] = {
     "BFDProfile": {"receiveInterval": 300},
 }
 """Configuration that has nothing to do with the sessions."""
+
+
+def expect(router: RouterChanges, asn: int) -> None:
+    """Have the router expect the nodes to be of another AS than they are otherwise."""
+    remote_as = "neighbor NODES remote-as"
+    router.set(f"{remote_as} {asn}", undo=[f"{remote_as} {NODES_AS_NUMBER}"])
+
+
+def open_in_vain(testbed: Testbed, peering: Peering, **spec: Any) -> None:
+    """Create the BGPPeers, and wait until every node has tried to open a session.
+
+    Raises:
+        PreconditionUnmetError: not every node has in the time for a session.
+    """
+    peers = {str(address) for address in peering.addresses()}
+    budget = peering.profile.timers.bgp_session
+    with BgpCapture(testbed, ROUTER) as capture:
+        peering.open(**spec)
+        if not capture.until(lambda _: peers <= {message["source"] for message in capture.messages()}, budget):
+            raise PreconditionUnmetError(f"not every node tries to open a session within {budget:g} s")
 
 
 @pytest.mark.covers("BGP-001", "BGP-005", "BGP-025", "BGP-027")
@@ -87,8 +108,7 @@ def test_every_node_opens_a_session(
         it passes the router's interface, the local AS once and no LOCAL_PREF if the session is external, LOCAL_PREF
         and no AS if it is internal
     """
-    remote_as = "neighbor NODES remote-as"
-    peering.router.set(f"{remote_as} {asn}", undo=[f"{remote_as} {NODES_AS_NUMBER}"])
+    expect(peering.router, asn)
     cluster.pool(*BGP_POOL[: len(peering.families)])
     cluster.announce_bgp()
     routes, within = peering.routes([peering.serve()]), profile.timers.bgp_session
@@ -147,6 +167,34 @@ def test_sessions_end_with_their_peer(
     record.judge("BGP-001", "sessions-closed", seen, {"peers": peering.peers, "within": within})
 
 
+@pytest.mark.covers("BGP-001")
+@pytest.mark.needs("bgp")
+@pytest.mark.thorough
+@pytest.mark.untimed
+@pytest.mark.catches("downed-session-kept")
+@pytest.mark.usefixtures("unpeered")
+def test_sessions_that_are_down_end_with_their_peer(
+    testbed: Testbed, peering: Peering, profile: Profile, record: CaseRecorder
+) -> None:
+    """Who has tried in vain to open a session gives it up when its BGPPeer is deleted.
+
+    Given a router that refuses the nodes, which are of another AS than it expects, and every node has tried
+    When the BGPPeers are deleted, and later than a change of configuration may take the router expects that very AS
+    Then no session is established for ten seconds
+    """
+    refused = NODES_AS_NUMBER + 1
+    peering.router.declare(*peering.addresses())
+    open_in_vain(testbed, peering, myASN=refused)
+    with SessionWatch(testbed, ROUTER) as watch:
+        with record.act("delete-peers", ROUTER):
+            peering.close()
+        watch.observe(profile.timers.configuration)
+        expect(peering.router, refused)
+        watch.observe(STAYS_DOWN_SECONDS)
+    sessions = {"sessions": record.observed("sessions", watch)}
+    record.judge("BGP-001", "session-stays-down", sessions, {"peers": peering.peers, "hold": STAYS_DOWN_SECONDS})
+
+
 @pytest.mark.covers("BGP-003")
 @pytest.mark.needs("bgp")
 @pytest.mark.thorough
@@ -202,9 +250,7 @@ def test_wrong_peer_keeps_the_session_down(
 @pytest.mark.untimed
 @pytest.mark.catches("no-back-off")
 @pytest.mark.usefixtures("unpeered")
-def test_a_router_that_refuses_is_not_overrun(
-    testbed: Testbed, peering: Peering, profile: Profile, record: CaseRecorder
-) -> None:
+def test_a_router_that_refuses_is_not_overrun(testbed: Testbed, peering: Peering, record: CaseRecorder) -> None:
     """A router that answers OPEN and then refuses the session is not tried again without a pause.
 
     The catalogue counts for 30 s; a speaker that does not wait tries hundreds of times a second.
@@ -213,17 +259,13 @@ def test_a_router_that_refuses_is_not_overrun(
     When it is declared as a peer, and every node has tried once
     Then no node tries again more often than once a second on average
     """
-    peers = {str(address) for address in peering.addresses()}
-    budget, remote_as = profile.timers.bgp_session, "neighbor NODES remote-as"
-    peering.router.set(f"{remote_as} {NODES_AS_NUMBER + 1}", undo=[f"{remote_as} {NODES_AS_NUMBER}"])
-    with BgpCapture(testbed, ROUTER) as first:
-        peering.open()
-        if not first.until(lambda _: peers <= {message["source"] for message in first.messages()}, budget):
-            raise PreconditionUnmetError(f"not every node tries to open a session within {budget:g} s")
+    expect(peering.router, NODES_AS_NUMBER + 1)
+    open_in_vain(testbed, peering)
     with BgpCapture(testbed, ROUTER) as capture:
         capture.observe(STAYS_DOWN_SECONDS)
     messages = record.evidence("messages", capture.messages(), **capture.meta())
-    bound = {"peers": sorted(peers), "rate": 1, "least": 0}  # FRR does not try again for two minutes
+    peers = sorted(map(str, peering.addresses()))
+    bound = {"peers": peers, "rate": 1, "least": 0}  # FRR does not try again for two minutes
     record.judge("BGP-011", "attempts-spaced", {"messages": messages}, bound)
 
 

@@ -39,11 +39,11 @@ class _Endpoints:
         self._label(node, "nothing")
         return Fault("endpoint-removal", node, began, time.time_ns(), {"pod": self._pods[node]})
 
-    def leave(self, node: str) -> None:
-        """Leave the endpoint on one node, and no other."""
-        self.nodes = {node}
+    def have(self, *nodes: str) -> None:
+        """Have endpoints on these nodes, and on no other."""
+        self.nodes = set(nodes)
         for each, pod in self._pods.items():
-            label = APP if each == node else "nothing"
+            label = APP if each in nodes else "nothing"
             self._cluster.patch_pod(pod, {"metadata": {"labels": {"app": label}}})
         await_endpoints(self._testbed, self._service, self.nodes)
 
@@ -78,30 +78,22 @@ def test_address_follows_its_endpoints(
 ) -> None:
     """Under policy Local an address moves when the last endpoint on its node goes, to a node that has one.
 
-    Given a dual-stack Service with policy Local, endpoints on the announcing node and on one of the others, and on each
-        node one that is not ready
-    When the endpoint on the announcing node goes
+    Given a dual-stack Service with policy Local, and on each node an endpoint that is not ready
+    When one node after the other has the only endpoint that is
+    Then that node announces the addresses
+    When there are endpoints on the announcing node and on one of the others, and the one on the announcing node goes
     Then the other node that has one announces the addresses soon after the EndpointSlices say so, and forwards, and no
         node goes on announcing what it does not answer for any more
-    And whichever node has the only endpoint announces them; when that goes too, nobody does
+    And when the last endpoint goes too, nobody announces them
     """
     within = profile.timers.layer2_silence
     backends = cluster.backends(app=APP)
     cluster.run_unready([node.name for node in testbed.nodes], app=APP)
     service = cluster.serve(policy="Local", app=APP)
     endpoints = _Endpoints(testbed, cluster, service, backends)
-    owner = cluster.owner(service.address())
-    *_, idle = sorted(endpoints.nodes - {owner})
-    endpoints.remove(idle)
-    moves = takeovers(service, within)
-    moves.attempt(trials, endpoints.remove, endpoints.restore)
-    moves.judge_moves("L2-038", to=sorted(endpoints.nodes), overlap=within)
-    moves.judge_gaps("L2-038")
-    moves.judge_announcers("L2-016")
-
     for node in testbed.nodes:
         with Asking(testbed, "client", service.addresses, every=0.05) as asking:
-            endpoints.leave(node.name)
+            endpoints.have(node.name)
             for address in service.addresses:
                 asking.until_settled(address, within + QUIET_SECONDS, QUIET_SECONDS, on=node.mac)
         rows = asking.rows()
@@ -110,6 +102,16 @@ def test_address_follows_its_endpoints(
         # a question may take half of what is seen for its answer, or there would be none to judge
         alone = {"nodes": {node.mac: node.name}, "answered": 0.9, "within": QUIET_SECONDS / 2}
         record.judge("L2-038", "one-announcer", {"answers": answers}, alone)
+
+    endpoints.have(*backends.pods.values())
+    owner = cluster.owner(service.address())
+    *_, idle = sorted(endpoints.nodes - {owner})
+    endpoints.remove(idle)
+    moves = takeovers(service, within)
+    moves.attempt(trials, endpoints.remove, endpoints.restore)
+    moves.judge_moves("L2-038", to=sorted(endpoints.nodes), overlap=within)
+    moves.judge_gaps("L2-038")
+    moves.judge_announcers("L2-016")
 
     insist_on_silence(testbed, service.addresses)
     with Asking(testbed, "client", service.addresses, every=0.1) as asking:
