@@ -6,9 +6,9 @@ from typing import Final
 from lbcert_fixtures.probes.sessions import Session, SessionWatch
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 
-CLOSING_SECONDS: Final = 15.0
-"""How long sessions of an earlier case may take to close: the longest time that a built-in profile declares for a
-change of what it announces is 8 s."""
+CLOSING_SECONDS: Final = 20.0
+"""How long sessions of an earlier case may take to close: as long as the slowest built-in profile may take for a change
+of what it announces."""
 
 AGAIN_SECONDS: Final = 2.0
 """How long is waited for that once it was in vain."""
