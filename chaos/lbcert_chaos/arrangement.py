@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lbcert_chaos.bench import NAMESPACE, Bench
 from lbcert_fixtures.annotations import ADDRESS_POOL
-from lbcert_fixtures.cluster import ECHO_RESOURCES
+from lbcert_fixtures.cluster import ECHO_RESOURCES, ranges_of, stack_of
 from lbcert_fixtures.images.own import ECHO
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.testbeds import PreconditionUnmetError
@@ -39,17 +39,21 @@ def arrange(bench: Bench) -> None:
     # The backends first: while they start, the library of the Kubernetes API is loaded, which takes as long.
     bench.lab.kubectl("apply", "--filename=-", stdin=json.dumps(_backends(bench)))
     able = bench.profile.capabilities
-    families = "dual" if "dual-stack" in able else "ipv4"
+    families = bench.cluster.families if "dual-stack" in able else bench.cluster.families[:1]
     if "layer2" in able:
-        bench.cluster.pool(*LAYER2_POOL[: 1 + (families == "dual")], name="chaos-layer2")
+        bench.cluster.pool(*ranges_of(families, LAYER2_POOL), name="chaos-layer2")
         bench.cluster.announce_layer2("chaos-layer2", ipAddressPools=["chaos-layer2"])
     if "bgp" in able:
         _announce_bgp(bench)
     await_backends(bench)
-    for mode, family in (("layer2", families), ("bgp", families if "bgp-ipv6" in able else "ipv4")):
+    announced = [family for family in families if family in bench.profile.bgp_families]
+    for mode, stack in (("layer2", families), ("bgp", announced)):
         if mode in able:
             bench.services[mode] = bench.cluster.serve(
-                mode, policy=bench.choice.policy, families=family, annotations={ADDRESS_POOL: f"chaos-{mode}"}
+                mode,
+                policy=bench.choice.policy,
+                families=stack_of(stack),
+                annotations={ADDRESS_POOL: f"chaos-{mode}"},
             )
 
 
@@ -62,8 +66,8 @@ def _remove_what_was_left(bench: Bench) -> None:
 
 
 def _announce_bgp(bench: Bench) -> None:
-    families = ("ipv4", "ipv6") if "bgp-ipv6" in bench.profile.capabilities else ("ipv4",)
-    bench.cluster.pool(*BGP_POOL[: len(families)], name="chaos-bgp")
+    families = bench.profile.bgp_families
+    bench.cluster.pool(*ranges_of(families, BGP_POOL), name="chaos-bgp")
     bench.cluster.announce_bgp("chaos-bgp", ipAddressPools=["chaos-bgp"])
     peers = [getattr(node, family) for node in bench.lab.nodes for family in families]
     with SessionWatch(bench.lab, "router") as sessions:

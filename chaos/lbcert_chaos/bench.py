@@ -116,7 +116,7 @@ class Bench:
     Attributes:
         choice: what was asked for.
         lab: the lab.
-        profile: the implementation's.
+        profile: the implementation's, as the lab's cluster shows it.
         deployment: the implementation in the lab.
         namespace: where its Services and backends live.
         services: the Services that it disturbs: ``layer2``, ``bgp``, or both.
@@ -146,7 +146,7 @@ class Bench:
         """
         lab = _attach(choice.lab)
         try:
-            profile = identify(lab, choice.profile)
+            profile = identify(lab, choice.profile).within(lab.families)
         except BaseException:
             lab.detach()
             raise

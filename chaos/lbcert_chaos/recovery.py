@@ -59,6 +59,6 @@ def prove_as_before(within: float = 60.0) -> dict[str, Any]:
         if (told := probe())["misses"]:
             raise TestbedError(f"not true any more: {probe.__name__.replace('_', ' ')}: {told}")
     # A controller that lost the API server asks for it again after up to half a minute: until then it assigns nothing.
-    bench.cluster.serve("proof", families="ipv4")
+    bench.cluster.serve("proof", families=bench.cluster.families[0])
     bench.cluster.delete_service("proof")
     return {"mended": [], "returned": returned}

@@ -23,6 +23,7 @@ from lbcert_reports.evidence import Evidence
 from lbcert_reports.journal import Event, Journal
 from lbcert_reports.judges.calibration import groups
 from lbcert_reports.located import LocatedError
+from lbcert_reports.selection import one_family
 from lbcert_reports.timelines import stamp
 from lbcert_reports.verdicts import Certificate, Result, Verdict, certify, combine, declared, profiles_of
 
@@ -523,6 +524,8 @@ def _limits(
     silent = set(start["profile"].get("conformance", ())) - {each.profile for each in certificates}
     if certificates and silent:
         limits.append(f"Nothing is certified of {', '.join(sorted(silent))}: no case of this suite is about it.")
+    if alone := one_family(start["testbed"]):
+        limits.append(f"The cluster is {alone}: nothing is said about the other address family.")
     options = start["options"]
     if options.get("only"):
         only = options["only"]
@@ -551,6 +554,7 @@ def _profile(
     members = [each for each in requirements if each["id"] in certificate.verdicts]
     tests = dict.fromkeys(test for each in members for test in each["tests"])
     shown = _tally(each["shown"] for each in members)
+    sentence = _sentence(certificate, shown, {each["id"] for each in members if each["level"] != "MAY"})
     features = {feature for test in tests for feature in cases[test].plan.get("needs", ()) if isinstance(feature, str)}
     claims = claimed(start["profile"])
     failing = {
@@ -563,7 +567,7 @@ def _profile(
         "name": certificate.profile,
         "certificate": certificate.result,
         "result": RESULTS[certificate.result],
-        "summary": _sentence(certificate, shown, {each["id"] for each in members if each["level"] != "MAY"}),
+        "summary": ", ".join(filter(None, (sentence, one_family(start["testbed"])))),
         "core": {
             "result": RESULTS[certificate.result],
             "statistics": {

@@ -22,7 +22,7 @@ class Verdict(StrEnum):
     EXPECTED_FAILURE = "expected-failure"
     """failed, as the implementation's profile declares"""
     NOT_APPLICABLE = "not-applicable"
-    """the implementation does not claim the capability"""
+    """the implementation does not claim the capability, or the cluster has not the address family"""
 
 
 _RANK: Final = {

@@ -1,18 +1,19 @@
 """What every case may ask for, beside the plugin's `profile`, `testbed`, `implementation`, `record` and `trials`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
-from lbcert_fixtures.cluster import Backends, Cluster
+from lbcert_fixtures.cluster import Backends, Cluster, ranges_of
 from lbcert_fixtures.deployment import Deployment
 from lbcert_fixtures.patience import Expectations, Patience
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
+from lbcert_suites.families import EACH, IPV4, IPV6
 from lbcert_suites.leftovers import Leftovers
 from lbcert_suites.neighbours import forget_neighbours
 from lbcert_suites.standing import StandingSessions
-from lbcert_suites.ways import ARRANGED, Way
+from lbcert_suites.ways import ARRANGED, Mode, Way
 
 NAMESPACE = "lbcert"
 
@@ -55,14 +56,14 @@ def cluster(
     testbed.check()
 
 
-@pytest.fixture(params=["ipv4", "ipv6"])
+@pytest.fixture(params=EACH)
 def family(request: pytest.FixtureRequest) -> str:
-    """Both address families, one after the other."""
+    """The address families of the cluster, one after the other."""
     return str(request.param)
 
 
 @pytest.fixture(
-    params=["ipv4", pytest.param("ipv6", marks=pytest.mark.needs("bgp-ipv6"))],
+    params=[pytest.param("ipv4", marks=IPV4), pytest.param("ipv6", marks=pytest.mark.needs("bgp-ipv6"))],
 )
 def bgp_family(request: pytest.FixtureRequest) -> str:
     """The address families that an implementation announces over BGP, one after the other."""
@@ -111,7 +112,7 @@ def bgp(cluster: Cluster, standing: StandingSessions) -> tuple[str, ...]:
         PreconditionUnmetError: the sessions are not established within the declared time, or those of an earlier case
             never end.
     """
-    pool = BGP_POOL[: len(standing.families)]
+    pool = ranges_of(standing.families, BGP_POOL)
     cluster.announce_bgp(ipAddressPools=[cluster.pool(*pool, name="bgp")])
     standing.insist()
     return pool
@@ -119,9 +120,9 @@ def bgp(cluster: Cluster, standing: StandingSessions) -> tuple[str, ...]:
 
 @pytest.fixture(
     params=[
-        pytest.param(("l2", "ipv4"), id="layer2-ipv4", marks=pytest.mark.needs("layer2")),
-        pytest.param(("l2", "ipv6"), id="layer2-ipv6", marks=pytest.mark.needs("layer2")),
-        pytest.param(("bgp", "ipv4"), id="bgp-ipv4", marks=pytest.mark.needs("bgp")),
+        pytest.param(("l2", "ipv4"), id="layer2-ipv4", marks=[pytest.mark.needs("layer2"), IPV4]),
+        pytest.param(("l2", "ipv6"), id="layer2-ipv6", marks=[pytest.mark.needs("layer2"), IPV6]),
+        pytest.param(("bgp", "ipv4"), id="bgp-ipv4", marks=[pytest.mark.needs("bgp"), IPV4]),
         pytest.param(("bgp", "ipv6"), id="bgp-ipv6", marks=pytest.mark.needs("bgp", "bgp-ipv6")),
     ],
 )
@@ -135,9 +136,8 @@ def way(request: pytest.FixtureRequest) -> Way:
 @pytest.fixture
 def ways(request: pytest.FixtureRequest, profile: Profile) -> list[Way]:
     """Every mode with all its families, at once, each with a pool that is announced that way."""
-    ranges = {
-        mode: request.getfixturevalue(arranged)
-        for mode, arranged in ARRANGED.items()
-        if arranged in profile.capabilities
-    }
-    return [Way(mode, ("ipv4", "ipv6")[: len(each)]) for mode, each in ranges.items()]
+    families: Mapping[Mode, tuple[str, ...]] = {"l2": profile.families, "bgp": profile.bgp_families}
+    able = [mode for mode, arranged in ARRANGED.items() if arranged in profile.capabilities]
+    for mode in able:
+        request.getfixturevalue(ARRANGED[mode])
+    return [Way(mode, families[mode]) for mode in able]

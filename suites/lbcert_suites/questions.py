@@ -1,6 +1,6 @@
 """Questions for addresses on the nodes' segment, and what was answered."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from lbcert_fixtures.probes.layer2 import Asking
@@ -13,6 +13,9 @@ FRAMES: Final = 100
 """For each address, questions and answers together: fifty questions, if each is answered."""
 
 BUDGET_SECONDS: Final = 5.0
+
+ANSWERED: Final[Mapping[str, str]] = {"ipv4": "L2-001", "ipv6": "L2-002"}
+"""By the address family, the requirement that questions for addresses are answered."""
 
 
 def ask(

@@ -20,11 +20,6 @@ HOLD_SECONDS = 3.0
 """What `Cluster.peer` asks for, the shortest that RFC 4271 allows."""
 
 
-def families_of(profile: Profile) -> Sequence[str]:
-    """The address families over which there are sessions: ``ipv4`` and, where the profile declares it, ``ipv6``."""
-    return ("ipv4", "ipv6") if "bgp-ipv6" in profile.capabilities else ("ipv4",)
-
-
 def addresses_of(nodes: Iterable[Place], families: Iterable[str]) -> list[IPAddress]:
     """The addresses from which nodes open their sessions."""
     families = list(families)
@@ -54,7 +49,7 @@ def undisturbed(testbed: Testbed, profile: Profile) -> Iterator[None]:
     Raises:
         PreconditionUnmetError: one was, when the context ends without another error.
     """
-    peers = addresses_of(testbed.nodes, families_of(profile))
+    peers = addresses_of(testbed.nodes, profile.bgp_families)
     if "bgp" not in profile.capabilities:
         yield
         return
@@ -83,7 +78,7 @@ class StandingSessions:
     def __init__(
         self, testbed: Testbed, profile: Profile, cluster: Cluster, leftovers: Leftovers, patience: Patience
     ) -> None:
-        self.families = families_of(profile)
+        self.families = profile.bgp_families
         self._testbed = testbed
         self._budget = profile.timers.bgp_session
         self._cluster = cluster

@@ -18,9 +18,11 @@ import pytest
 
 from lbcert_fixtures.probes.noise import NoiseWatch
 from lbcert_fixtures.testbeds import PreconditionUnmetError
+from lbcert_fixtures.testbeds.families import FAMILIES
 from lbcert_reports.calibrations import TIMED
 from lbcert_reports.judges import Judgement
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef, Recorder
+from lbcert_reports.selection import one_family
 from lbcert_reports.verdicts import Verdict, combine, declared
 from lbcert_suites.catalogue import catalogue
 from lbcert_tools import environment, scope
@@ -166,9 +168,13 @@ class Certification:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Begin the run: journal the plan, before anything boots."""
-        plan = [item.stash[_CASE] for item in session.items if _CASE in item.stash]
-        if not plan or self.config.option.collectonly:
+        ours = [item for item in session.items if _CASE in item.stash]
+        if not ours or self.config.option.collectonly:
             return
+        able, families = self.settings.profile.capabilities, FAMILIES[self.settings.testbed.families]
+        for item in ours:
+            item.stash[_CASE] = item.stash[_CASE].within(able, families)
+        plan = [item.stash[_CASE] for item in ours]
         # Every worker collects the same cases; the first of them begins the run for all.
         if writer(self.config) in ("main", "gw0"):
             beginning = self._run_started(plan)
@@ -226,7 +232,7 @@ class Certification:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Leave a case out that does not apply to the implementation, before anything is set up for it."""
+        """Leave a case out that does not apply to implementation or cluster, before anything is set up for it."""
         if _CASE not in item.stash:
             return
         case, profile = item.stash[_CASE], self.settings.profile
@@ -234,6 +240,8 @@ class Certification:
         mode = profile.implementation.mode
         if lacking:
             reason = f"{profile.name} does not declare {', '.join(lacking)}"
+        elif self.settings.shown.lacks(case.needs):
+            reason = f"the cluster is {one_family(self.settings.testbed.plain())}"
         elif not any(catalogue()[each].concerns(mode) for each in case.requirements):
             reason = f"{', '.join(case.requirements)} do not concern the mode {mode}"
         else:

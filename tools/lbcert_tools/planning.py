@@ -5,14 +5,15 @@ import fnmatch
 import inspect
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lbcert_fixtures.profiles.vocabulary import beyond, shown
 from lbcert_suites.catalogue import Requirement, catalogue
 from lbcert_tools.plugin import suites_folder
 
@@ -51,6 +52,19 @@ class Case:
     thorough: bool = False
     campaign: bool = False
     untimed: bool = False
+
+    def within(self, capabilities: Collection[str], families: Collection[str]) -> "Case":
+        """The case as a cluster of these address families leaves it, without the requirements that are about another.
+
+        One that takes what the implementation can do and the cluster cannot show is about none.
+
+        Args:
+            capabilities: what the implementation can do.
+            families: the cluster's.
+        """
+        hidden = set(capabilities) - shown(capabilities, families)
+        left = () if hidden.intersection(self.needs) else self.requirements
+        return replace(self, requirements=tuple(each for each in left if each not in beyond(families)))
 
     def plain(self) -> dict[str, Any]:
         """What the journal carries about it."""

@@ -18,7 +18,7 @@ import pytest
 
 MARKERS = (
     "covers(*requirements): ids of the requirements on which the case judges",
-    "needs(*capabilities): what an implementation must be able to do for the case to apply to it",
+    "needs(*capabilities): what implementation and cluster must be able to show for the case to apply to them",
     "catches(*defects): seeded defects of the reference implementation that make the case fail",
     "thorough: the case takes long and is left out by --quick",
     "arranges(group): what the case needs of the arrangement that the chosen cases of its area have in common",
@@ -48,6 +48,7 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
     "nodes": {"metavar": "N", "type": int, "help": "nodes of the testbed (default: 3)"},
     "kubernetes": {"metavar": "VERSION", "help": "version of Kubernetes (default: the newest that lbcert builds)"},
     "proxy-mode": {"choices": ("nftables", "iptables"), "help": "mode of kube-proxy (default: nftables)"},
+    "families": {"choices": ("ipv4", "ipv6", "dual"), "help": "address families of the cluster (default: dual)"},
     "feature-gate": {
         "metavar": "NAME=true|false",
         "action": "append",

@@ -13,9 +13,12 @@ from typing import Any, Final
 
 from lbcert_fixtures.profiles import Profile, ProfileError
 from lbcert_fixtures.profiles.profile import parse
+from lbcert_fixtures.profiles.vocabulary import CAPABILITIES
+from lbcert_fixtures.testbeds.families import DUAL, FAMILIES
 from lbcert_reports.coherence import Finding, planned, shortened
 from lbcert_reports.journal import Event
 from lbcert_reports.rejudge import Rejudged
+from lbcert_reports.report import claimed
 from lbcert_reports.verdicts import profiles_of
 from lbcert_suites.catalogue import Requirement, catalogue
 from lbcert_tools import environment
@@ -150,7 +153,12 @@ def _plan(start: Event) -> Iterator[Finding]:
     except PlanError as error:
         yield Finding("run-started", f"its options are none of this suite: {error}")
         return
-    told, due = planned(start), {case.case: case.plain() for case in chosen}
+    try:
+        able = CAPABILITIES.keys() & claimed(start["profile"])
+    except TypeError:  # what is wrong with them is found where the profile is compared
+        able = set()
+    families = FAMILIES.get(str(start["testbed"].get("families")), FAMILIES[DUAL])
+    told, due = planned(start), {case.case: case.within(able, families).plain() for case in chosen}
     for name in dict.fromkeys([*due, *told]):
         if name not in told:
             yield Finding(name, "is not in the plan, and the options ask for it")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lbcert_fixtures.profiles import Profile, ProfileError, load
+from lbcert_fixtures.testbeds.families import FAMILIES
 from lbcert_suites.catalogue import catalogue
 from lbcert_tools import rundir
 from lbcert_tools.planning import words_of
@@ -54,6 +55,11 @@ class Settings:
     everything: bool = False
     aside: bool = False
 
+    @property
+    def shown(self) -> Profile:
+        """The implementation as the cluster can show it."""
+        return self.profile.within(FAMILIES[self.testbed.families])
+
     def options(self) -> dict[str, Any]:
         """What the journal says about them."""
         return {
@@ -64,6 +70,7 @@ class Settings:
             "only": ", ".join(words_of(self.only)),
             "nodes": self.testbed.nodes,
             "kubernetes": self.testbed.kubernetes,
+            "families": self.testbed.families,
             "seed": self.seed,
             "shuffle": self.shuffle,
         }
@@ -101,6 +108,7 @@ def _settle_testbed(config: pytest.Config) -> None:
             nodes=_option(config, "nodes"),
             kubernetes=_option(config, "kubernetes"),
             proxy_mode=_option(config, "proxy-mode"),
+            families=_option(config, "families"),
             feature_gates=_option(config, "feature-gate") or (),
             node_image=_option(config, "node-image"),
             lab=_option(config, "lab"),
@@ -112,6 +120,7 @@ def _settle_testbed(config: pytest.Config) -> None:
         "nodes": chosen.nodes,
         "kubernetes": chosen.kubernetes,
         "proxy-mode": chosen.proxy_mode,
+        "families": chosen.families,
         "feature-gate": [f"{name}={str(on).lower()}" for name, on in chosen.feature_gates.items()],
         "node-image": str(chosen.node_image) if chosen.node_image else None,
     }
@@ -153,6 +162,7 @@ def _testbed(config: pytest.Config) -> Chosen:
         nodes=_option(config, "nodes"),
         kubernetes=_option(config, "kubernetes"),
         proxy_mode=_option(config, "proxy-mode"),
+        families=_option(config, "families"),
         feature_gates=dict(map(gate, _option(config, "feature-gate"))),
         node_image=Path(image) if image else None,
     )

@@ -14,6 +14,7 @@ from lbcert_fixtures.images.store import ImageError, ImageStore
 from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
 from lbcert_fixtures.profiles import Profile, ResolvedManifest, undeclared_images
 from lbcert_fixtures.testbeds import Testbed, TestbedError
+from lbcert_fixtures.testbeds.families import DUAL
 
 if TYPE_CHECKING:
     from lbcert_fixtures.testbeds.netns import Lab
@@ -29,8 +30,8 @@ class Sort:
     """How testbeds of one sort are had.
 
     Attributes:
-        options: makes what a user decides about one, of ``nodes``, ``kubernetes``, ``proxy_mode`` and ``images``, and
-            of what else it can be told.
+        options: makes what a user decides about one, of ``nodes``, ``kubernetes``, ``proxy_mode``, ``families``
+            and ``images``, and of what else it can be told.
         name: makes a name that one can have out of a wish.
         prepare: builds and fetches what one needs; takes a name, options and progress.
         start: starts one; takes the same, and whether it outlives this process.
@@ -51,6 +52,7 @@ class Chosen:
         nodes: how many.
         kubernetes: the version, as in ``1.36``.
         proxy_mode: kube-proxy's mode.
+        families: the address families of the cluster, a key of `FAMILIES`.
         feature_gates: of Kubernetes, by name; kind only.
         node_image: an archive with a node image; None for the one that lbcert makes; kind only.
     """
@@ -59,6 +61,7 @@ class Chosen:
     nodes: int = 3
     kubernetes: str = DEFAULT_KUBERNETES
     proxy_mode: str = "nftables"
+    families: str = DUAL
     feature_gates: Mapping[str, bool] = field(default_factory=dict)
     node_image: Path | None = None
 
@@ -71,7 +74,12 @@ class Chosen:
         """What a testbed is started with, images among it."""
         more = {} if self.name != "kind" else {"feature_gates": self.feature_gates, "node_image": self.node_image}
         return self.sort.options(
-            nodes=self.nodes, kubernetes=self.kubernetes, proxy_mode=self.proxy_mode, images=images, **more
+            nodes=self.nodes,
+            kubernetes=self.kubernetes,
+            proxy_mode=self.proxy_mode,
+            families=self.families,
+            images=images,
+            **more,
         )
 
     def plain(self) -> dict[str, Any]:
@@ -81,6 +89,7 @@ class Chosen:
             "nodes": self.nodes,
             "kubernetes": self.kubernetes,
             "proxy_mode": self.proxy_mode,
+            "families": self.families,
         }
         if self.feature_gates:
             said["feature_gates"] = dict(self.feature_gates)
@@ -95,6 +104,7 @@ def choose(
     nodes: int | None = None,
     kubernetes: str | None = None,
     proxy_mode: str | None = None,
+    families: str | None = None,
     feature_gates: Sequence[str] = (),
     node_image: str | Path | None = None,
     lab: str | None = None,
@@ -106,6 +116,7 @@ def choose(
         nodes: how many.
         kubernetes: the version, as in ``1.36``.
         proxy_mode: kube-proxy's mode.
+        families: the address families of the cluster, a key of `FAMILIES`.
         feature_gates: each as in ``NAME=true``.
         node_image: an archive with a node image.
         lab: the lab that is up; None or empty to start one.
@@ -121,7 +132,7 @@ def choose(
     if lab:
         if node_image:
             raise ChoiceError(f"--node-image: the lab {lab} is up, with a node image of its own")
-        return _agreed(_of_lab(lab), lab, testbed, nodes, kubernetes, proxy_mode, gates)
+        return _agreed(_of_lab(lab), lab, testbed, nodes, kubernetes, proxy_mode, families, gates)
     sort = testbed or "netns"
     for option, given in (("--feature-gate", gates), ("--node-image", node_image)):
         if given and sort != "kind":
@@ -133,6 +144,7 @@ def choose(
         nodes=nodes or 3,
         kubernetes=_version_of(Path(node_image)) if node_image else kubernetes or DEFAULT_KUBERNETES,
         proxy_mode=proxy_mode or "nftables",
+        families=families or DUAL,
         feature_gates=gates,
         node_image=Path(node_image).absolute() if node_image else None,
     )
@@ -178,6 +190,7 @@ def _of_lab(name: str) -> Chosen:
                 nodes=len(lab.nodes),
                 kubernetes=".".join(version["gitVersion"].removeprefix("v").split(".")[:2]),
                 proxy_mode=lab.specification.proxy_mode,
+                families=lab.specification.families,
                 feature_gates=lab.feature_gates,
             )
     except TestbedError as error:
@@ -191,6 +204,7 @@ def _agreed(
     nodes: int | None,
     kubernetes: str | None,
     proxy_mode: str | None,
+    families: str | None,
     gates: Mapping[str, bool],
 ) -> Chosen:
     """What a lab is, if what was asked for does not contradict it."""
@@ -199,6 +213,7 @@ def _agreed(
         "--nodes": (nodes, chosen.nodes),
         "--kubernetes": (kubernetes, chosen.kubernetes),
         "--proxy-mode": (proxy_mode, chosen.proxy_mode),
+        "--families": (families, chosen.families),
         "--feature-gate": (gates or None, chosen.feature_gates),
     }
     for option, (wanted, there) in asked.items():

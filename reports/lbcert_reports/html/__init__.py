@@ -17,6 +17,7 @@ from markupsafe import Markup
 from lbcert_reports.bundle import SUFFIX
 from lbcert_reports.html import again, plots, wording
 from lbcert_reports.matrix import Matrix, by_requirement
+from lbcert_reports.selection import one_family
 from lbcert_reports.verdicts import profiles_of
 
 WORDS: Final[Mapping[str, str]] = {
@@ -41,7 +42,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "error": "the suite or the testbed broke; nothing is said of the implementation",
     "expected-failure": "missed, as the implementation's profile declares",
     "noted": "a MAY that is not offered; recorded only",
-    "not-applicable": "the implementation does not claim the capability",
+    "not-applicable": "the implementation does not claim the capability, or the cluster has not the address family",
 }
 
 LIMITS: Final[Mapping[str, str]] = {"<=": "at most", ">=": "at least", "==": "exactly"}
@@ -148,6 +149,7 @@ def _settings(report: Mapping[str, Any]) -> dict[str, Any]:
     identity = {name: value for name, value in implementation.items() if name not in ("declaredTimers", "images")}
     return {
         "kubernetes": str(environment.get("kubernetes") or testbed.get("kubernetes") or ""),
+        "family": one_family(testbed),
         "bundle": bundle,
         # A profile that comes with lbcert is called by its name, any other by its path.
         "again": {

@@ -51,6 +51,7 @@ def alone(report: Mapping[str, Any], profile: str) -> str:
         "--kubernetes": None if image else testbed.get("kubernetes"),
         "--node-image": "ARCHIVE" if image else None,
         "--proxy-mode": testbed.get("proxy_mode"),
+        "--families": testbed.get("families"),
         "--trials": options.get("trials"),
         "--seed": options.get("seed"),
     }

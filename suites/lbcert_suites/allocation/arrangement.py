@@ -4,12 +4,14 @@ A requirement that says "stays pending" takes ten seconds of nothing to observe.
 arrangement and wait together: a `Group` of Services for each requirement, none of which can disturb another, as
 each asks for addresses of its own.
 
-- ``open`` gives IPv4 addresses to whoever asks: what a request that is wrongly ignored would get.
+- ``open`` gives addresses to whoever asks: what a request that is wrongly ignored would get.
 - ``reserved`` has both families and gives them only to those who ask for them.
 - ``full`` has one address of each family, and both are taken.
+
+Services of a family that the cluster does not have are not made, and nothing is asked of them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from typing import Any
@@ -24,7 +26,7 @@ from lbcert_suites.allocation.wishes import Wish
 
 RESERVED = ("10.98.2.0/24", "fd00:98:2::/120")
 POOLS: Mapping[str, Mapping[str, Any]] = {
-    "open": {"addresses": ["10.98.1.0/24"]},
+    "open": {"addresses": ["10.98.1.0/24", "fd00:98:1::/120"]},
     "reserved": {"addresses": list(RESERVED), "autoAssign": False},
     "full": {"addresses": ["10.98.3.1/32", "fd00:98:3::1/128"], "autoAssign": False},
 }
@@ -58,6 +60,22 @@ class Group:
     def names(self) -> Iterable[str]:
         """The names of all its Services."""
         return chain(self.holders, self.joiners, self.followers, self.waiters)
+
+    def within(self, cluster: Cluster) -> "Group":
+        """As much of it as a cluster has the families for."""
+
+        def suiting(wishes: Mapping[str, Wish]) -> dict[str, Wish]:
+            return {name: wish for name, wish in wishes.items() if wish.suits(cluster)}
+
+        holders = suiting(self.holders)
+        return Group(
+            holders,
+            suiting(self.joiners),
+            [name for name in self.leavers if name in holders],
+            suiting(self.followers),
+            suiting(self.waiters),
+            {name: wish for name, wish in self.edits.items() if name in holders},
+        )
 
 
 _numbers = count(1)
@@ -141,25 +159,20 @@ POLICIES = _pairs(
         )
     )
 )
-AUTOMATIC = Group(
-    joiners={
-        "asks-for-pool": Wish("ipv6", pool="reserved"),
-        "asks-for-address": Wish("ipv6", address="fd00:98:2::e0"),
-    },
-    waiters={"asks-for-nothing": Wish("ipv6"), "asks-for-nothing-dual": Wish("dual")},
-)
 _MALFORMED = {
     "word": Wish(address="nonsense"),
     "word-annotated": Wish(addresses="nonsense"),
-    "no-octet": Wish(addresses="10.98.1.300"),
-    "prefix": Wish(addresses="10.98.1.200/32"),
-    "comma": Wish(addresses="10.98.1.200,"),
-    "one-family": Wish(addresses="10.98.1.200,10.98.1.201"),
-    "one-family-ipv6": Wish(addresses="fd00:98:2::c8,fd00:98:2::c9"),
+    "no-octet": Wish("ipv4", addresses="10.98.1.300"),
+    "prefix": Wish("ipv4", addresses="10.98.1.200/32"),
+    "prefix-ipv6": Wish("ipv6", addresses="fd00:98:1::c8/128"),
+    "comma": Wish("ipv4", addresses="10.98.1.200,"),
+    "comma-ipv6": Wish("ipv6", addresses="fd00:98:1::c8,"),
+    "one-family": Wish("ipv4", addresses="10.98.1.200,10.98.1.201"),
+    "one-family-ipv6": Wish("ipv6", addresses="fd00:98:2::c8,fd00:98:2::c9"),
     "three": Wish(addresses="10.98.1.200,fd00:98:2::c8,10.98.1.201"),
 }
 MALFORMED = Group(
-    holders={f"edit-{name}": Wish() for name in _MALFORMED},
+    holders={f"edit-{name}": Wish(wish.family) for name, wish in _MALFORMED.items()},
     waiters={f"new-{name}": wish for name, wish in _MALFORMED.items()},
     edits={f"edit-{name}": wish for name, wish in _MALFORMED.items()},
 )
@@ -185,10 +198,11 @@ IN_USE = Group(
 )
 BY_NAME = Group(
     holders={f"pool-full-{family}": Wish(family, pool="full") for family in FAMILIES},
-    joiners={f"pool-right-{family}": Wish(family, pool="reserved") for family in (*FAMILIES, "dual")},
+    joiners={f"pool-right-{family}": Wish(family, pool="reserved") for family in (*FAMILIES, "all")},
     waiters={
         "pool-unknown": Wish(pool="no-such-pool"),
-        "pool-elsewhere": Wish(pool="reserved", address="10.98.1.210"),
+        "pool-elsewhere": Wish("ipv4", pool="reserved", address="10.98.1.210"),
+        "pool-elsewhere-ipv6": Wish("ipv6", pool="reserved", address="fd00:98:1::d2"),
         **{f"pool-full-{family}-too": Wish(family, pool="full") for family in FAMILIES},
     },
 )
@@ -200,6 +214,8 @@ class Seen:
 
     Attributes:
         namespace: where the Services were.
+        families: the address families that they could be of.
+        made: the names of those that were made.
         hold: how long those that had to wait were watched at least, s.
         ingress: rows of the watch of the Services.
         events: rows of the watch of the Events about them.
@@ -207,18 +223,21 @@ class Seen:
     """
 
     namespace: str
+    families: Sequence[str]
+    made: Collection[str]
     hold: float
     ingress: Sequence[Ingress]
     events: Sequence[Event]
     meta: Mapping[str, Any]
 
     def keys(self, names: Iterable[str]) -> list[str]:
-        """These Services as evidence names them."""
-        return [f"{self.namespace}/{name}" for name in names]
+        """These Services, as far as they were made, as evidence names them."""
+        return [f"{self.namespace}/{name}" for name in names if name in self.made]
 
     def addresses(self, wishes: Mapping[str, Wish]) -> dict[str, list[str]]:
         """The addresses for which Services asked by spec.loadBalancerIP, for `exact-addresses`."""
-        return {f"{self.namespace}/{name}": [wish.address] for name, wish in wishes.items() if wish.address}
+        asking = {name: wish.address for name, wish in wishes.items() if wish.address and name in self.made}
+        return {f"{self.namespace}/{name}": [address] for name, address in asking.items()}
 
     def refusal(self, group: Group) -> dict[str, Any]:
         """What `stays-pending` takes: those that wait have not the addresses for which they asked."""
@@ -243,6 +262,7 @@ class Seen:
 
 def watch_arrangement(cluster: Cluster, profile: Profile, hold: float, groups: Sequence[Group]) -> Seen:
     """Arrange these groups, watch for `hold` seconds, and take them away."""
+    groups = [group.within(cluster) for group in groups]
     with cluster, cluster.watch_services() as watch, cluster.watch_events() as events:
         for name, spec in POOLS.items():
             cluster.configure("IPAddressPool", name, **spec)
@@ -259,7 +279,8 @@ def watch_arrangement(cluster: Cluster, profile: Profile, hold: float, groups: S
         watch.until(assigned(*waiters), hold + MARGIN_SECONDS)  # ends early only if none of them has to wait
         watch.stop()
         events.stop()
-    return Seen(cluster.namespace, hold, watch.rows(), events.rows(), watch.meta())
+    made = {name for group in groups for name in group.names()}
+    return Seen(cluster.namespace, cluster.families, made, hold, watch.rows(), events.rows(), watch.meta())
 
 
 def _serve(cluster: Cluster, groups: Iterable[Mapping[str, Wish]]) -> list[Service]:

@@ -49,7 +49,7 @@ def assigning(
     with Cluster(testbed, profile, NAMESPACE, expectations) as cluster:
         cluster.create_namespace()
         cluster.pool("10.98.15.0/28", "fd00:98:15::/124")
-        cluster.serve("first", families="dual" if "dual-stack" in profile.capabilities else "ipv4")
+        cluster.serve("first", families="dual" if "dual-stack" in profile.capabilities else cluster.families[0])
 
 
 @pytest.fixture(scope="session")

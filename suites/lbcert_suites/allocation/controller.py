@@ -12,6 +12,9 @@ from lbcert_reports.recorder import CaseRecorder
 SPARE = "spare"
 """The name of a pool that is left to those who ask for it."""
 
+SPARE_RANGES = ("10.98.9.0/28", "fd00:98:9::/124")
+"""What it has; no other pool of these cases has them."""
+
 RETURN_SECONDS = 30.0
 """How long a controller may take to be back: Kubernetes makes, places and starts a pod, and it reads what there is."""
 
@@ -39,9 +42,8 @@ class Controller:
         Raises:
             PreconditionUnmetError: it does not.
         """
-        service = self.cluster.serve(
-            witness, families="ipv4", annotations={annotations.ADDRESS_POOL: SPARE}, wait=False
-        )
+        (family, *_), pool = self.cluster.families, {annotations.ADDRESS_POOL: SPARE}
+        service = self.cluster.serve(witness, families=family, annotations=pool, wait=False)
         assignment = self.implementation.profile.timers.assignment
         self.cluster.await_address(service, budget=RETURN_SECONDS + assignment)
 

@@ -47,8 +47,9 @@ class Crowd:
 
     def next_wave(self) -> None:
         """Begin to make the next wave and to take away the one before, without waiting for either."""
+        wishes = [wish for wish in WISHES if wish.suits(self.cluster)]
         self._going = [self.workers.submit(self.cluster.delete_service, gone.name) for gone in self.present]
-        self._coming = [self.workers.submit(self._come, wish) for wish in self.chance.choices(WISHES, k=WAVE)]
+        self._coming = [self.workers.submit(self._come, wish) for wish in self.chance.choices(wishes, k=WAVE)]
 
     def settle(self) -> None:
         """Wait until the API server has taken all of that; raises what went wrong with it."""

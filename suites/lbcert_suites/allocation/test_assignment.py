@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.cluster import Cluster, ranges_of
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder
@@ -19,7 +19,8 @@ def test_address_is_assigned_from_the_pool(cluster: Cluster, profile: Profile, r
     """A Service that a pool can satisfy gets an address of that pool, and none from outside.
 
     Given a pool with two ranges of IPv4 addresses and one of IPv6 addresses, a whole subnet
-    When Services of one family, the other, and both in either order are created, with traffic policy Cluster and Local
+    When Services of each family, and of all that the cluster has in either order, are created, with traffic policy
+        Cluster and Local
     Then each gets its addresses in the declared time, of no other family, all of them inside the pool, and in no other
         mode than VIP
     """
@@ -27,15 +28,16 @@ def test_address_is_assigned_from_the_pool(cluster: Cluster, profile: Profile, r
     with contextlib.suppress(PreconditionUnmetError):  # a pool that is refused gives no address, and so fails here
         cluster.pool(*ranges)
     with cluster.watch_services() as watch:
-        one = {family: cluster.serve(family, families=family, wait=False) for family in ("ipv4", "ipv6")}
-        both = [
+        one = {family: cluster.serve(family, families=family, wait=False) for family in cluster.families}
+        turned = [family.replace("ip", "IP") for family in reversed(cluster.families)]
+        every = [
             cluster.serve("dual-cluster", wait=False),
-            cluster.serve("dual-local", policy="Local", wait=False, ipFamilies=["IPv6", "IPv4"]),
+            cluster.serve("dual-local", policy="Local", wait=False, ipFamilies=turned),
         ]
         watch.until(assigned(*one.values()), profile.timers.assignment)
-        watch.until(assigned(*both, count=2), profile.timers.assignment)
+        watch.until(assigned(*every, count=len(one)), profile.timers.assignment)
     ingress = record.observed("ingress", watch)
-    wanted = [([service], [family]) for family, service in one.items()] + [(both, [*one])]
+    wanted = [([service], [family]) for family, service in one.items()] + [(every, [*one])]
     for services, families in wanted:
         whose = {"services": [each.key for each in services], "families": families}
         bound = {"pools": ranges, "within": profile.timers.assignment, **whose}
@@ -60,9 +62,9 @@ def test_no_address_before_there_is_a_pool(
     """
     ranges, within = ["10.98.0.200/30", "fd00:98::200/126"], profile.timers.assignment
     with cluster.watch_services() as before:
-        foreign = cluster.serve("foreign", families="ipv4", wait=False)
-        cluster.publish(foreign.name, "192.0.2.1")
-        services = [cluster.serve(family, families=family, wait=False) for family in ("ipv4", "ipv6")]
+        foreign = cluster.serve("foreign", families=cluster.families[0], wait=False)
+        cluster.publish(foreign.name, ranges_of(cluster.families, ("192.0.2.1", "2001:db8::1"))[0])
+        services = [cluster.serve(family, families=family, wait=False) for family in cluster.families]
         before.until(assigned(*services), hold + MARGIN_SECONDS)
     with cluster.watch_services() as after:
         with record.act("create-pool", "pool") as created:

@@ -8,6 +8,7 @@ from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.conditions import assigned, warned
 from lbcert_suites.allocation.release import insist_on_release
 from lbcert_suites.allocation.wishes import hopeless
+from lbcert_suites.families import DUAL, EACH, IPV4, IPV6
 
 pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning")]
 
@@ -17,9 +18,9 @@ pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning")]
 @pytest.mark.parametrize(
     ("family", "kind"),
     [
-        ("ipv4", "ClusterIP"),
-        ("ipv6", "NodePort"),
-        pytest.param("dual", "ClusterIP", marks=pytest.mark.needs("dual-stack")),
+        pytest.param("ipv4", "ClusterIP", marks=IPV4),
+        pytest.param("ipv6", "NodePort", marks=IPV6),
+        pytest.param("dual", "ClusterIP", marks=DUAL),
     ],
 )
 def test_address_is_freed_by_a_change_of_type(
@@ -47,7 +48,7 @@ def test_address_is_freed_by_a_change_of_type(
 
 @pytest.mark.covers("ALLOC-005")
 @pytest.mark.catches("address-not-freed", "second-address-not-freed", "unservable-stops-all", "pending-not-retried")
-@pytest.mark.parametrize("family", ["ipv4", "ipv6", pytest.param("dual", marks=pytest.mark.needs("dual-stack"))])
+@pytest.mark.parametrize("family", [*EACH, pytest.param("dual", marks=DUAL)])
 def test_address_is_freed_by_deletion(cluster: Cluster, profile: Profile, record: CaseRecorder, family: str) -> None:
     """The address of a deleted Service goes to the next in the queue, or both its addresses.
 

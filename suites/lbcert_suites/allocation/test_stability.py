@@ -3,12 +3,13 @@
 import pytest
 
 from lbcert_fixtures import annotations
-from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.cluster import Cluster, ranges_of
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.conditions import assigned, changed, warned
-from lbcert_suites.allocation.controller import SPARE, Controller
+from lbcert_suites.allocation.controller import SPARE, SPARE_RANGES, Controller
+from lbcert_suites.allocation.wishes import Wish
 
 pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning")]
 
@@ -43,7 +44,7 @@ def test_address_stays_while_everything_around_changes(
     ranges = ["10.98.0.0/28", "fd00:98::/124"]
     cluster.pool(*ranges, name="middle")
     before = [cluster.serve(f"before-{number}", wait=True) for number in range(ROUNDS)]
-    services = [cluster.serve(family, families=family, app="stay") for family in ("ipv4", "ipv6", "dual")]
+    services = [cluster.serve(family, families=family, app="stay") for family in cluster.stacks]
     services.append(cluster.serve("by-name", app="stay", annotations={annotations.ADDRESS_POOL: "middle"}))
     with cluster.watch_services() as watch:
         for number in range(ROUNDS):
@@ -92,19 +93,22 @@ def test_address_survives_a_restart_of_the_controller(
     And when one of them is deleted, the one that waits for its address has it in the declared time
     """
     cluster.pool("10.98.0.0/30", "fd00:98::/126", name="taken")
-    cluster.pool("10.98.1.0/28", name=SPARE, autoAssign=False)
+    cluster.pool(*SPARE_RANGES, name=SPARE, autoAssign=False)
     within = profile.timers.assignment
-    asked, shared = "10.98.0.3,fd00:98::3", {annotations.ADDRESSES: "10.98.0.2,fd00:98::2", annotations.SHARING: "k"}
+    asked = ranges_of(cluster.families, ("10.98.0.3", "fd00:98::3"))
+    together = ranges_of(cluster.families, ("10.98.0.2", "fd00:98::2"))
+    shared = {annotations.ADDRESSES: ",".join(together), annotations.SHARING: "k"}
     holders = [
-        cluster.serve("asked", annotations={annotations.ADDRESSES: asked}),
+        cluster.serve("asked", annotations={annotations.ADDRESSES: ",".join(asked)}),
         cluster.serve("shared", annotations=shared, ports=[{"port": 80}]),
         cluster.serve("sharing", annotations=shared, ports=[{"port": 81}]),
         cluster.serve("local", policy="Local"),
         cluster.serve("named", annotations={annotations.ADDRESS_POOL: "taken"}),
     ]
     with cluster.watch_services() as watch, cluster.watch_events() as events:
-        others = [cluster.serve("a-waiter", wait=False), cluster.serve("z-waiter", families="ipv6", wait=False)]
-        heir = cluster.serve("heir", families="ipv4", wait=False, annotations={annotations.ADDRESSES: "10.98.0.3"})
+        last = cluster.families[-1]
+        others = [cluster.serve("a-waiter", wait=False), cluster.serve("z-waiter", families=last, wait=False)]
+        heir = Wish(addresses=asked[0]).serve(cluster, "heir")
         events.until(warned(heir, *others), within)
         for number, end in enumerate(controller.ends(trials)):
             end()
@@ -120,5 +124,5 @@ def test_address_survives_a_restart_of_the_controller(
             cluster.delete_service(holders[0].name)
         watch.until(assigned(heir, count=1), within)
     inputs = {"ingress": record.observed("ingress", watch, "inherited"), "cause": deleted.evidence}
-    freed = {"holder": holders[0].key, "waiter": heir.key, "within": within, "address": "10.98.0.3"}
+    freed = {"holder": holders[0].key, "waiter": heir.key, "within": within, "address": asked[0]}
     record.judge("ALLOC-005", "reassigned", inputs, freed)

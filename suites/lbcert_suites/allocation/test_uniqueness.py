@@ -11,7 +11,7 @@ from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.profiles import Profile
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.conditions import assigned, some_assigned, unassigned
-from lbcert_suites.allocation.controller import SPARE, Controller
+from lbcert_suites.allocation.controller import SPARE, SPARE_RANGES, Controller
 from lbcert_suites.allocation.crowd import LARGE, SMALL, Crowd
 
 pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning"), pytest.mark.last]
@@ -39,7 +39,7 @@ def test_no_address_is_held_twice_under_load(
     Then a replay of all that the Services' status ever said shows no address with two holders that do not share
     """
     cluster.pool(*LARGE)
-    cluster.pool("10.98.9.0/28", name=SPARE, autoAssign=False)
+    cluster.pool(*SPARE_RANGES, name=SPARE, autoAssign=False)
     disturbances: list[Callable[[], None]] = [
         partial(cluster.reconfigure, "IPAddressPool", "pool", addresses=SMALL),
         partial(cluster.reconfigure, "IPAddressPool", "pool", addresses=LARGE),
@@ -71,14 +71,14 @@ def test_no_address_is_held_twice_during_a_rollout(
     A rollout starts the new pod before it ends the old one, unless the implementation's workload says otherwise.
     Many Services that get their addresses all at once are what two controllers at work would disagree on.
 
-    Given Services of both families that wait for an address, as there is no pool
+    Given Services of each family that wait for an address, as there is no pool
     When the controller is rolled out anew, as by an upgrade, and all the while a pool comes and goes
     Then a replay of all that the Services' status ever said shows no address with two holders
     """
     services = [
         cluster.serve(f"{family}-{number}", families=family, wait=False)
         for number in range(6)
-        for family in ("ipv4", "ipv6")
+        for family in cluster.families
     ]
     with cluster.watch_services() as watch, ThreadPoolExecutor() as background:
         rollout = background.submit(controller.roll_out)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lbcert_fixtures import annotations
-from lbcert_fixtures.cluster import Cluster, Service
+from lbcert_fixtures.cluster import Cluster, Service, ranges_of, stack_of
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Wish:
     """A Service, by what it asks for.
 
     Attributes:
-        family: ``ipv4``, ``ipv6`` or ``dual``.
+        family: ``ipv4``, ``ipv6`` or ``dual``; ``any`` for the cluster's first, ``all`` for all that it has.
         address: spec.loadBalancerIP.
         addresses: the annotation for addresses.
         pool: the annotation for a pool.
@@ -23,7 +23,7 @@ class Wish:
         ports: its ports, as in ``TCP/80``, or ``TCP/80:8080`` with a port of the pods.
     """
 
-    family: str = "ipv4"
+    family: str = "any"
     address: str = ""
     addresses: str = ""
     pool: str = ""
@@ -31,6 +31,10 @@ class Wish:
     policy: str = "Cluster"
     app: str = "echo"
     ports: Sequence[str] = ("TCP/80",)
+
+    def suits(self, cluster: Cluster) -> bool:
+        """Whether a cluster has the families of such a Service."""
+        return self.family in ("any", "all", *cluster.stacks)
 
     def patch(self) -> dict[str, Any]:
         """Its requests, as a patch for a Service that made none."""
@@ -49,7 +53,7 @@ class Wish:
         return cluster.serve(
             name,
             policy=self.policy,
-            families=self.family,
+            families={"any": cluster.families[0], "all": stack_of(cluster.families)}.get(self.family, self.family),
             app=self.app,
             wait=False,
             annotations=self.patch()["metadata"]["annotations"],
@@ -60,8 +64,9 @@ class Wish:
 
 def hopeless(cluster: Cluster) -> None:
     """Make Services that ask for addresses in no pool: who stops at the first that cannot be served, serves few."""
+    (network, *_) = ranges_of(cluster.families, ("192.0.2.", "2001:db8::"))
     for number in range(5):
-        Wish(address=f"192.0.2.{number}").serve(cluster, f"hopeless-{number}")
+        Wish(address=f"{network}{number}").serve(cluster, f"hopeless-{number}")
 
 
 def _port(words: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lbcert_fixtures.cluster import Cluster, Service
+from lbcert_fixtures.cluster import Cluster, Service, ranges_of, stack_of
 from lbcert_fixtures.patience import Patience
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import SessionWatch
@@ -12,7 +12,7 @@ from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.changes import RouterChanges
 from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
-from lbcert_suites.standing import ROUTER, addresses_of, families_of
+from lbcert_suites.standing import ROUTER, addresses_of
 
 __all__ = ["ROUTER", "Peering"]
 
@@ -39,8 +39,8 @@ class Peering:
 
     @property
     def families(self) -> Sequence[str]:
-        """``ipv4`` and, where the profile declares it, ``ipv6``."""
-        return families_of(self.profile)
+        """Those of the cluster over which the profile declares sessions: ``ipv4``, ``ipv6`` or both."""
+        return self.profile.bgp_families
 
     @property
     def connect_retry(self) -> float:
@@ -57,6 +57,10 @@ class Peering:
         """The addresses from which nodes (by default all) open their sessions."""
         places = [self.testbed.places[name] for name in nodes] or self.testbed.nodes
         return addresses_of(places, self.families)
+
+    def ranges(self, *ranges: str) -> tuple[str, ...]:
+        """Those of some entries of pools, or addresses, that are announced over these sessions."""
+        return ranges_of(self.families, ranges)
 
     def open(self, **spec: Any) -> None:
         """Create the BGPPeers."""
@@ -82,7 +86,7 @@ class Peering:
 
     def serve(self, name: str = "web", **more: Any) -> Service:
         """Create a Service with an address of every family."""
-        return self.cluster.serve(name, families="dual" if len(self.families) > 1 else "ipv4", **more)
+        return self.cluster.serve(name, families=stack_of(self.families), **more)
 
     def insist_on_routes(self, services: Iterable[Service]) -> None:
         """Insist that every node announces Services that have endpoints everywhere.

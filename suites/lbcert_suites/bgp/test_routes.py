@@ -111,9 +111,8 @@ def test_routes_go_with_the_type_and_with_the_advertisement(
         the other; and then there is no advertisement any more
     Then every node announces them all; each time the routes of those go and the others stay, and at last all go at once
     """
-    families = len(peering.families)
-    cluster.pool(*("10.97.0.0/28", "fd00:97::/124")[:families], name="edited", autoAssign=False)
-    cluster.pool(*("10.97.0.16/28", "fd00:97::10/124")[:families], name="second", autoAssign=False)
+    cluster.pool(*peering.ranges("10.97.0.0/28", "fd00:97::/124"), name="edited", autoAssign=False)
+    cluster.pool(*peering.ranges("10.97.0.16/28", "fd00:97::10/124"), name="second", autoAssign=False)
     cluster.unconfigure("BGPAdvertisement", "bgp")  # made anew, not edited: whoever ignores edits is to show it below
     cluster.announce_bgp(ipAddressPools=["bgp", "second"])
     cluster.announce_bgp("edited", ipAddressPools=["edited"])
@@ -129,7 +128,8 @@ def test_routes_go_with_the_type_and_with_the_advertisement(
     for each, app in ((kept, "nobody"), (inherited, "echo")):
         shared = {annotations.SHARING: each.name, annotations.ADDRESSES: ",".join(map(str, each.addresses))}
         peering.serve(f"{each.name}-too", annotations=shared, app=app, ports=[{"port": 82, "targetPort": 8080}])
-    latter = Service("moved", cluster.namespace, [ip_address(each) for each in LATTER[:families]])
+    wanted = peering.ranges(*LATTER)
+    latter = Service("moved", cluster.namespace, [ip_address(each) for each in wanted])
     routes = peering.routes([*services, latter], nodes=[])
     peering.judge_announced(record, services, "announced")
     peering.insist_on_routes(services)
@@ -140,7 +140,7 @@ def test_routes_go_with_the_type_and_with_the_advertisement(
         cluster.reconfigure("BGPAdvertisement", "edited", ipAddressPools=["nowhere"])
         changes: Mapping[Service, tuple[Mapping[str, str], set[str]]] = {
             bereft: ({annotations.ADDRESS_POOL: "nowhere"}, set()),
-            moved: ({annotations.ADDRESSES: ",".join(LATTER[:families])}, set(LATTER[:families])),
+            moved: ({annotations.ADDRESSES: ",".join(wanted)}, set(wanted)),
         }
         with cluster.watch_services() as watch:
             for service, (asked, _) in changes.items():
@@ -195,9 +195,8 @@ def test_pool_without_advertisement_is_not_announced(
     When a Service gets an address of each
     Then the router gets the routes of the selected pools only, for longer than any announcement takes
     """
-    families = len(peering.families)
-    cluster.pool(*("10.97.0.0/28", "fd00:97::/124")[:families], name="silent", labels={"announced": "no"})
-    cluster.pool(*("10.97.0.16/28", "fd00:97::10/124")[:families], name="labelled", labels={"announced": "yes"})
+    cluster.pool(*peering.ranges("10.97.0.0/28", "fd00:97::/124"), name="silent", labels={"announced": "no"})
+    cluster.pool(*peering.ranges("10.97.0.16/28", "fd00:97::10/124"), name="labelled", labels={"announced": "yes"})
     cluster.announce_bgp("by-label", ipAddressPoolSelectors=[{"matchLabels": {"announced": "yes"}}])
     if "layer2" in profile.capabilities:
         cluster.announce_layer2("silent", ipAddressPools=["silent"])

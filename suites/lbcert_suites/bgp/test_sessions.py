@@ -40,11 +40,11 @@ LEAST_HOLD_SECONDS = 3.0
 """RFC 4271, section 4.2. It allows 0 as well, which is a session that never notices that the other side is gone."""
 
 OTHERS: Mapping[str, Mapping[str, Any]] = {
-    "IPAddressPool": {"addresses": ["10.97.0.0/28"], "autoAssign": False},
+    "IPAddressPool": {"autoAssign": False},
     "BGPAdvertisement": {"ipAddressPools": ["other"]},
     "BFDProfile": {"receiveInterval": 300},
 }
-"""Configuration that has nothing to do with the sessions."""
+"""Configuration that has nothing to do with the sessions; the pool is of the sessions' families."""
 
 
 def expect(router: RouterChanges, asn: int) -> None:
@@ -109,7 +109,7 @@ def test_every_node_opens_a_session(
         and no AS if it is internal
     """
     expect(peering.router, asn)
-    cluster.pool(*BGP_POOL[: len(peering.families)])
+    cluster.pool(*peering.ranges(*BGP_POOL))
     cluster.announce_bgp()
     routes, within = peering.routes([peering.serve()]), profile.timers.bgp_session
     with (
@@ -322,12 +322,13 @@ def test_sessions_survive_unrelated_changes(
         time has passed after the last change
     """
     others = {kind: spec for kind, spec in OTHERS.items() if kind != "BFDProfile" or "bfd" in profile.capabilities}
+    others["IPAddressPool"] = {**others["IPAddressPool"], "addresses": peering.ranges("10.97.0.0/28", "fd00:97::/124")}
     with SessionWatch(testbed, ROUTER) as watch:
         for trial in range(1, trials + 1):
             for kind, spec in others.items():
                 cluster.configure(kind, "other", **spec)
             cluster.peer("client", name="other")  # nobody listens there
-            service = cluster.serve("other", families="ipv4", annotations={annotations.ADDRESS_POOL: "other"})
+            service = peering.serve("other", annotations={annotations.ADDRESS_POOL: "other"})
             peering.judge_announced(record, [service], f"announced-{trial}")
             gone = peering.routes([service], nodes=[])
             with RouteWatch(testbed, ROUTER, gone) as withdrawn:

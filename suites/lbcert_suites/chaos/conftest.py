@@ -2,7 +2,7 @@
 
 import pytest
 
-from lbcert_fixtures.cluster import Backends, Cluster
+from lbcert_fixtures.cluster import Backends, Cluster, ranges_of
 from lbcert_fixtures.patience import Expectations
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
@@ -24,8 +24,9 @@ def carrying(
     """
     layer2 = "layer2" in profile.capabilities
     with Cluster(testbed, profile, NAMESPACE, expectations) as cluster:
-        cluster.pool(*(LAYER2_POOL if layer2 else BGP_POOL[:1]))
-        service = cluster.serve("carried", families="ipv4")
+        (family, *_) = cluster.families if layer2 else profile.bgp_families
+        cluster.pool(*ranges_of([family], LAYER2_POOL if layer2 else BGP_POOL))
+        service = cluster.serve("carried", families=family)
         if layer2:
             cluster.announce_layer2()
             cluster.await_served(service.address())

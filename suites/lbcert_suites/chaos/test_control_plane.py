@@ -11,7 +11,7 @@ from lbcert_reports.experiments import RunExperiment
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.chaos.bounds import changes
 from lbcert_suites.conftest import LAYER2_POOL, NAMESPACE
-from lbcert_suites.questions import ask
+from lbcert_suites.questions import ANSWERED, ask
 
 pytestmark = [pytest.mark.thorough, pytest.mark.last]
 
@@ -32,7 +32,7 @@ def test_nothing_happens_while_the_controller_is_away(experiment: RunExperiment,
         record.judge("RESET-009", "no-resets", {"connections": connections}, {"hold": 0.8 * done.watched})
 
 
-@pytest.mark.covers("L2-001", "L2-049")
+@pytest.mark.covers("L2-001", "L2-002", "L2-049")
 @pytest.mark.needs("layer2")
 @pytest.mark.untimed
 @pytest.mark.catches("withdraws-without-api", "watches-not-renewed")
@@ -68,4 +68,6 @@ def test_addresses_stay_while_the_api_server_is_away(
         service = cluster.serve("afterwards", annotations={ADDRESS_POOL: "pool"})
         answers = ask(testbed, record, service.addresses, profile.timers.configuration, "afterwards")
         nodes = {node.mac: node.name for node in testbed.nodes}
-        record.judge("L2-001", "answers-asked", {"answers": answers}, {"nodes": nodes, "within": 1, "answered": 0.9})
+        for family in cluster.families:
+            bound = {"nodes": nodes, "addresses": [str(service.address(family))], "within": 1, "answered": 0.9}
+            record.judge(ANSWERED[family], "answers-asked", {"answers": answers}, bound)

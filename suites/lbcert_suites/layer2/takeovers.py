@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from random import Random
@@ -37,6 +37,9 @@ as the new one may take to announce itself."""
 LOST_AFTERWARDS: Final = 0.05
 """What share may be lost once forwarding is back: endpoints on a busy machine drop some datagrams of thousands a
 second; an endpoint or a node that does not answer costs far more."""
+
+ANNOUNCED: Final[Mapping[str, str]] = {"ipv4": "L2-014", "ipv6": "L2-017"}
+"""By the address family, the requirement that a new owner announces itself."""
 
 Address = IPv4Address | IPv6Address
 
@@ -205,7 +208,9 @@ class Takeovers:
         self.record.judge(requirement, "answered-again", inputs, {"within": within, "trials": self.count} | bound)
 
     def judge_announcements(self, requirement: str, family: str, **bound: Any) -> None:
-        """Hold how the new owner announced the address of one family against what it has to say."""
+        """Hold how the new owner announced the address of one family against what it has to say, if there is one."""
+        if family not in self.cluster.families:
+            return
         more = {"nodes": self._nodes, "addresses": [str(self.service.address(family))], "trials": self.count}
         inputs = self._inputs(answers="answers", cause="cause")
         self.record.judge(requirement, "gratuitous-announced", inputs, more | bound)

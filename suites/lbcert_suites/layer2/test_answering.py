@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lbcert_fixtures.annotations import ADDRESSES
-from lbcert_fixtures.cluster import Cluster, several
+from lbcert_fixtures.cluster import Cluster, ranges_of, several
 from lbcert_fixtures.kubernetes.watching import Ingress
 from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.profiles import Profile
@@ -14,10 +14,16 @@ from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.conftest import LAYER2_POOL
 from lbcert_suites.layer2.addresses import expanded
-from lbcert_suites.questions import ask
+from lbcert_suites.questions import ANSWERED, ask
 
 QUESTIONS = 150
 """At a hundred a second."""
+
+FORM: Mapping[str, Mapping[str, Any]] = {
+    "ipv4": {},
+    "ipv6": {"flags": {"solicited": True, "hop_limit": 255, "checksum_ok": True}},
+}
+"""What answers have to be like, beside coming."""
 
 
 @pytest.mark.covers("L2-001", "L2-002")
@@ -39,7 +45,7 @@ def test_addresses_are_answered(
 ) -> None:
     """Who asks on the segment for the addresses of a Service gets an answer within one second.
 
-    Given three dual-stack Services with endpoints, and an advertisement in layer 2 of every pool
+    Given three Services with endpoints and an address of each family, and an advertisement in layer 2 of every pool
     When a host on the segment asks for their addresses by ARP and by multicast Neighbor Solicitation
     Then each question is answered within a second, to the asker alone, with the hardware address of the node that
     sent the answer; a Neighbor Advertisement is solicited, and has hop limit 255 and that address as an option
@@ -47,17 +53,16 @@ def test_addresses_are_answered(
     cluster.pool(*LAYER2_POOL)
     cluster.announce_layer2()
     services = several(lambda number: cluster.serve(f"web-{number}"), range(3))
-    ipv4, ipv6 = ([str(service.address(family)) for service in services] for family in ("ipv4", "ipv6"))
     every = [address for service in services for address in service.addresses]
     answers = ask(testbed, record, every, profile.timers.configuration)
-    bound = {"nodes": node_of_mac, "within": 1}
-    record.judge("L2-001", "answers-asked", {"answers": answers}, {**bound, "addresses": ipv4})
-    flags = {"solicited": True, "hop_limit": 255, "checksum_ok": True}
-    record.judge("L2-002", "answers-asked", {"answers": answers}, {**bound, "addresses": ipv6, "flags": flags})
+    for family in cluster.families:
+        addresses = [str(service.address(family)) for service in services]
+        bound = {"nodes": node_of_mac, "within": 1, "addresses": addresses, **FORM[family]}
+        record.judge(ANSWERED[family], "answers-asked", {"answers": answers}, bound)
 
 
 @pytest.mark.covers("L2-009", "L2-012")
-@pytest.mark.needs("layer2")
+@pytest.mark.needs("layer2", "ipv4")
 @pytest.mark.catches("unicast-arp-unanswered", "arp-probe-unanswered")
 @pytest.mark.usefixtures("layer2")
 def test_neighbours_can_make_sure_of_an_address(
@@ -68,7 +73,7 @@ def test_neighbours_can_make_sure_of_an_address(
     A kernel asks so before it forgets a neighbour that it talks to: who is not answered loses traffic every few
     minutes. The probe is for a host that is about to take an address.
 
-    Given a dual-stack Service that is announced in layer 2, and a host on the segment that knows the node
+    Given a Service that is announced in layer 2, and a host on the segment that knows the node
     When it asks that node's hardware address for the IPv4 address, by ARP
     And when it asks everybody by ARP, without an address of its own, as a host that wants the address
     Then each question is answered within a second, to the asker alone
@@ -106,13 +111,18 @@ def test_free_addresses_of_a_pool_are_not_answered(
     Then no node answers, and for those that were held not any more after the declared time
     """
     service = cluster.serve()
-    ipv4, ipv6 = (expanded(each) for each in layer2)
-    pairs = list(zip(ipv4[5:9], ipv6[5:9], strict=True))
+    ranges = [expanded(each) for each in ranges_of(cluster.families, layer2)]
+    pairs = list(zip(*(each[5:9] for each in ranges), strict=True))  # of one address where there is one family
     later = [
-        (ipv4[10 + number], two) if number % 2 else (one, ipv6[10 + number]) for number, (one, two) in enumerate(pairs)
+        tuple(
+            ranges[place][10 + number] if place == (number + 1) % len(pair) else each
+            for place, each in enumerate(pair)  # every second pair changes its first address, the others the last
+        )
+        for number, pair in enumerate(pairs)
     ]
-    alone = (ipv4[9], ipv6[9])
-    former = sorted({each for pair in pairs for each in pair} - {each for pair in later for each in pair} | {alone[1]})
+    alone = tuple(each[9] for each in ranges)
+    given_up = {each for pair in pairs for each in pair} - {each for pair in later for each in pair}
+    former = sorted(given_up.union(alone[1:]))
     movers = [
         cluster.serve(f"mover-{number}", annotations={ADDRESSES: ",".join(pair)})
         for number, pair in enumerate([*pairs, alone])
@@ -128,7 +138,7 @@ def test_free_addresses_of_a_pool_are_not_answered(
         if not watch.until(_given(wanted), profile.timers.assignment):
             raise PreconditionUnmetError("not every Service got the other address that it asked for")
     held = set(map(str, service.addresses)).union(*wanted.values())
-    free = [address for address in (*ipv4, *ipv6) if address not in held]
+    free = [address for each in ranges for address in each if address not in held]
     silent_from = moved.effective + round(profile.timers.layer2_silence * 1e9)
     with (
         Asking(testbed, "client", service.addresses) as control,

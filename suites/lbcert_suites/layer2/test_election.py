@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from ipaddress import ip_address
 
 import pytest
 
-from lbcert_fixtures.cluster import Cluster, several
+from lbcert_fixtures.cluster import Cluster, ranges_of, several
 from lbcert_fixtures.probes.layer2 import Answer, Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_reports.verdicts import Verdict
 from lbcert_suites.layer2.speakers import Speakers
+from lbcert_suites.layer2.takeovers import ANNOUNCED
 
 COUNT = 60
 """Services: one node of three has none of their addresses by chance once in ten thousand million times."""
@@ -46,18 +46,19 @@ def test_addresses_spread_over_nodes_and_stay(
 ) -> None:
     """Addresses spread over the nodes, stay there in peace, and a node that goes or comes moves no others.
 
-    Given sixty Services, half of them IPv4 and half IPv6, that are announced in layer 2
+    Given sixty Services, as many of each family, that are announced in layer 2
     When a host on the segment asks for their addresses, and then the announcing pod of one node goes and comes back
     Then each is answered by one node, they are spread evenly, and none of them moves while nothing happens
     And the loss moves all addresses of that node, in time, and no others; each is announced by its new owner, whichever
         that is, and questions go unanswered for no longer than a planned move may take
     And the return moves addresses only to that node, and no more than its share
     """
+    families = cluster.families
     cluster.pool("172.30.0.190-172.30.0.249", "fd00:30::1000-fd00:30::103b")
     cluster.announce_layer2()
 
     def serve(number: int) -> str:
-        (address,) = cluster.serve(f"web-{number}", families=("ipv4", "ipv6")[number % 2]).addresses
+        (address,) = cluster.serve(f"web-{number}", families=families[number % len(families)]).addresses
         return str(address)
 
     addresses = several(serve, range(COUNT))
@@ -82,8 +83,8 @@ def test_addresses_spread_over_nodes_and_stay(
     if owned.verdict is not Verdict.PASS:
         raise PreconditionUnmetError(f"there is not one owner of each address: {owned.reason}")
     spread = record.judge("L2-022", "spread-over-nodes", {"answers": answers}, {"nodes": node_of_mac})
-    for family in (addresses[::2], addresses[1::2]):
-        bound = {"nodes": node_of_mac, "addresses": family}
+    for number in range(len(families)):
+        bound = {"nodes": node_of_mac, "addresses": addresses[number :: len(families)]}
         record.judge("L2-022", "spread-over-nodes", {"answers": answers}, bound)
 
     others = [address for address in addresses if before[address] != leaving.mac]
@@ -104,9 +105,9 @@ def test_addresses_spread_over_nodes_and_stay(
     inputs = {"answers": record.observed("answers", moving, "those-of-one-move"), "cause": inputs["cause"]}
     bound = {"addresses": lost, "within": profile.timers.layer2_planned_move, "lasting": False}
     record.judge("L2-045", "answered-again", inputs, bound)
-    for requirement, version in (("L2-014", 4), ("L2-017", 6)):
-        bound = {"nodes": node_of_mac, "addresses": [each for each in lost if ip_address(each).version == version]}
-        record.judge(requirement, "gratuitous-announced", inputs, bound)
+    for family in families:
+        bound = {"nodes": node_of_mac, "addresses": ranges_of([family], lost)}
+        record.judge(ANNOUNCED[family], "gratuitous-announced", inputs, bound)
 
     with Asking(testbed, "client", addresses, every=0.5) as coming:
         coming.until(lambda rows: len(_owners(rows)) == COUNT, 5)

@@ -78,7 +78,7 @@ def test_address_follows_its_endpoints(
 ) -> None:
     """Under policy Local an address moves when the last endpoint on its node goes, to a node that has one.
 
-    Given a dual-stack Service with policy Local, and on each node an endpoint that is not ready
+    Given a Service with an address of each family and policy Local, and on each node an endpoint that is not ready
     When one node after the other has the only endpoint that is
     Then that node announces the addresses
     When there are endpoints on the announcing node and on one of the others, and the one on the announcing node goes

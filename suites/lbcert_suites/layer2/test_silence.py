@@ -12,7 +12,7 @@ from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 from lbcert_suites.layer2.silence import insist_on_silence
-from lbcert_suites.questions import ask
+from lbcert_suites.questions import ANSWERED, ask
 
 AFTERWARDS_SECONDS = 1.5
 """How long addresses are asked for after they have to be silent: ten questions each, and time for an answer."""
@@ -74,7 +74,7 @@ def test_released_addresses_fall_silent(
     staying = [stays, idle, crowd, cluster.serve("second", annotations={ADDRESS_POOL: "second"})]
     every = [address for service in (*services.values(), *staying) for address in service.addresses]
     answers = ask(testbed, record, every, profile.timers.configuration, "announced")
-    _judge_answered(record, answers, [*services.values(), *staying], node_of_mac)
+    _judge_answered(record, cluster, answers, [*services.values(), *staying], node_of_mac)
     bound = {"nodes": node_of_mac, "addresses": list(map(str, crowd.addresses)), "answered": 0.9}
     record.judge("L2-003", "one-announcer", {"answers": answers}, bound)
     for address in every:
@@ -95,7 +95,7 @@ def test_released_addresses_fall_silent(
         asking.until(lambda rows: rows[-1]["t"] >= silent_from + AFTERWARDS_SECONDS * 1e9, 30)
         asking.hear_out(1)
     answers = record.observed("answers", asking)
-    _judge_answered(record, answers, staying, node_of_mac)
+    _judge_answered(record, cluster, answers, staying, node_of_mac)
     for act, service in zip((deletion, type_change, removal, edit), services.values(), strict=True):
         bound = {"addresses": [str(a) for a in service.addresses], "within": profile.timers.layer2_silence}
         record.judge("L2-006", "nobody-answers", {"answers": answers, "cause": act.evidence}, bound)
@@ -114,13 +114,17 @@ def test_released_addresses_fall_silent(
 
 
 def _judge_answered(
-    record: CaseRecorder, answers: EvidenceRef, services: Iterable[Service], node_of_mac: Mapping[str, str]
+    record: CaseRecorder,
+    cluster: Cluster,
+    answers: EvidenceRef,
+    services: Iterable[Service],
+    node_of_mac: Mapping[str, str],
 ) -> None:
     """Every address of these Services has to be answered, whatever else goes on."""
-    for requirement, family in (("L2-001", "ipv4"), ("L2-002", "ipv6")):
+    for family in cluster.families:
         addresses = [str(service.address(family)) for service in services]
         served = {"nodes": node_of_mac, "addresses": addresses, "answered": 0.9}
-        record.judge(requirement, "answers-asked", {"answers": answers}, served)
+        record.judge(ANSWERED[family], "answers-asked", {"answers": answers}, served)
 
 
 @pytest.mark.covers("L2-007")

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_suites.reset.exclusion import Exclusion
 from lbcert_suites.ways import Way
 
 
 @pytest.fixture
-def bgp_way(bgp: tuple[str, ...]) -> Way:
+def bgp_way(bgp: tuple[str, ...], profile: Profile) -> Way:  # noqa: ARG001 - order
     """BGP with all families that the implementation announces, at once."""
-    return Way("bgp", ("ipv4", "ipv6")[: len(bgp)])
+    return Way("bgp", profile.bgp_families)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import kubernetes.client
 import pytest
 
 from lbcert_fixtures.annotations import ADDRESS_POOL
-from lbcert_fixtures.cluster import UDP, Backends, Cluster
+from lbcert_fixtures.cluster import UDP, Backends, Cluster, ranges_of
 from lbcert_fixtures.deployment import Deployment
 from lbcert_fixtures.probes.stream import Stream
 from lbcert_fixtures.profiles import Profile
@@ -35,7 +35,10 @@ LOST = 0.01
 PODS_SECONDS = 30.0
 """A budget for the cluster, not judged: a pod is Ready until nodes send requests to it."""
 
-UNRELATED: Mapping[Mode, str] = {"l2": "172.30.0.230-172.30.0.231", "bgp": "10.98.0.0/30"}
+UNRELATED: Mapping[Mode, Sequence[str]] = {
+    "l2": ("172.30.0.230-172.30.0.231", "fd00:30::230-fd00:30::231"),
+    "bgp": ("10.98.0.0/30", "fd00:98::/126"),
+}
 """Pools of nobody else's."""
 
 
@@ -102,15 +105,17 @@ def test_unrelated_changes_break_no_connection(
         Cluster(testbed, profile, cluster.namespace) as other,
     ):
         for way in ways:
-            pool = other.pool(UNRELATED[way.mode], name=f"unrelated-{way.mode}", autoAssign=False)
+            (family, *_) = way.families
+            ranges = ranges_of([family], UNRELATED[way.mode])
+            pool = other.pool(*ranges, name=f"unrelated-{way.mode}", autoAssign=False)
             if way.mode == "l2":
                 other.announce_layer2(pool, ipAddressPools=[pool])
             else:
                 other.announce_bgp(pool, ipAddressPools=[pool])
                 other.peer("client", name=pool)  # nobody listens there
-            service = other.serve(pool, families="ipv4", annotations={ADDRESS_POOL: pool})
+            service = other.serve(pool, families=family, annotations={ADDRESS_POOL: pool})
             other.await_served(service.address(), VANTAGE)
-            neighbour = cluster.serve(f"neighbour-{way.mode}", families="ipv4", annotations=way.annotations)
+            neighbour = cluster.serve(f"neighbour-{way.mode}", families=family, annotations=way.annotations)
             cluster.await_served(neighbour.address(), VANTAGE)
             cluster.delete_service(neighbour.name)
     load.hold(AFTERMATH_SECONDS)
@@ -142,7 +147,7 @@ def test_controller_outage_breaks_no_connection(
         controller_away(implementation) as outage,
         cluster.watch_services() as watch,
     ):
-        waiting = cluster.serve("waiting", families="ipv4", wait=False)
+        waiting = cluster.serve("waiting", wait=False)
         load.hold(AFTERMATH_SECONDS)
         record.fault(outage)
         services = record.observed("ingress", watch)

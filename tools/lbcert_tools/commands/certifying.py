@@ -64,6 +64,7 @@ _LOOK_SECONDS = 0.2
 @click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
 @click.option("--testbed", metavar="NAME", help="What the cases stand on: netns, by default, or kind.")
 @click.option("--proxy-mode", type=click.Choice(["nftables", "iptables"]), help="Of kube-proxy: nftables by default.")
+@click.option("--families", type=click.Choice(["ipv4", "ipv6", "dual"]), help="Of the cluster: dual stack by default.")
 @FEATURE_GATES
 @NODE_IMAGE
 @click.option("--seed", type=int, metavar="N", help="Seed of what is chosen at random; the report names it.")
@@ -100,6 +101,7 @@ def certify(
     kubernetes: str | None,
     testbed: str | None,
     proxy_mode: str | None,
+    families: str | None,
     feature_gates: tuple[str, ...],
     node_image: Path | None,
     seed: int | None,
@@ -123,8 +125,8 @@ def certify(
     lbcert certify --profile metallb-frr --only bgp,RESET-001     a part
     lbcert certify --profile metallb-native --testbed kind        on a real kind cluster; needs root
 
-    With --quick or --only, a conformance profile of which not every requirement ran is undetermined, even if all
-    that ran passed.
+    With --quick, --only, or a cluster of one address family, a conformance profile of which not every requirement
+    ran is undetermined, even if all that ran passed.
 
     Exit codes: 0 conformant (also with deviations), 1 not conformant, 2 a mistake in the command or the
     profile, 3 undetermined, 130 stopped before the run began.
@@ -141,6 +143,7 @@ def certify(
         nodes=nodes,
         kubernetes=kubernetes,
         proxy_mode=proxy_mode,
+        families=families,
         feature_gates=feature_gates,
         node_image=node_image,
         lab=lab,
@@ -188,6 +191,7 @@ def certify(
         "nodes": nodes,
         "kubernetes": kubernetes,
         "proxy-mode": proxy_mode,
+        "families": families,
         "feature-gate": feature_gates,
         "node-image": node_image,
         "seed": seed,

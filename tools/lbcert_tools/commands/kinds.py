@@ -91,6 +91,7 @@ def images(profile: str | None, kubernetes: str | None) -> None:
 @labs.kubernetes
 @labs.profile
 @labs.proxy_mode
+@labs.families
 @labs.FEATURE_GATES
 @labs.NODE_IMAGE
 def up(
@@ -100,6 +101,7 @@ def up(
     kubernetes: str | None,
     profile: str | None,
     proxy_mode: str,
+    families: str,
     feature_gates: tuple[str, ...],
     node_image: Path | None,
 ) -> None:
@@ -115,6 +117,7 @@ def up(
         kubernetes=chosen.kubernetes,
         routers=routers,
         proxy_mode=proxy_mode,
+        families=families,
         feature_gates=chosen.feature_gates,
         node_image=chosen.node_image,
     )

@@ -45,6 +45,13 @@ proxy_mode = click.option(
     type=click.Choice(["nftables", "iptables"]),
     help="Of kube-proxy.",
 )
+families = click.option(
+    "--families",
+    default="dual",
+    show_default=True,
+    type=click.Choice(["ipv4", "ipv6", "dual"]),
+    help="Address families of Kubernetes; the network around it has both.",
+)
 profile = click.option("--profile", metavar="NAME|FILE", help="Deploy this implementation and wait until it is ready.")
 FEATURE_GATES = click.option(
     "--feature-gate", "feature_gates", multiple=True, metavar="NAME=true|false", help="Of Kubernetes, on kind."
@@ -65,12 +72,11 @@ LOOK_AROUND = "lbcert lab kubectl get nodes | lbcert lab shell client | lbcert l
 @kubernetes
 @profile
 @proxy_mode
+@families
 @click.option("--dns", is_flag=True, help="Run CoreDNS.")
-def up(
-    name: str, nodes: int, routers: int, kubernetes: str | None, profile: str | None, proxy_mode: str, dns: bool
-) -> None:
+def up(name: str, nodes: int, routers: int, profile: str | None, **options: Any) -> None:
     """Start a lab that stays up until `lbcert lab down`."""
-    stand_up("netns", name, nodes, profile, routers=routers, kubernetes=kubernetes, proxy_mode=proxy_mode, dns=dns)
+    stand_up("netns", name, nodes, profile, routers=routers, **options)
     click.echo(f"lab {name} is up: {nodes} nodes, {routers} router{'s'[: routers - 1]}")
     click.echo(LOOK_AROUND)
 

@@ -97,6 +97,7 @@ KIND = {
         "nodes": 4,
         "kubernetes": "1.36",
         "proxy_mode": "iptables",
+        "families": "ipv6",
         "feature_gates": {"Gate": False},
     },
     "profile": {"path": "/profiles/my lb.toml"},
@@ -124,8 +125,15 @@ def test_a_seed_that_was_asked_for_is_not_said_twice() -> None:
 def test_a_requirement_alone_is_checked_as_the_run_was_made() -> None:
     assert (
         "lbcert certify --profile '/profiles/my lb.toml' --quick --testbed kind --nodes 4 --kubernetes 1.36"
-        " --proxy-mode iptables --trials 3 --seed 7 --feature-gate Gate=false --only L2-001"
+        " --proxy-mode iptables --families ipv6 --trials 3 --seed 7 --feature-gate Gate=false --only L2-001"
     ) in commands(**KIND)
+
+
+def test_the_family_of_a_cluster_that_has_one_stands_beside_the_version_of_kubernetes() -> None:
+    run = made.case("a", made.verdict("L2-001", "pass"))
+    assert "<dd>kind, Kubernetes 1.36, IPv6 only</dd>" in html.render(made.build(run, testbed=KIND["testbed"]))
+    dual = html.render(made.build(run, testbed={"name": "netns", "kubernetes": "1.36", "families": "dual"}))
+    assert "<dd>netns, Kubernetes 1.36</dd>" in dual
 
 
 def test_a_node_image_decides_the_version_of_kubernetes() -> None:

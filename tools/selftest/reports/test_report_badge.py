@@ -21,6 +21,13 @@ def test_a_conformant_profile_reads_conformant() -> None:
     assert words(made.build(made.case("a", made.verdict("L2-001", "pass")))) == ["lbcert core-l2", "conformant"]
 
 
+def test_a_certificate_on_a_cluster_of_one_family_reads_so() -> None:
+    document = made.build(made.case("a", made.verdict("L2-001", "pass")), testbed={"name": "none", "families": "ipv4"})
+    assert words(document) == ["lbcert core-l2", "conformant, IPv4 only"]
+    assert document["profiles"][0]["summary"] == "1 of 1 requirements pass, IPv4 only"
+    assert "The cluster is IPv4 only: nothing is said about the other address family." in document["summary"]["limits"]
+
+
 def test_a_run_that_certifies_nothing_has_a_badge_that_says_so() -> None:
     assert words(made.build()) == ["lbcert no profile", "undetermined"]
 

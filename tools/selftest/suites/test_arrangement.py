@@ -1,5 +1,6 @@
 """What the common arrangement of the cases of allocation makes of what it has seen."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ def seen(*addresses: str | None) -> Seen:
         }
         for t, address in enumerate(addresses)
     ]
-    return Seen("cases", 10, rows, [], {})
+    return Seen("cases", ["ipv4"], {"holder", "waiter"}, 10, rows, [], {})
 
 
 def test_a_holder_that_never_had_an_address_shows_nothing() -> None:
@@ -44,3 +45,21 @@ def test_a_holder_that_lost_its_address_is_the_judges_matter() -> None:
     kind, rows = seen("10.0.0.1", None).record(record, GROUP)["ingress"]
     assert kind == "ingress"
     assert [row["addresses"] for row in rows] == [["10.0.0.1"], []]
+
+
+def test_of_a_group_a_cluster_gets_what_it_has_the_families_for() -> None:
+    ipv4, ipv6, dual = Wish("ipv4"), Wish("ipv6"), Wish("dual")
+    group = Group(
+        holders={"four": ipv4, "six": ipv6, "any": Wish()},
+        leavers=["four", "six"],
+        waiters={"both": dual, "all": Wish("all")},
+        edits={"four": ipv4, "six": ipv6},
+    )
+    cluster: Any = SimpleNamespace(stacks=("ipv6",))
+    left = group.within(cluster)
+    assert (set(left.holders), left.leavers, set(left.waiters), set(left.edits)) == (
+        {"six", "any"},
+        ["six"],
+        {"all"},
+        {"six"},
+    )

@@ -80,6 +80,7 @@ def test_certify_takes_every_option_of_the_plugin(lbcert: Lbcert) -> None:
         (["certify", "--profile=metallb-native", "--testbed=kind", "--node-image=x.tar"], "there is no such file"),
         (["certify", "--profile=metallb-native", "--testbed=kind", "--feature-gate=A"], "say NAME=true or NAME=false"),
         (["certify", "--profile=metallb-native", "--proxy-mode=ipvs"], "--proxy-mode"),
+        (["lab", "up", "--families=both"], "--families"),
         (["certify", "--profile=metallb-native", "--lab=nobodys"], "no lab named 'nobodys' is up (up: "),
         (["certify", "--profile=metallb-native", "--testbed=kind", "--aside"], "testbed kind gets no second lab"),
         (["certify", "--profile=metallb-native", "--workers=2", "--aside"], "--workers share all cases"),

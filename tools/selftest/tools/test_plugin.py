@@ -340,6 +340,50 @@ def test_a_case_that_would_keep_others_waiting_runs_last(cases, run) -> None:
     assert [each["case"] for each in start["plan"]] == ["layer2/second", "layer2/first"]
 
 
+def test_what_takes_a_family_that_the_cluster_lacks_does_not_apply_and_covers_nothing(cases, run) -> None:
+    cases('''
+        @pytest.fixture
+        def families(profile):
+            return profile.families
+
+        @pytest.mark.covers("POLICY-001")
+        @pytest.mark.parametrize(
+            "family", [pytest.param(each, marks=pytest.mark.needs(each)) for each in ("ipv4", "ipv6")]
+        )
+        def test_each(record, family):
+            """A claim."""
+            told(record, "POLICY-001", "pass")
+
+        @pytest.mark.covers("L2-001", "L2-002")
+        def test_both(record, families):
+            """A claim."""
+            for family in families:
+                told(record, {"ipv4": "L2-001", "ipv6": "L2-002"}[family], "pass", family)
+
+        @pytest.mark.covers("BGP-001")
+        @pytest.mark.needs("bgp")
+        def test_sessions(record):
+            """A claim."""
+            told(record, "BGP-001", "pass")
+    ''')
+    _, events = run("--families=ipv6")
+    (start,) = events.of("run-started")
+    assert {each["case"]: each["requirements"] for each in start["plan"]} == {
+        "layer2/each[ipv4]": [],
+        "layer2/each[ipv6]": ["POLICY-001"],
+        "layer2/both": ["L2-002"],
+        "layer2/sessions": [],  # of MetalLB's native mode, which announces over IPv4 alone
+    }
+    assert start["requirements"].keys() == {"POLICY-001", "L2-001", "L2-002", "BGP-001"}
+    assert outcomes(events) == {
+        "layer2/each[ipv4]": "not-applicable",
+        "layer2/each[ipv6]": "pass",
+        "layer2/both": "pass",
+        "layer2/sessions": "not-applicable",
+    }
+    assert {event["text"] for event in events.of("note")} == {"Not applicable: the cluster is IPv6 only."}
+
+
 def test_a_seed_decides_the_order_and_what_is_last_stays_last(cases, run, pytester: pytest.Pytester) -> None:
     cases(
         '@pytest.mark.covers("L2-003")\n@pytest.mark.last\ndef test_z(record):\n    """A claim."""\n'
@@ -364,7 +408,7 @@ def test_a_run_on_a_lab_that_is_up_states_what_the_lab_is(cases, run, monkeypatc
         is_kind=True,
         feature_gates={},
         nodes=["w1", "w2"],
-        specification=SimpleNamespace(proxy_mode="iptables"),
+        specification=SimpleNamespace(proxy_mode="iptables", families="ipv6"),
         kubectl=lambda *_, **__: '{"gitVersion": "v1.34.2"}',
         detach=lambda: None,
     )
@@ -372,8 +416,9 @@ def test_a_run_on_a_lab_that_is_up_states_what_the_lab_is(cases, run, monkeypatc
     cases(TWO)
     _, events = run("--lab=mine")
     (start,) = events.of("run-started")
-    said = {name: start["testbed"][name] for name in ("name", "nodes", "kubernetes", "proxy_mode")}
-    assert said == {"name": "kind", "nodes": 2, "kubernetes": "1.34", "proxy_mode": "iptables"}
+    said = {name: start["testbed"][name] for name in ("name", "nodes", "kubernetes", "proxy_mode", "families")}
+    expected = {"name": "kind", "nodes": 2, "kubernetes": "1.34", "proxy_mode": "iptables", "families": "ipv6"}
+    assert said == expected
     assert (start["options"]["nodes"], start["options"]["kubernetes"]) == (2, "1.34")
 
 
@@ -382,7 +427,7 @@ def test_a_boot_says_in_the_journal_what_it_is_at(cases, run, monkeypatch: pytes
         is_kind=False,
         feature_gates={},
         nodes=["n1"],
-        specification=SimpleNamespace(proxy_mode="nftables"),
+        specification=SimpleNamespace(proxy_mode="nftables", families="dual"),
         kubectl=lambda *_, **__: '{"gitVersion": "v1.36.3"}',
         lacks=lambda images: sorted(images)[:1],
         import_images=lambda _archives: None,
@@ -481,6 +526,7 @@ def test_workers_write_a_journal_each_and_together_they_are_one_run(
         "only": "l2",
         "nodes": 3,
         "kubernetes": "1.36",
+        "families": "dual",
         "seed": 0,
         "shuffle": False,
         "all": False,

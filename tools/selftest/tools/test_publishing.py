@@ -36,7 +36,7 @@ def said(
 PART = "UNDETERMINED: only a part was asked for; all that ran passed  (in numbers)"
 
 
-@pytest.mark.parametrize("options", [{"only": "allocation/*"}, {"quick": True}])
+@pytest.mark.parametrize("options", [{"only": "allocation/*"}, {"quick": True}, {"families": "ipv6"}])
 def test_a_part_of_which_all_passed_is_not_blamed(options: dict[str, Any]) -> None:
     assert PART in said(options, notApplicable=4)
 
@@ -54,7 +54,7 @@ def test_a_certificate_of_which_nothing_was_asked_for_says_so() -> None:
 
 
 def test_a_whole_run_is_no_part() -> None:
-    assert "core-l2  UNDETERMINED  (in numbers)" in said({"only": "", "quick": False})
+    assert "core-l2  UNDETERMINED  (in numbers)" in said({"only": "", "quick": False, "families": "dual"})
 
 
 def test_what_was_not_run_has_its_reason() -> None:
@@ -62,6 +62,7 @@ def test_what_was_not_run_has_its_reason() -> None:
     assert "  not run: 1 requirement (--quick)\n" in said({"quick": True}, left_out=1)
     assert "  not run: 2 requirements (without --all)\n" in said({"all": False})
     assert "  not run: 2 requirements\n" in said({"all": True})
+    assert "  not run: 2 requirements (--quick, --families ipv4)\n" in said({"quick": True, "families": "ipv4"})
     told = said({"only": "L2"}, interrupted=True, left_out=1, unfinished=3)
     assert "not run: 1 requirement (--only L2)\n  not run: 3 requirements (interrupted)\n" in told
     assert "not run:" not in said({}, left_out=0)

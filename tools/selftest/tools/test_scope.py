@@ -38,6 +38,7 @@ def beginning(cases: list[Case]) -> Start:
     start = {
         "suite": SUITE,
         "profile": scope.declaration(PROFILE, {name for each in requirements for name in each.certificates}, {}),
+        "testbed": {"name": "netns", "families": "dual"},
         "options": {"trials": 1, "quick": True, "all": False, "only": ""},
         "plan": [case.plain() for case in choose(cases, quick=True, trials=1)],
         "requirements": {each.id: each.plain() for each in requirements},
@@ -67,6 +68,20 @@ def said(found: scope.Checked) -> list[str]:
 
 def test_a_run_of_this_suite_begins_as_this_suite_says(checked: Callable[..., scope.Checked]) -> None:
     assert checked() == scope.Checked()
+
+
+def test_what_a_cluster_of_one_family_leaves_out_is_told_from_what_a_run_hides(
+    checked: Callable[..., scope.Checked], cases: list[Case]
+) -> None:
+    able, quick = PROFILE.capabilities, choose(cases, quick=True, trials=1)
+
+    def within(start: Start, families: str, cluster: str) -> None:
+        plan = [case.within(able, [families]).plain() for case in quick]
+        start |= {"plan": json.loads(json.dumps(plan)), "testbed": {"families": cluster}}
+
+    assert checked(lambda start: within(start, "ipv6", "ipv6")) == scope.Checked()
+    found = said(checked(lambda start: within(start, "ipv6", "dual")))
+    assert "layer2/addresses-are-answered: the plan has ['L2-002'] as its requirements" in "\n".join(found)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ class Standing:
     name = "there"
     is_kind = True
     feature_gates = {"Some": True}  # noqa: RUF012 - nobody changes it
-    specification = SimpleNamespace(proxy_mode="iptables")
+    specification = SimpleNamespace(proxy_mode="iptables", families="ipv4")
     nodes = ("w1", "w2")
 
     def __init__(self, *lacking: str) -> None:
@@ -70,11 +70,17 @@ def test_what_nobody_decides_is_the_lab_of_three_nodes_with_the_newest_kubernete
 
 def test_kind_is_told_all_that_was_decided_of_it() -> None:
     chosen = choose(
-        testbed="kind", nodes=2, kubernetes="1.34", proxy_mode="iptables", feature_gates=["A=true", "B=false"]
+        testbed="kind",
+        nodes=2,
+        kubernetes="1.34",
+        proxy_mode="iptables",
+        families="ipv6",
+        feature_gates=["A=true", "B=false"],
     )
     gates = {"A": True, "B": False}
-    expected = KindOptions(nodes=2, kubernetes="1.34", proxy_mode="iptables", feature_gates=gates)
+    expected = KindOptions(nodes=2, kubernetes="1.34", proxy_mode="iptables", families="ipv6", feature_gates=gates)
     assert chosen.options({}) == expected
+    assert chosen.plain()["families"] == "ipv6"
     assert chosen.plain()["feature_gates"] == gates
 
 
@@ -104,7 +110,7 @@ def test_a_file_that_is_no_node_image_is_refused_at_once(tmp_path: Path) -> None
 
 def test_a_lab_that_is_up_says_itself_what_it_is(standing: Standing) -> None:
     assert choose(lab="there") == Chosen(
-        name="kind", nodes=2, kubernetes="1.34", proxy_mode="iptables", feature_gates={"Some": True}
+        name="kind", nodes=2, kubernetes="1.34", proxy_mode="iptables", families="ipv4", feature_gates={"Some": True}
     )
     assert standing.detached == 1
 
@@ -116,6 +122,7 @@ def test_a_lab_that_is_up_says_itself_what_it_is(standing: Standing) -> None:
         ({"nodes": 3}, "--nodes 3: the lab there is up, with 2"),
         ({"kubernetes": "1.36"}, r"--kubernetes 1\.36: the lab there is up, with 1\.34"),
         ({"proxy_mode": "nftables"}, "with iptables; leave the option out"),
+        ({"families": "dual"}, "--families dual: the lab there is up, with ipv4; leave the option out"),
         ({"feature_gates": ["Some=false"]}, "--feature-gate Some=false: the lab there is up, with Some=true"),
         ({"node_image": "node.tar"}, "--node-image: the lab there is up"),
         ({"lab": "their"}, r"no lab named 'their' is up \(up: there\)"),
