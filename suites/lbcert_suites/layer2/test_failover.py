@@ -50,7 +50,7 @@ def test_address_moves_when_its_node_is_switched_off(
 ) -> None:
     """When the announcing node is switched off another node takes the address over, says so, and forwards in time.
 
-    Given a dual-stack Service that is announced in layer 2, with endpoints on other nodes only
+    Given a Service with an address of each family that is announced in layer 2, with endpoints on other nodes only
     When the announcing node is switched off, so that nothing says goodbye, and later on again
     Then another node announces the addresses to everybody and forwards within the declared failover time
     And when the node is back the addresses return at most once, without a loss beyond that of a planned move
@@ -84,7 +84,7 @@ def test_address_moves_when_the_link_of_its_node_is_cut(
 
     Speakers that lost one another may take half a minute to meet again: after each trial a new pod cuts that short.
 
-    Given a dual-stack Service that is announced in layer 2, with endpoints on other nodes only
+    Given a Service with an address of each family that is announced in layer 2, with endpoints on other nodes only
     When the link of the announcing node is cut for longer than it takes to notice
     Then another node announces the addresses as declared, no longer, and forwards within the declared failover time
     """
@@ -122,7 +122,7 @@ def test_address_moves_when_its_node_hangs(
     A hanging node accepts connections and answers pings: who only asks whether it can be reached takes it for alive.
     Its kernel goes on forwarding for those that know the address, so a gap in that would say nothing.
 
-    Given a dual-stack Service that is announced in layer 2, with endpoints on other nodes only
+    Given a Service with an address of each family that is announced in layer 2, with endpoints on other nodes only
     When every process of the announcing node is stopped, and later on goes on
     Then another node announces the addresses within the declared failover time
     """
@@ -186,7 +186,7 @@ def test_address_moves_when_its_speaker_is_removed(
 
     Policy Local, with endpoints everywhere: nodes with endpoints are then not all that could announce.
 
-    Given a dual-stack Service with policy Local that is announced in layer 2
+    Given a Service with an address of each family and policy Local that is announced in layer 2
     When the announcing pod is deleted, and a taint keeps it away from its node
     Then another node announces the addresses within the declared time, and forwarding does not stop for longer
     And the old one answers beside it for no longer than a speaker may take to leave, and questions go unanswered for
@@ -211,7 +211,7 @@ def test_address_is_announced_after_its_speaker_was_killed(
 ) -> None:
     """When the announcing program is killed and started again at once, its address is announced and forwarded on.
 
-    Given a dual-stack Service that is announced in layer 2
+    Given a Service with an address of each family that is announced in layer 2
     When the announcing container is killed (SIGKILL), which the kubelet starts again at once
     Then the addresses stay where they are, or move away and back, and neither forwarding nor answers stop for
     longer than for the loss of the pod

@@ -21,7 +21,7 @@ def test_exactly_one_node_answers(
 ) -> None:
     """All answers for an address on a segment come from one and the same node, all the time.
 
-    Given a dual-stack Service that is announced in layer 2
+    Given a Service with an address of each family that is announced in layer 2
     When a host on the segment asks for its addresses by ARP and by Neighbor Solicitation, again and again
     Then one node answers, each question once, and no other ever does
     """

@@ -39,8 +39,8 @@ def test_released_addresses_fall_silent(
 ) -> None:
     """Addresses are not answered any more soon after their Service is deleted, changes its type, or is not announced.
 
-    Given dual-stack Services in pools that three advertisements announce in layer 2, one of them two pools, and among
-        them some that share their addresses: two pairs of which one has no endpoint, and four that have endpoints
+    Given Services of all families in pools that three advertisements announce in layer 2, one of them two pools, and
+        among them some that share their addresses: two pairs of which one has no endpoint, and four that have endpoints
     When one is deleted, one becomes a ClusterIP, one advertisement is deleted, one is edited so that it is about
         another pool, and two Services that share their addresses are deleted, one of them without endpoints
     Then nobody answers for the addresses of the first four after the declared time, and all others are answered on,
@@ -139,8 +139,8 @@ def test_address_without_endpoints_falls_silent(
 ) -> None:
     """An address is announced only while its Service has an endpoint that serves, also under policy Cluster.
 
-    Given a dual-stack Service with one endpoint that serves, and one that is not ready, beside one that is announced in
-        layer 2
+    Given a Service of all families with one endpoint that serves, and one that is not ready, beside one that is
+        announced in layer 2
     When the pod that serves is deleted, and another is started
     Then nobody answers from the declared time after the EndpointSlices on, until one node does again
     """
