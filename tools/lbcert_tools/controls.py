@@ -2,6 +2,8 @@
 
 ``nox -s controls``, or ``python -m lbcert_tools.controls``. Labs are started once and stay up; another defect means
 other arguments of the pods in them. Each run is a process forked off this one, which has everything imported already.
+One lab more stands aside, at the lowest priority, for what is marked untimed: the others wait much of the time, and in
+a third one beside them the reference would miss its own times.
 """
 
 import argparse
@@ -16,7 +18,6 @@ import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from lbcert_fixtures import priority
 from lbcert_fixtures.profiles import Profile, load, resolve
 from lbcert_fixtures.reference.defects import CATALOGUE, OF_THE_CONTROLLER, Defect
 from lbcert_fixtures.testbeds import PreconditionUnmetError, netns
@@ -31,7 +33,7 @@ from lbcert_reports.html import render_matrix
 from lbcert_reports.judges.registry import Judgement
 from lbcert_reports.matrix import Failed, Matrix, Result, Row, results_of
 from lbcert_tools import environment
-from lbcert_tools.certification import record_of
+from lbcert_tools.certification import LOWEST_PRIORITY, record_of
 from lbcert_tools.following import Durations
 from lbcert_tools.planning import Case, all_cases
 from lbcert_tools.plugin import suites_folder
@@ -62,12 +64,27 @@ class Task:
         cases: to run, one after the other in one run.
         more: cases for further runs, as long as the defect was not caught.
         seconds: about how long it takes.
+        untimed: whether no case of it measures a time.
     """
 
     defect: str
     cases: Sequence[str]
     more: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    untimed: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """A lab that stays up.
+
+    Attributes:
+        lab: its name.
+        aside: whether it has the lowest priority, and takes only what is untimed.
+    """
+
+    lab: str
+    aside: bool = False
 
 
 @dataclass
@@ -144,6 +161,7 @@ def plan(cases: Sequence[Case], defects: Iterable[str], costs: Costs, *, against
         against: ``quickest``, ``named`` or ``all``.
     """
     tasks = []
+    untimed = {case.case for case in cases if case.untimed}
     for defect in defects:
         named = sorted(naming(cases, defect), key=costs.of)
         more: list[str] = []
@@ -154,20 +172,40 @@ def plan(cases: Sequence[Case], defects: Iterable[str], costs: Costs, *, against
         else:
             chosen, more = named[:1], named[1:CHANCES]
         seconds = SWITCH_SECONDS + CATALOGUE[defect].trials * sum(map(costs.of, chosen))
-        tasks.append(Task(defect, chosen, more, seconds))
+        tasks.append(Task(defect, chosen, more, seconds, untimed.issuperset([*chosen, *more])))
     return sorted(tasks, key=lambda task: -task.seconds)
 
 
-def clean_tasks(tasks: Iterable[Task], costs: Costs, parts: int) -> list[Task]:
-    """The same cases without any defect, in so many runs of about the same length, the first with the longest cases."""
-    cases = sorted({case for task in tasks for case in task.cases}, key=costs.of, reverse=True)
-    share = sum(map(costs.of, cases)) / parts
-    runs: list[list[str]] = [[] for _ in range(parts)]
-    before = 0.0
+def clean_tasks(cases: Iterable[Case], tasks: Iterable[Task], costs: Costs) -> list[Task]:
+    """The cases of these tasks without any defect, in two runs: those that measure times, and the others."""
+    chosen = {case for task in tasks for case in task.cases}
+    runs: dict[bool, list[str]] = {False: [], True: []}
     for case in cases:
-        runs[min(int(before / share), parts - 1)].append(case)
-        before += costs.of(case)
-    return [Task("", run, seconds=SWITCH_SECONDS + sum(map(costs.of, run))) for run in runs if run]
+        if case.case in chosen:
+            runs[case.untimed].append(case.case)
+    return [
+        Task("", run, seconds=SWITCH_SECONDS + sum(map(costs.of, run)), untimed=untimed)
+        for untimed, run in runs.items()
+        if run
+    ]
+
+
+def take_next(waiting: list[Task], place: Place, *, first: bool) -> Task | None:
+    """Take the task out that a lab runs next: the longest or the shortest of those that are left for it.
+
+    Those that measure times go first where the lab does not stand aside, and are left to others where it does.
+
+    Args:
+        waiting: the longest first.
+        place: the lab.
+        first: whether it is the one that takes the longest.
+    """
+    fitting = [task for task in waiting if task.untimed is place.aside] or ([] if place.aside else waiting)
+    if not fitting:
+        return None
+    task = fitting[0 if first or place.aside else -1]
+    waiting.remove(task)
+    return task
 
 
 # --- the implementation with a defect ---------------------------------------------------------------------------------
@@ -215,12 +253,20 @@ def write_profile(folder: Path, defect: str) -> Path:
 # --- labs and runs ----------------------------------------------------------------------------------------------------
 
 
-def _keep_lab(name: str, profile: Profile, ready: multiprocessing.connection.Connection) -> None:
+def _stand(place: Place) -> None:
+    """Begin a session of its own, with what others leave of the machine if its lab stands aside."""
+    os.setsid()
+    if place.aside:
+        os.nice(LOWEST_PRIORITY)
+        priority.hand_on(os.getpid())
+
+
+def _keep_lab(place: Place, profile: Profile, ready: multiprocessing.connection.Connection) -> None:
     """Start a lab and keep it until told to end it, or until our parent ends; run in a process of its own."""
     parent = os.getppid()
-    os.setsid()
+    _stand(place)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    lab = netns.start(name, netns.LabOptions(images=images_of(profile, resolve(profile))))
+    lab = netns.start(place.lab, netns.LabOptions(images=images_of(profile, resolve(profile))))
     try:
         ready.send("up")
         while not ready.poll(1) and os.getppid() == parent:
@@ -230,22 +276,22 @@ def _keep_lab(name: str, profile: Profile, ready: multiprocessing.connection.Con
 
 
 @contextlib.contextmanager
-def _labs(count: int) -> Iterator[list[str]]:
-    """So many labs, which end with the context, and with us."""
+def _labs(count: int, *, aside: bool) -> Iterator[list[Place]]:
+    """So many labs, and one that stands aside, which end with the context, and with us."""
     profile = load(PROFILE)
+    places = [Place(f"controls-{os.getpid()}-{number}", number > count) for number in range(1, count + aside + 1)]
     keepers = []
     try:
-        for number in range(1, count + 1):
+        for place in places:
             ours, theirs = _FORK.Pipe()
-            name = f"controls-{os.getpid()}-{number}"
-            process = _FORK.Process(target=_keep_lab, args=(name, profile, theirs))
+            process = _FORK.Process(target=_keep_lab, args=(place, profile, theirs))
             process.start()
             theirs.close()
-            keepers.append((name, process, ours))
+            keepers.append((process, ours))
             ours.recv()  # one after the other: what the first has built the next one finds; its end ends us
-        yield [name for name, _, _ in keepers]
+        yield places
     finally:
-        for _, process, pipe in keepers:
+        for process, pipe in keepers:
             with contextlib.suppress(BrokenPipeError):  # it ended by itself
                 pipe.send("end")
             process.join(60)
@@ -257,10 +303,10 @@ def _row(defect: Defect, cases: Iterable[Case]) -> Row:
 
 
 def _run_cases(
-    folder: Path, profile: Path, lab: str, cases: Sequence[str], trials: int, plugins: Sequence[object]
+    folder: Path, profile: Path, place: Place, cases: Sequence[str], trials: int, plugins: Sequence[object]
 ) -> None:
     """Run cases in a lab; in a process of its own."""
-    os.setsid()
+    _stand(place)
     with (folder / "pytest.log").open("wb") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -272,7 +318,7 @@ def _run_cases(
         [
             *("-c", os.devnull, f"--rootdir={suites}", "--import-mode=importlib", "-p", "lbcert_tools.plugin"),
             *("-p", "no:cacheprovider", "--strict-markers", "--assert=plain", "-q"),
-            *(f"--lbcert-profile={profile}", f"--lbcert-run-dir={folder / 'run'}", f"--lbcert-lab={lab}"),
+            *(f"--lbcert-profile={profile}", f"--lbcert-run-dir={folder / 'run'}", f"--lbcert-lab={place.lab}"),
             *(f"--lbcert-only={case}" for case in cases),
             *(f"--lbcert-trials={trials}", "--lbcert-seed=1"),
             *(str(suites / area) for area in areas),
@@ -283,13 +329,13 @@ def _run_cases(
     os._exit(0)
 
 
-def _start(task: Task, lab: str, folder: Path, *, whole: bool) -> Running:
+def _start(task: Task, place: Place, folder: Path, *, whole: bool) -> Running:
     folder.mkdir(parents=True)
     profile = write_profile(folder / "profile", task.defect)
     defect = CATALOGUE[task.defect] if task.defect else None
     plugins = [EndsOnceCaught(_row(defect, ()))] if defect and not whole else []
     trials = defect.trials if defect else 1
-    process = _FORK.Process(target=_run_cases, args=(folder, profile, lab, task.cases, trials, plugins))
+    process = _FORK.Process(target=_run_cases, args=(folder, profile, place, task.cases, trials, plugins))
     process.start()
     return Running(task, process, folder, time.monotonic())
 
@@ -311,7 +357,7 @@ class Controls:
         self.clean: list[Result] = []
         self.rows: dict[str, Row] = {}
 
-    def run(self, tasks: Sequence[Task], labs: Sequence[str], later: float = 0.0) -> None:
+    def run(self, tasks: Sequence[Task], labs: Sequence[Place]) -> None:
         """Run all tasks, as many at once as there are labs.
 
         The first lab begins with the longest of them, the others with the shortest: what takes long takes much of the
@@ -319,24 +365,22 @@ class Controls:
 
         Args:
             tasks: the longest first.
-            labs: their names.
-            later: about how long everything takes that is to be run after these, s.
+            labs: where.
         """
-        running: dict[str, Running] = {}
+        running: dict[Place, Running] = {}
         try:
-            self._run(list(tasks), running, labs, later)
+            self._run(list(tasks), running, labs)
         finally:
             for each in running.values():  # interrupted
                 os.killpg(each.process.pid or 0, signal.SIGKILL)
 
-    def _run(self, waiting: list[Task], running: dict[str, Running], labs: Sequence[str], later: float) -> None:
+    def _run(self, waiting: list[Task], running: dict[Place, Running], labs: Sequence[Place]) -> None:
         began, total = time.monotonic(), sum(task.seconds for task in waiting)
         done = 0.0
         while waiting or running:
             for lab in labs:
-                if lab not in running and waiting:
+                if lab not in running and (task := take_next(waiting, lab, first=lab is labs[0])):
                     self._count += 1
-                    task = waiting.pop(0 if lab == labs[0] else -1)
                     folder = self._folder / f"{self._count:03d}-{task.defect or 'clean'}"
                     running[lab] = _start(task, lab, folder, whole=self._whole)
             sentinels = [each.process.sentinel for each in running.values()]
@@ -350,7 +394,7 @@ class Controls:
                     done += each.task.seconds
                     again = self._take(each)
                     waiting[:0] = [again] if again else []
-                    left = (time.monotonic() - began) * (total - done + later) / done if done else total + later
+                    left = (time.monotonic() - began) * (total - done) / done if done else total
                     _say(f"{self._told(each)}; about {max(0, left) / 60:.0f} min left")
 
     def _take(self, ended: Running) -> Task | None:
@@ -365,7 +409,7 @@ class Controls:
         self.rows[task.defect] = row
         if row.caught or not task.more:
             return None
-        return Task(task.defect, task.more[:1], task.more[1:])
+        return replace(task, cases=task.more[:1], more=task.more[1:], seconds=0.0)
 
     def _told(self, ended: Running) -> str:
         took = f"{time.monotonic() - ended.began:.0f} s"
@@ -387,7 +431,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--named", action="store_const", dest="against", const="named", help="all cases that name it")
     parser.add_argument("--only", default="", help="only these defects, separated by commas")
     parser.add_argument("--no-clean", action="store_true", help="leave the flawless reference out")
-    parser.add_argument("--labs", type=int, default=2, help="labs at the same time (default: 2)")
+    parser.add_argument("--labs", type=int, default=2, help="labs at the same time, beside the one aside (default: 2)")
     parser.add_argument("--output", type=Path, default=None, help="a new folder to write to")
     parser.set_defaults(against="quickest")
     return parser.parse_args(arguments)
@@ -404,22 +448,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder.mkdir(parents=True)
     cases, costs = all_cases(), Costs()
     tasks = plan(cases, chosen, costs, against=options.against)
-    clean = [] if options.no_clean else clean_tasks(tasks, costs, options.labs)
-    estimated = sum(task.seconds for task in (*clean, *tasks)) / options.labs
-    _say(f"{len(tasks)} defects, about {estimated / 60:.0f} min in {options.labs} labs; results in {folder}")
+    tasks += [] if options.no_clean else clean_tasks(cases, tasks, costs)
+    tasks.sort(key=lambda task: -task.seconds)
+    aside = {task.untimed for task in tasks} == {True, False}
+    estimated = sum(task.seconds for task in tasks) / (options.labs + aside)
+    _say(f"{len(chosen)} defects, about {estimated / 60:.0f} min; results in {folder}")
     controls, began = Controls(cases, folder, whole=options.against != "quickest"), time.monotonic()
-    with _labs(options.labs) as labs:
-        _say(f"{len(labs)} labs are up")
+    with _labs(options.labs, aside=aside) as labs:
+        _say(f"{options.labs} labs are up{', and one aside' if aside else ''}")
         with contextlib.suppress(KeyboardInterrupt):
-            # those of the controller together, so that the speakers of a lab restart for them but once
-            batches = [[task for task in tasks if (task.defect in OF_THE_CONTROLLER) is ours] for ours in (True, False)]
-            batches.append(clean)
-            for number, batch in enumerate(batches, start=1):
-                controls.run(batch, labs, sum(task.seconds for task in chain(*batches[number:])))
+            controls.run(tasks, labs)
     rows = [controls.rows[name] for name in chosen if name in controls.rows]
     missing = [_row(CATALOGUE[name], cases) for name in chosen if name not in controls.rows]
     commit = environment.suite()["commit"]
-    matrix = Matrix([*rows, *missing], controls.clean, time.monotonic() - began, options.labs, commit)
+    matrix = Matrix([*rows, *missing], controls.clean, time.monotonic() - began, len(labs), commit)
     (folder / "matrix.json").write_text(json.dumps(matrix.plain(), indent=1) + "\n")
     (folder / "matrix.html").write_text(render_matrix(matrix))
     caught = len(matrix.rows) - len(matrix.escaped)

@@ -91,7 +91,7 @@ def test_cluster_uses_every_endpoint_alike(
 
 @pytest.mark.covers("POLICY-005")
 @pytest.mark.needs("layer2")
-@pytest.mark.catches("local-policy-ignored")
+@pytest.mark.catches("local-forwarded-elsewhere")
 @pytest.mark.usefixtures("layer2")
 @pytest.mark.thorough
 def test_local_in_layer2_uses_the_owners_endpoints(

@@ -9,12 +9,13 @@ from lbcert_fixtures.profiles import load, resolve
 from lbcert_fixtures.reference.defects import CATALOGUE
 from lbcert_reports.html import render_matrix
 from lbcert_reports.matrix import Failed, Matrix, Result, Row, by_requirement
-from lbcert_tools.controls import Costs, clean_tasks, plan, with_defect, write_profile
+from lbcert_tools.controls import Costs, Place, Task, clean_tasks, plan, take_next, with_defect, write_profile
 from lbcert_tools.planning import Case
 
 CASES = [
     Case("chaos/long", "", "", "chaos", ("L2-001",), (), ("no-arp",)),
     Case("layer2/short", "", "", "layer2", ("L2-001",), (), ("no-arp", "no-ndp")),
+    Case("allocation/any", "", "", "allocation", ("ALLOC-001",), (), ("one-family-only",), untimed=True),
 ]
 
 
@@ -33,15 +34,30 @@ def test_the_quickest_case_comes_first_and_the_others_if_it_catches_nothing(cost
 def test_all_means_every_case_and_named_those_that_name_it(costs: Costs) -> None:
     (every,) = plan(CASES, ["no-ndp"], costs, against="all")
     (named,) = plan(CASES, ["no-arp"], costs, against="named")
-    assert every.cases == ["chaos/long", "layer2/short"]
+    assert every.cases == ["chaos/long", "layer2/short", "allocation/any"]
     assert named.cases == ["layer2/short", "chaos/long"]
 
 
 def test_without_a_defect_each_planned_case_runs_once(costs: Costs) -> None:
-    tasks = plan(CASES, ["no-ndp", "no-arp"], costs, against="named")
-    clean = clean_tasks(tasks, costs, 2)
-    assert sorted(case for task in clean for case in task.cases) == ["chaos/long", "layer2/short"]
+    tasks = plan(CASES, ["no-ndp", "no-arp", "one-family-only"], costs, against="named")
+    clean = clean_tasks(CASES, tasks, costs)
+    assert [(task.cases, task.untimed) for task in clean] == [
+        (["chaos/long", "layer2/short"], False),
+        (["allocation/any"], True),
+    ]
     assert {task.defect for task in clean} == {""}
+
+
+def test_a_lab_aside_takes_only_what_measures_no_times_and_the_others_that_last() -> None:
+    timed, untimed = [Task(name, [], seconds=1) for name in "ab"], [Task(name, [], untimed=True) for name in "cd"]
+    waiting = [untimed[0], timed[0], untimed[1], timed[1]]
+    first, second, aside = Place("1"), Place("2"), Place("3", aside=True)
+    assert take_next(waiting, aside, first=False) is untimed[0]
+    assert take_next(waiting, second, first=False) is timed[1]
+    assert take_next(waiting, first, first=True) is timed[0]
+    assert take_next(waiting, second, first=False) is untimed[1]
+    assert take_next([Task("e", [])], aside, first=False) is None
+    assert not waiting
 
 
 @pytest.mark.parametrize(("defect", "workload"), [("address-outside-pool", "Deployment"), ("no-arp", "DaemonSet")])
