@@ -4,6 +4,7 @@ import pytest
 
 from lbcert_fixtures.annotations import ADDRESS_POOL
 from lbcert_fixtures.cluster import Cluster
+from lbcert_fixtures.endpoints import await_endpoints
 from lbcert_fixtures.patience import Expectations
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
@@ -66,6 +67,8 @@ def test_addresses_stay_while_the_api_server_is_away(
         cluster.announce_layer2(ipAddressPools=[cluster.pool(*LAYER2_POOL)])
         # by name: the pool of the experiment may not be forgotten yet
         service = cluster.serve("afterwards", annotations={ADDRESS_POOL: "pool"})
+        # Kubernetes' own controllers ask an API server that was away again after up to a quarter of a minute
+        await_endpoints(testbed, service, [node.name for node in testbed.nodes])
         answers = ask(testbed, record, service.addresses, profile.timers.configuration, "afterwards")
         nodes = {node.mac: node.name for node in testbed.nodes}
         for family in cluster.families:
