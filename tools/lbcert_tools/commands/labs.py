@@ -95,12 +95,13 @@ def stand_up(
         options: what else the sort of testbed is told.
 
     Raises:
-        Refusal: the machine cannot carry it; what it lacks was said.
+        Refusal: the machine cannot carry it, and what it lacks was said; or it does not come up.
     """
     from lbcert_fixtures.deployment import Deployment
     from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
     from lbcert_fixtures.profiles import load, resolve
-    from lbcert_tools import doctor
+    from lbcert_fixtures.testbeds import TestbedError
+    from lbcert_tools import doctor, rundir
     from lbcert_tools.progress import display
     from lbcert_tools.testbeds import TESTBEDS, images_of
 
@@ -114,15 +115,22 @@ def stand_up(
         manifests = resolve(chosen, progress=screen.step) if chosen else ()
         images = images_of(chosen, manifests) if chosen else {}
         wanted = sort.options(nodes=nodes, kubernetes=kubernetes or DEFAULT_KUBERNETES, images=images, **options)
-        started = sort.start(name, wanted, standing=True, progress=screen.step)
+        logs = rundir.boot_logs(name)
+        try:
+            started = sort.start(name, wanted, standing=True, logs=logs, progress=screen.step)
+        except TestbedError as error:
+            raise Refusal(str(error), f"its logs are in {logs}" if logs.exists() else "") from error
         try:
             if chosen:
                 screen.step("implementation", f"applying {chosen.name}")
                 deployment = Deployment(started, chosen, manifests)
                 deployment.apply()
                 deployment.await_ready(lambda detail: screen.step("implementation", detail))
+        except BaseException:
+            screen.say(f"{name} is up all the same: look into it, or end it with `lbcert lab down {name}`")
+            raise
         finally:
-            started.detach()  # a lab whose implementation is not ready is one to look into
+            started.detach()
 
 
 @lab.command()
