@@ -157,7 +157,7 @@ def clean(names: tuple[str, ...]) -> None:
             lab.detach()
             if not names:
                 click.echo(f"{lab.name} belongs to a run, and stays: its name ends it, and the run")
-    removed = engine.clean(cache_folder() / "engines")
+    removed = engine.clean(cache_folder() / engine.DATA, netns.labs())
     for thing in removed:
         click.echo(f"removed {thing}")
     if not found and not removed:

@@ -1,5 +1,6 @@
 """The command line: what it prints, what it refuses, and with which exit code."""
 
+import fcntl
 import json
 import re
 import runpy
@@ -344,6 +345,20 @@ def test_the_cache_says_its_size_and_goes_away_part_by_part(lbcert: Lbcert, tmp_
     assert lbcert("cache", "clean", "--yes", "nothing")[0] == 2
     assert lbcert("cache", "clean", "--yes", "images")[0] == 0
     assert [part.name for part in (tmp_path / "cache" / "lbcert").iterdir()] == ["programs"]
+
+
+def test_cleaning_the_cache_leaves_the_data_of_a_cluster_that_is_up(lbcert: Lbcert, tmp_path: Path) -> None:
+    engines = tmp_path / "cache" / "lbcert" / engine.DATA
+    for name in ("0", "1"):
+        (engines / name / "image").mkdir(parents=True)
+    with (engines / "0" / "lock").open("w") as used:
+        fcntl.flock(used, fcntl.LOCK_EX)
+        code, out, _ = lbcert("cache", "clean", "--yes")
+        assert code == 0
+        assert out.startswith(f"in use, and kept: {engines / '0'}")
+        assert [path.name for path in engines.iterdir()] == ["0"]
+    assert lbcert("cache", "clean", "--yes")[1] == "removed engines\n"
+    assert not engines.exists()
 
 
 @pytest.fixture(scope="module")
