@@ -175,7 +175,19 @@ def _attach(name: str | None) -> Any:
     """Attach to a lab: the one that is named, else the only one that is up."""
     from lbcert_fixtures.testbeds import netns
 
-    return netns.attach(_only(netns.labs()) if name is None else name)
+    names = netns.labs()
+    require_up([name] if name else [], names, "lab")
+    return netns.attach(name or _only(names))
+
+
+def require_up(wanted: Sequence[str], up: Sequence[str], what: str) -> None:
+    """Make sure that what is named in a command is up, before anything is done.
+
+    Raises:
+        Refusal: naming what is not, and what is.
+    """
+    if unknown := sorted(set(wanted) - set(up)):
+        raise Refusal(f"no {what} named {', '.join(unknown)} is up (up: {', '.join(up) or 'none'})", exit_code=USAGE)
 
 
 def _only(names: Sequence[str]) -> str:
@@ -254,15 +266,21 @@ def _reader_is_gone() -> bool:
 
 @lab.command()
 @click.argument("names", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All labs of this user that stay up.")
+@click.option("--all", "every", is_flag=True, help="All labs of this user that nobody uses.")
 def down(names: tuple[str, ...], every: bool) -> None:
-    """End labs: the ones that are named, or the only one that stays up. That of a run ends only by its name."""
+    """End labs: the ones that are named, or the only one that nobody uses.
+
+    One that a run or another command stands on, or that still boots, ends only by its name.
+    """
     from lbcert_fixtures.testbeds import netns
 
-    standing = netns.standing_labs()
-    if not names and not standing and (others := netns.labs()):
-        raise Refusal(f"no lab stays up; {', '.join(others)} belongs to a run", "its name ends it, and the run", USAGE)
-    for name in standing if every else names or [_only(standing)]:
-        found = netns.attach(name)
-        found.stop()
-        click.echo(f"lab {found.name} is down")
+    if names and every:
+        raise Refusal("--all names all labs that nobody uses", "leave it out, or the names", USAGE)
+    up = netns.labs()
+    require_up(names, up, "lab")
+    idle = [] if names else netns.idle_labs()
+    if not names and up and not idle:
+        raise Refusal(f"somebody uses {', '.join(up)}", "its name ends it, and what stands on it", USAGE)
+    for name in names or (idle if every else [_only(idle)]):
+        netns.end(name)
+        click.echo(f"lab {name} is down")
