@@ -10,7 +10,8 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import click
 
@@ -106,9 +107,16 @@ def _write_traceback() -> Path:
 
 
 def main() -> None:
-    """Entry point of the program ``lbcert``; to be asked to end is to be interrupted."""
+    """Entry point of the program ``lbcert``; to be asked to end, or to lose the terminal, is to be interrupted."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # who began us with nohup has us go on
+        signal.signal(signal.SIGHUP, _hang_up)
     sys.exit(run(sys.argv[1:]))
+
+
+def _hang_up(_signal: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # shell and kernel say it both, and twice is "at once"
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

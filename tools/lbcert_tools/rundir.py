@@ -20,6 +20,14 @@ def choose(profile: str, given: str | Path | None = None) -> Path:
     return stem if not stem.exists() else next(path for path in taken if not path.exists())
 
 
+def boot_logs(testbed: str) -> Path:
+    """Where to keep what the programs of a testbed said that does not come up, and no run is to keep it.
+
+    Nothing is made yet.
+    """
+    return RUNS.absolute() / f"{testbed}-boot-{datetime.now(UTC):%Y%m%d-%H%M%S}" / "logs"
+
+
 def is_run(path: Path) -> bool:
     """Whether there is the directory of a run, whole or not."""
     return any(path.glob("journal/*.jsonl"))

@@ -34,7 +34,8 @@ class Sort:
             and ``images``, and of what else it can be told.
         name: makes a name that one can have out of a wish.
         prepare: builds and fetches what one needs; takes a name, options and progress.
-        start: starts one; takes the same, and whether it outlives this process.
+        start: starts one; takes the same, whether it outlives this process, and where its logs are kept if it does not
+            come up.
     """
 
     options: Callable[..., Any]
@@ -299,11 +300,12 @@ def stand(
         return
     sort = settings.testbed.sort
     name = sort.name(f"{settings.run.name}-{who}")
-    lab = sort.start(name, settings.testbed.options(images), standing=settings.keep_lab, progress=progress)
+    logs = settings.run / "logs" / who
+    lab = sort.start(name, settings.testbed.options(images), standing=settings.keep_lab, logs=logs, progress=progress)
     try:
         yield lab
     finally:
-        _save_logs(lab, settings.run / "logs" / who)
+        _save_logs(lab, logs)
         if settings.keep_lab:
             lab.detach()
         else:

@@ -1,5 +1,6 @@
 """``lbcert cache``: what lbcert keeps between runs."""
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -29,7 +30,12 @@ def size() -> None:
 @click.argument("parts", nargs=-1)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clean(parts: tuple[str, ...], yes: bool) -> None:
-    """Remove PARTS of the cache (as `lbcert cache size` names them), or all of it."""
+    """Remove PARTS of the cache (as `lbcert cache size` names them), or all of it.
+
+    What clusters that are up keep their data in stays.
+    """
+    from lbcert_fixtures.testbeds.kind import engine
+
     found = {part.name: part for part in _parts(cache_folder())}
     if unknown := [name for name in parts if name not in found]:
         there = f"there are {', '.join(found)}" if found else "it is empty"
@@ -42,8 +48,16 @@ def clean(parts: tuple[str, ...], yes: bool) -> None:
     if not yes:
         click.confirm(f"Remove {names} ({_megabytes(sum(map(_bytes, chosen)))})?", abort=True)
     for part in chosen:
-        remove_tree(part)
-    click.echo(f"removed {names}")
+        if part.name == engine.DATA:
+            engine.clean_data(part)
+            with contextlib.suppress(OSError):  # some run
+                part.rmdir()
+        else:
+            remove_tree(part)
+    if removed := ", ".join(part.name for part in chosen if not part.exists()):
+        click.echo(f"removed {removed}")
+    if used := ", ".join(str(data) for part in chosen for data in part.glob("*")):
+        click.echo(f"in use, and kept: {used}; `lbcert lab status` says which clusters are up")
 
 
 def _parts(folder: Path) -> list[Path]:

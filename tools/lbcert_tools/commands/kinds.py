@@ -1,6 +1,6 @@
 """``lbcert kind``: what the testbed kind is made of, and what is left of it."""
 
-import contextlib
+import os
 import shutil
 from pathlib import Path
 
@@ -130,35 +130,26 @@ def up(
 def clean(names: tuple[str, ...]) -> None:
     """End kind testbeds that stay up (NAMES, or all), and remove what killed ones left: containers, data, cgroups.
 
-    That of a run ends only by its name. Nothing that lbcert did not make is touched: engines and clusters of others
-    are not even looked for.
+    One that a run or another command stands on, or that still boots, ends only by its name. Nothing that lbcert did
+    not make is touched: engines and clusters of others are not even looked for.
     """
     from lbcert_fixtures.cache import cache_folder
-    from lbcert_fixtures.testbeds import TestbedError, netns
+    from lbcert_fixtures.testbeds import netns
     from lbcert_fixtures.testbeds.kind import engine
 
-    found = []
-    for name in netns.labs():
-        with contextlib.suppress(TestbedError):  # one that boots is somebody's
-            lab = netns.attach(name)
-            if lab.is_kind:
-                found.append(lab)
-            else:
-                lab.detach()
-    if unknown := sorted(set(names) - {lab.name for lab in found}):
-        up = ", ".join(lab.name for lab in found) or "none"
-        raise Refusal(f"no kind testbed named {', '.join(unknown)} is up (up: {up})", exit_code=USAGE)
-    wanted = names or netns.standing_labs()
-    for lab in found:
-        if lab.name in wanted:
-            lab.stop()
-            click.echo(f"{lab.name} is down")
-        else:
-            lab.detach()
-            if not names:
-                click.echo(f"{lab.name} belongs to a run, and stays: its name ends it, and the run")
-    removed = engine.clean(cache_folder() / "engines")
+    if os.geteuid() != 0:
+        raise Refusal("kind testbeds are root's, and this user can have none", "run it as root", USAGE)
+    up = netns.labs("kind")
+    labs.require_up(names, up, "kind testbed")
+    ended = list(names) or netns.idle_labs("kind")
+    for name in ended:
+        netns.end(name)
+        click.echo(f"{name} is down")
+    for name in [] if names else sorted(set(up) - set(ended)):
+        click.echo(f"{name} is used, and stays: its name ends it, and what stands on it")
+    engines = cache_folder() / engine.DATA
+    removed = engine.clean(engines, netns.labs())
     for thing in removed:
         click.echo(f"removed {thing}")
-    if not found and not removed:
-        click.echo("there is nothing to clean")
+    if not up and not removed:
+        click.echo(f"there is nothing to clean: no kind testbed is up, and none left anything in {engines}")

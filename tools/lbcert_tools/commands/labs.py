@@ -95,12 +95,13 @@ def stand_up(
         options: what else the sort of testbed is told.
 
     Raises:
-        Refusal: the machine cannot carry it; what it lacks was said.
+        Refusal: the machine cannot carry it, and what it lacks was said; or it does not come up.
     """
     from lbcert_fixtures.deployment import Deployment
     from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
     from lbcert_fixtures.profiles import load, resolve
-    from lbcert_tools import doctor
+    from lbcert_fixtures.testbeds import TestbedError
+    from lbcert_tools import doctor, rundir
     from lbcert_tools.progress import display
     from lbcert_tools.testbeds import TESTBEDS, images_of
 
@@ -114,15 +115,22 @@ def stand_up(
         manifests = resolve(chosen, progress=screen.step) if chosen else ()
         images = images_of(chosen, manifests) if chosen else {}
         wanted = sort.options(nodes=nodes, kubernetes=kubernetes or DEFAULT_KUBERNETES, images=images, **options)
-        started = sort.start(name, wanted, standing=True, progress=screen.step)
+        logs = rundir.boot_logs(name)
+        try:
+            started = sort.start(name, wanted, standing=True, logs=logs, progress=screen.step)
+        except TestbedError as error:
+            raise Refusal(str(error), f"its logs are in {logs}" if logs.exists() else "") from error
         try:
             if chosen:
                 screen.step("implementation", f"applying {chosen.name}")
                 deployment = Deployment(started, chosen, manifests)
                 deployment.apply()
                 deployment.await_ready(lambda detail: screen.step("implementation", detail))
+        except BaseException:
+            screen.say(f"{name} is up all the same: look into it, or end it with `lbcert lab down {name}`")
+            raise
         finally:
-            started.detach()  # a lab whose implementation is not ready is one to look into
+            started.detach()
 
 
 @lab.command()
@@ -167,7 +175,19 @@ def _attach(name: str | None) -> Any:
     """Attach to a lab: the one that is named, else the only one that is up."""
     from lbcert_fixtures.testbeds import netns
 
-    return netns.attach(_only(netns.labs()) if name is None else name)
+    names = netns.labs()
+    require_up([name] if name else [], names, "lab")
+    return netns.attach(name or _only(names))
+
+
+def require_up(wanted: Sequence[str], up: Sequence[str], what: str) -> None:
+    """Make sure that what is named in a command is up, before anything is done.
+
+    Raises:
+        Refusal: naming what is not, and what is.
+    """
+    if unknown := sorted(set(wanted) - set(up)):
+        raise Refusal(f"no {what} named {', '.join(unknown)} is up (up: {', '.join(up) or 'none'})", exit_code=USAGE)
 
 
 def _only(names: Sequence[str]) -> str:
@@ -246,15 +266,21 @@ def _reader_is_gone() -> bool:
 
 @lab.command()
 @click.argument("names", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All labs of this user that stay up.")
+@click.option("--all", "every", is_flag=True, help="All labs of this user that nobody uses.")
 def down(names: tuple[str, ...], every: bool) -> None:
-    """End labs: the ones that are named, or the only one that stays up. That of a run ends only by its name."""
+    """End labs: the ones that are named, or the only one that nobody uses.
+
+    One that a run or another command stands on, or that still boots, ends only by its name.
+    """
     from lbcert_fixtures.testbeds import netns
 
-    standing = netns.standing_labs()
-    if not names and not standing and (others := netns.labs()):
-        raise Refusal(f"no lab stays up; {', '.join(others)} belongs to a run", "its name ends it, and the run", USAGE)
-    for name in standing if every else names or [_only(standing)]:
-        found = netns.attach(name)
-        found.stop()
-        click.echo(f"lab {found.name} is down")
+    if names and every:
+        raise Refusal("--all names all labs that nobody uses", "leave it out, or the names", USAGE)
+    up = netns.labs()
+    require_up(names, up, "lab")
+    idle = [] if names else netns.idle_labs()
+    if not names and up and not idle:
+        raise Refusal(f"somebody uses {', '.join(up)}", "its name ends it, and what stands on it", USAGE)
+    for name in names or (idle if every else [_only(idle)]):
+        netns.end(name)
+        click.echo(f"lab {name} is down")

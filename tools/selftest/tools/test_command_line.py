@@ -1,8 +1,11 @@
 """The command line: what it prints, what it refuses, and with which exit code."""
 
+import fcntl
 import json
+import os
 import re
 import runpy
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +15,12 @@ from typing import Any
 import click
 import pytest
 
+from lbcert_fixtures.deployment import Deployment
 from lbcert_fixtures.images.own import ECHO, FRR
 from lbcert_fixtures.profiles import built_in, load
-from lbcert_fixtures.testbeds import netns
+from lbcert_fixtures.testbeds import TestbedError, netns
 from lbcert_fixtures.testbeds.kind import engine, image
+from lbcert_fixtures.testbeds.netns import wire
 from lbcert_reports.judges.registry import REGISTRY
 from lbcert_reports.recorder import Recorder
 from lbcert_tools import doctor, experiments, main, testbeds
@@ -183,48 +188,136 @@ def test_the_doctor_says_with_its_exit_code_whether_a_lab_can_be_had(
     assert json.loads(out) == [{"subject": "crun", "level": "missing", "observed": "none", "fix": "install it"}]
 
 
-def test_the_lab_of_a_run_ends_by_its_name_only(lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended: list[str] = []
+@pytest.fixture
+def lives(monkeypatch: pytest.MonkeyPatch) -> dict[str, wire.Life]:
+    """The labs that are up, one of them a run's; ``ended`` are the others, once somebody ended them."""
+    up = {
+        "kept": wire.Life(1, "kind", is_used=False),
+        "lab": wire.Life(2, "netns", is_used=False),
+        "of-a-run": wire.Life(3, "kind", is_used=True),
+    }
+    monkeypatch.setattr(wire, "names", lambda: list(up))
+    monkeypatch.setattr(wire, "look", up.get)
+    monkeypatch.setattr(netns, "end", up.pop)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(engine, "clean", lambda _cache, _living: [])
+    return up
 
-    def attach(name: str) -> SimpleNamespace:
-        return SimpleNamespace(name=name, stop=lambda: ended.append(name))
 
-    monkeypatch.setattr(netns, "attach", attach)
-    monkeypatch.setattr(netns, "labs", lambda: ["mine", "of-a-run"])
-    monkeypatch.setattr(netns, "standing_labs", lambda: ["mine"])
-    assert lbcert("lab", "down")[0] == 0
-    assert lbcert("lab", "down", "--all")[0] == 0
-    assert ended == ["mine", "mine"]
-    monkeypatch.setattr(netns, "labs", lambda: ["of-a-run"])
-    monkeypatch.setattr(netns, "standing_labs", list)
+def test_a_lab_that_somebody_uses_ends_by_its_name_only(lbcert: Lbcert, lives: dict[str, wire.Life]) -> None:
     code, _, err = lbcert("lab", "down")
     assert code == 2
-    assert "of-a-run belongs to a run" in err
+    assert "several labs are up: kept, lab" in err
+    assert lbcert("lab", "down", "--all")[0] == 0
+    assert list(lives) == ["of-a-run"]
+    code, _, err = lbcert("lab", "down")
+    assert code == 2
+    assert "somebody uses of-a-run" in err
     assert lbcert("lab", "down", "of-a-run")[0] == 0
-    assert ended == ["mine", "mine", "of-a-run"]
+    assert lives == {}
 
 
-def test_cleaning_up_after_kind_leaves_what_belongs_to_a_run_unless_it_is_named(
-    lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("lab down kept nowhere", r"no lab named nowhere is up \(up: kept, lab, of-a-run\)"),
+        ("lab down kept --all", "--all names all labs that nobody uses"),
+        ("kind clean kept lab", r"no kind testbed named lab is up \(up: kept, of-a-run\)"),
+        ("lab logs --name nowhere", "no lab named nowhere is up"),
+    ],
+)
+def test_a_name_that_is_wrong_is_said_before_anything_is_done(
+    lbcert: Lbcert, lives: dict[str, wire.Life], command: str, said: str
 ) -> None:
-    ended: list[str] = []
+    code, _, err = lbcert(*command.split())
+    assert code == 2
+    assert re.search(said, err)
+    assert len(lives) == 3
 
-    def attach(name: str) -> SimpleNamespace:
-        def end() -> None:
-            ended.append(name)
 
-        return SimpleNamespace(name=name, is_kind=name != "lab", stop=end, detach=lambda: None)
-
-    monkeypatch.setattr(netns, "attach", attach)
-    monkeypatch.setattr(netns, "labs", lambda: ["kept", "lab", "of-a-run"])
-    monkeypatch.setattr(netns, "standing_labs", lambda: ["kept", "lab"])
-    monkeypatch.setattr(engine, "clean", lambda _: [])
+def test_cleaning_up_after_kind_leaves_what_somebody_uses_unless_it_is_named(
+    lbcert: Lbcert, lives: dict[str, wire.Life]
+) -> None:
     code, out, _ = lbcert("kind", "clean")
-    assert (code, ended) == (0, ["kept"])
-    assert "of-a-run belongs to a run" in out
+    assert code == 0
+    assert list(lives) == ["lab", "of-a-run"]
+    assert "of-a-run is used, and stays" in out
     assert lbcert("kind", "clean", "of-a-run")[0] == 0
-    assert ended == ["kept", "of-a-run"]
-    assert lbcert("kind", "clean", "lab")[0] == 2
+    assert list(lives) == ["lab"]
+
+
+def test_cleaning_up_after_kind_says_where_it_found_nothing_and_refuses_who_can_have_nothing(
+    lbcert: Lbcert, lives: dict[str, wire.Life], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lives.clear()
+    assert str(tmp_path / "cache" / "lbcert" / "engines") in lbcert("kind", "clean")[1]
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    code, out, err = lbcert("kind", "clean")
+    assert (code, out) == (2, "")
+    assert "run it as root" in err
+
+
+@pytest.fixture
+def boots(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What becomes of a kind testbed that is started, which comes up unless something else is put here."""
+    told: list[str] = []
+
+    def start(name: str, _options: object, *, logs: Path, **_: object) -> Any:
+        if "fails" in told:
+            logs.mkdir(parents=True)
+            raise TestbedError("kind could not make the cluster")
+        return SimpleNamespace(name=name, detach=lambda: told.append("let go"))
+
+    monkeypatch.setattr(doctor, "blocking", lambda *_: [])
+    monkeypatch.setattr(testbeds, "TESTBEDS", {"kind": lambda: testbeds.Sort(dict, str, dict, start)})
+    return told
+
+
+def test_a_testbed_whose_implementation_is_not_ready_stays_and_says_so(
+    lbcert: Lbcert, boots: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_deployment: Deployment) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Deployment, "__init__", lambda *_: None)
+    monkeypatch.setattr(Deployment, "apply", interrupt)
+    code, _, err = lbcert("kind", "up", "mine", "--profile=reference")
+    assert (code, boots) == (130, ["let go"])
+    assert "mine is up all the same: look into it, or end it with `lbcert lab down mine`" in err
+
+
+def test_a_testbed_that_does_not_come_up_says_where_its_logs_are(
+    lbcert: Lbcert, boots: list[str], tmp_path: Path
+) -> None:
+    boots.append("fails")
+    code, _, err = lbcert("kind", "up", "mine")
+    assert code == 3
+    assert re.search(rf"its logs are in {tmp_path}/lbcert-runs/mine-boot-\d+-\d+/logs", err.replace("\n", ""))
+
+
+@pytest.mark.parametrize(("before", "interrupts"), [(signal.SIG_DFL, 1), (signal.SIG_IGN, 0)])
+def test_to_lose_the_terminal_is_to_be_interrupted_once_but_for_who_began_with_nohup(
+    monkeypatch: pytest.MonkeyPatch, before: signal.Handlers, interrupts: int
+) -> None:
+    def run(_arguments: list[str]) -> int:
+        count = 0
+        for _ in range(2):
+            try:
+                signal.raise_signal(signal.SIGHUP)
+            except KeyboardInterrupt:
+                count += 1
+        return count
+
+    monkeypatch.setattr(main, "run", run)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    signal.signal(signal.SIGHUP, before)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert ended.value.code == interrupts
 
 
 def test_the_images_that_a_run_on_kind_needs_are_listed_without_making_one(
@@ -344,6 +437,20 @@ def test_the_cache_says_its_size_and_goes_away_part_by_part(lbcert: Lbcert, tmp_
     assert lbcert("cache", "clean", "--yes", "nothing")[0] == 2
     assert lbcert("cache", "clean", "--yes", "images")[0] == 0
     assert [part.name for part in (tmp_path / "cache" / "lbcert").iterdir()] == ["programs"]
+
+
+def test_cleaning_the_cache_leaves_the_data_of_a_cluster_that_is_up(lbcert: Lbcert, tmp_path: Path) -> None:
+    engines = tmp_path / "cache" / "lbcert" / engine.DATA
+    for name in ("0", "1"):
+        (engines / name / "image").mkdir(parents=True)
+    with (engines / "0" / "lock").open("w") as used:
+        fcntl.flock(used, fcntl.LOCK_EX)
+        code, out, _ = lbcert("cache", "clean", "--yes")
+        assert code == 0
+        assert out.startswith(f"in use, and kept: {engines / '0'}")
+        assert [path.name for path in engines.iterdir()] == ["0"]
+    assert lbcert("cache", "clean", "--yes")[1] == "removed engines\n"
+    assert not engines.exists()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lbcert_fixtures.cache import silent
 from lbcert_fixtures.images.sources import OwnImage
 from lbcert_fixtures.profiles import load
 from lbcert_fixtures.testbeds import TestbedError, netns
@@ -147,6 +148,18 @@ def test_a_lab_is_given_the_images_that_it_was_started_without(
         assert standing.imported == ["lacking:1"]
     assert told == ["importing 1 image"]
     assert standing.detached == 1
+
+
+def test_a_run_keeps_the_logs_of_a_testbed_that_does_not_come_up(tmp_path: Path) -> None:
+    def start(_name: str, _options: object, *, standing: bool, logs: Path, progress: object) -> Lab:
+        raise TestbedError(f"its logs go to {logs.relative_to(tmp_path)}")
+
+    chosen = SimpleNamespace(sort=testbeds.Sort(dict, str, dict, start), options=lambda _images: None)
+    settings: Any = SimpleNamespace(
+        profile=load("reference"), lab=None, run=tmp_path / "run", testbed=chosen, keep_lab=False
+    )
+    with pytest.raises(TestbedError, match="run/logs/main"), testbeds.stand(settings, (), "main", silent):
+        pytest.fail("it came up")
 
 
 @pytest.mark.parametrize(("sort", "machines"), [(Lab, ["n1"]), (KindCluster, ["n1", "control-plane"])])
