@@ -119,7 +119,7 @@ def up(
         proxy_mode=proxy_mode,
         families=families,
         feature_gates=chosen.feature_gates,
-        node_image=chosen.node_image,
+        node_image=chosen.node_archive,
     )
     click.echo(f"{name} is up: {nodes} workers and a control plane, {routers} router{'s'[: routers - 1]}")
     click.echo(labs.LOOK_AROUND)
