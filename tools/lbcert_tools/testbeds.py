@@ -1,6 +1,7 @@
 """The testbeds that a run can stand on, by name."""
 
 import contextlib
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -306,7 +307,7 @@ def stand(
             _save_logs(standing, settings.run / "logs" / who)
         return
     sort = settings.testbed.sort
-    name = sort.name(f"{settings.run.name}-{who}")
+    name = sort.name(lab_name(settings.run, who))
     lab = sort.start(name, settings.testbed.options(images), standing=settings.keep_lab, progress=progress)
     try:
         yield lab
@@ -316,6 +317,17 @@ def stand(
             lab.detach()
         else:
             lab.stop()
+
+
+def lab_name(run: Path, who: str) -> str:
+    """A wish for the name of a run's testbed, which that of no other run has, wherever that one keeps its directory.
+
+    Args:
+        run: the run directory.
+        who: who runs: a worker's id.
+    """
+    digest = hashlib.sha256(bytes(run.absolute())).hexdigest()[:6]
+    return f"{run.name[:40]}-{digest}-{who}"  # the name of a socket has an end
 
 
 def _lacking(lab: "Lab", images: Mapping[str, ImageSource], progress: Progress) -> dict[str, Path]:

@@ -161,6 +161,16 @@ def test_a_lab_is_given_the_images_that_it_was_started_without(
     assert standing.detached == 1
 
 
+@pytest.mark.parametrize("sort", ["netns", "kind"])
+def test_runs_whose_directories_end_alike_stand_on_testbeds_of_different_names(sort: str) -> None:
+    name = testbeds.TESTBEDS[sort]().name
+    runs = [Path(f"/builds/{job}/{'a-long-name-' * 20}run") for job in (1, 2)]
+    names = [name(testbeds.lab_name(run, who)) for run in runs for who in ("main", "gw0")]
+    assert len(set(names)) == 4
+    assert max(map(len, names)) < 60
+    assert name(testbeds.lab_name(runs[0], "main")) == names[0]
+
+
 @pytest.mark.parametrize(("sort", "machines"), [(Lab, ["n1"]), (KindCluster, ["n1", "control-plane"])])
 def test_images_go_to_every_machine_that_runs_pods(
     monkeypatch: pytest.MonkeyPatch, sort: type[Lab], machines: list[str]
