@@ -104,7 +104,8 @@ def stand_up(
     from lbcert_tools.progress import display
     from lbcert_tools.testbeds import TESTBEDS, images_of
 
-    if blocked := doctor.blocking(doctor.Wish(nodes, testbed=testbed, node_image=bool(options.get("node_image")))):
+    wish = doctor.Wish(nodes, 1, testbed, bool(options.get("node_image")), kubernetes or DEFAULT_KUBERNETES)
+    if blocked := doctor.blocking(wish):
         for finding in blocked:
             show(finding)
         raise Refusal("this machine cannot carry the lab yet", "mend what is named above")

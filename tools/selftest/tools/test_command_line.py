@@ -94,6 +94,8 @@ def test_certify_takes_every_option_of_the_plugin(lbcert: Lbcert) -> None:
         (["report", "nowhere"], "nowhere"),
         (["lab", "shell", "--name"], "--name"),
         (["doctor", "--testbed", "kin"], "there is netns, kind"),
+        (["doctor", "--node-image", "x.tar"], "netns cannot be told; --testbed kind can"),
+        (["doctor", "--testbed", "kind", "--node-image", "x.tar"], "there is no such file"),
         (["report", "."], "holds no journal"),
     ],
 )
@@ -147,7 +149,7 @@ def test_kind_up_says_all_that_the_machine_lacks_and_starts_nothing(
     assert code == 3
     assert "no container engine" in out
     assert "cannot carry the lab" in err
-    assert wishes == [doctor.Wish(2, testbed="kind")]
+    assert wishes == [doctor.Wish(2, testbed="kind", kubernetes="1.36")]
 
 
 def test_certify_does_not_write_into_a_folder_that_holds_something(
