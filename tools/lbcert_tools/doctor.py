@@ -4,6 +4,7 @@ Nothing is concluded from version numbers: the kernel's features are tried in a 
 held against what a lab of the wanted size was measured to use.
 """
 
+import contextlib
 import json
 import os
 import platform
@@ -21,8 +22,12 @@ from pathlib import Path
 
 from lbcert_fixtures.cache import cache_folder
 from lbcert_fixtures.commands import private
+from lbcert_fixtures.images.store import ImageError
+from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
 from lbcert_fixtures.testbeds.kind import engine
+from lbcert_fixtures.testbeds.kind.image import image_in
 from lbcert_fixtures.testbeds.netns import cgroups
+from lbcert_tools import kernel_features
 
 INOTIFY_PER_LAB, INOTIFY_PER_NODE = 5, 6  # as counted in a lab with MetalLB in it
 INOTIFY_PER_KIND_CLUSTER, INOTIFY_PER_KIND_NODE = 32, 17  # counted likewise; the control plane is of the cluster's
@@ -35,6 +40,11 @@ KIND_IMAGE_BYTES = 4 * GIB
 """What making the node image takes: its archive and its layer beside each other, its parts, and what Go keeps."""
 KIND_CLUSTER_BYTES, KIND_NODE_BYTES = int(2.3 * GIB), int(0.45 * GIB)
 """What an engine keeps: the node image, twice while it is loaded; /var of the control plane, and of a worker."""
+MEMORY_GIB = {"netns": ((0.7, 0.09), (0.7, 0.3)), "kind": ((1.0, 0.4), (1.3, 0.6))}
+"""Of each testbed what it needs at least and comfortably: for the whole, and for each node besides.
+
+Measured with an implementation deployed: proportional set size, and resident with shared pages counted often.
+"""
 _STEP_NS = 1_000_000
 
 PROGRAMS = {
@@ -96,12 +106,14 @@ class Wish:
         labs: labs at the same time (one a worker).
         testbed: which testbed, by name.
         node_image: whether a node image is given for kind, so that none has to be made.
+        kubernetes: the version, as in ``1.36``.
     """
 
     nodes: int = 3
     labs: int = 1
     testbed: str = "netns"
     node_image: bool = False
+    kubernetes: str = DEFAULT_KUBERNETES
 
 
 class Machine:
@@ -162,9 +174,7 @@ class Machine:
 
     def free_bytes(self, folder: Path) -> int:
         """What is free for a folder that need not exist yet."""
-        while not folder.exists():
-            folder = folder.parent
-        return shutil.disk_usage(folder).free
+        return shutil.disk_usage(_existing(folder)).free
 
 
 def examine(wish: Wish = Wish(), machine: Machine | None = None) -> list[Finding]:
@@ -180,6 +190,13 @@ def blocking(wish: Wish = Wish(), machine: Machine | None = None) -> list[Findin
 def as_json(findings: Sequence[Finding]) -> str:
     """The findings as a JSON list."""
     return json.dumps([asdict(finding) for finding in findings], indent=2)
+
+
+def _existing(folder: Path) -> Path:
+    """A folder, or the one in which it will be made."""
+    while not folder.exists():
+        folder = folder.parent
+    return folder
 
 
 def _fine(subject: str, observed: str) -> Finding:
@@ -255,10 +272,11 @@ def _subordinate_ids(machine: Machine, _wish: Wish) -> Iterator[Finding]:
             yield _fine(f"/etc/{kind}", f"{largest} ids")
 
 
-def _kernel_features(machine: Machine, _wish: Wish) -> Iterator[Finding]:
-    done = machine.run(
-        [*private(network=True), "unshare", "--cgroup", sys.executable, "-m", "lbcert_tools.kernel_features"]
-    )
+def _kernel_features(machine: Machine, wish: Wish) -> Iterator[Finding]:
+    features = [sys.executable, "-m", "lbcert_tools.kernel_features"]
+    if wish.testbed == "kind":
+        features.append(str(_existing(cache_folder())))  # Docker keeps nodes there, in overlays
+    done = machine.run([*private(network=True), "unshare", "--cgroup", *features])
     try:
         results: dict[str, str] = json.loads(done.stdout)
     except ValueError:
@@ -273,10 +291,15 @@ def _kernel_features(machine: Machine, _wish: Wish) -> Iterator[Finding]:
             yield Finding(feature, Level.INFORMATION, f"{problem}: {_OPTIONAL_FEATURES[feature]}")
         elif problem:
             fix = "use a kernel that has it and allows it in namespaces; Debian's and Ubuntu's kernels do"
+            if feature not in kernel_features.FEATURES:
+                fix = "set XDG_CACHE_HOME to a folder on another file system: ext4 and xfs carry overlays"
             yield Finding(feature, Level.MISSING, problem, fix)
 
 
-def _cgroups(machine: Machine, _wish: Wish) -> Iterator[Finding]:
+def _cgroups(machine: Machine, wish: Wish) -> Iterator[Finding]:
+    if wish.testbed == "kind":
+        yield _fine("limits of pods", "nodes have cgroups")
+        return
     try:
         cgroups.delegated(machine.root)
     except cgroups.NotDelegatedError as reason:
@@ -328,9 +351,8 @@ def _memory(machine: Machine, wish: Wish) -> Iterator[Finding]:
     free = int(available[1]) * 1024
     for limit in ("memory.max", "memory/memory.limit_in_bytes"):
         free = min(free, machine.number(f"sys/fs/cgroup/{limit}") or free)
-    # Measured with an implementation deployed: proportional set size, and resident with shared pages counted often.
-    at_least = int(wish.labs * (0.7 + 0.09 * wish.nodes) * GIB)
-    comfortable = int(wish.labs * (0.7 + 0.3 * wish.nodes) * GIB)
+    needs = MEMORY_GIB[wish.testbed]
+    at_least, comfortable = (int(wish.labs * (base + each * wish.nodes) * GIB) for base, each in needs)
     seen = f"{_gib(free)} available; {_labs(wish)} needs {_gib(at_least)} to {_gib(comfortable)}"
     if free < at_least:
         yield Finding("memory", Level.MISSING, seen, "free memory, or ask for fewer nodes or workers")
@@ -346,7 +368,7 @@ def _disk(machine: Machine, wish: Wish) -> Iterator[Finding]:
     free, need = machine.free_bytes(cache), CACHE_WARM_BYTES if warm else CACHE_COLD_BYTES
     if wish.testbed == "kind":
         need += wish.labs * (KIND_CLUSTER_BYTES + KIND_NODE_BYTES * wish.nodes)
-        if not wish.node_image and not (cache / "kind").is_dir():
+        if not wish.node_image and not _has_node_image(cache, wish.kubernetes):
             warm, need = False, need + KIND_IMAGE_BYTES
     seen = f"{_gib(free)} free for {cache}; needed {_gib(need)}" + ("" if warm else " for the first set-up")
     if free < need:
@@ -354,6 +376,15 @@ def _disk(machine: Machine, wish: Wish) -> Iterator[Finding]:
         yield Finding("disk", Level.MISSING, seen, fix)
     else:
         yield _fine("disk", seen)
+
+
+def _has_node_image(cache: Path, kubernetes: str) -> bool:
+    """Whether a node image of a version was made; one of an older recipe counts, and is made again in part."""
+    for archive in (cache / "kind").glob("[!.]*/node.tar"):
+        with contextlib.suppress(ImageError):
+            if f":v{kubernetes}." in image_in(archive).name:
+                return True
+    return False
 
 
 def _limits(machine: Machine, wish: Wish) -> Iterator[Finding]:
@@ -420,7 +451,7 @@ def _kind(machine: Machine, wish: Wish) -> Iterator[Finding]:
     if lacking:
         packages = " ".join(sorted(set(lacking.values())))
         seen = f"no container engine: {', '.join(sorted(lacking))} not found"
-        fix = f"`tools/lbcert test kind` unpacks it; or as root: apt-get install --no-install-recommends {packages}"
+        fix = f"`tools/lbcert setup kind` unpacks it; or as root: apt-get install --no-install-recommends {packages}"
         yield Finding(subject, Level.MISSING, seen, fix)
     if machine.uid == 0 and not lacking:
         yield _fine(subject, "root, and a container engine to start in a namespace of its own")

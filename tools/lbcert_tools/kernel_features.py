@@ -1,7 +1,8 @@
 """What this kernel lets a lab do, found by doing it.
 
-Run as ``python -m lbcert_tools.kernel_features`` inside private user, network, mount and pid namespaces, where
-nothing that it makes can be seen or stays. Prints a JSON object: feature name to ``""``, or to why it failed.
+Run as ``python -m lbcert_tools.kernel_features [FOLDER]`` inside private user, network, mount and pid namespaces, where
+nothing that it makes can be seen or stays. In FOLDER overlays are tried too, since not every file system carries
+them. Prints a JSON object: feature name to ``""``, or to why it failed.
 """
 
 import contextlib
@@ -61,6 +62,15 @@ def _overlay(folder: Path) -> None:
     _mount("overlay", folder / "merged", options + (",userxattr" if in_user_namespace else ""))
 
 
+def _overlay_in(parent: Path) -> Probe:
+    def probe(_folder: Path) -> None:
+        with tempfile.TemporaryDirectory(prefix="lbcert-", dir=parent) as name:
+            _overlay(Path(name))
+            _run("umount", str(Path(name, "merged")))
+
+    return probe
+
+
 def _conntrack(_folder: Path) -> None:
     _sysctl("net/netfilter/nf_conntrack_tcp_loose", "1")
 
@@ -117,8 +127,9 @@ FEATURES: Mapping[str, Probe] = {
 def main() -> None:
     """Try every feature and print what came of it."""
     results: dict[str, str] = {}
+    elsewhere = {f"overlayfs in {folder}": _overlay_in(Path(folder)) for folder in sys.argv[1:]}
     with tempfile.TemporaryDirectory(prefix="lbcert-") as name:
-        for feature, probe in FEATURES.items():
+        for feature, probe in {**FEATURES, **elsewhere}.items():
             try:
                 probe(Path(name))
                 results[feature] = ""

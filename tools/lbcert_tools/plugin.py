@@ -125,7 +125,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Hand a worker of pytest-xdist what was settled for the run."""
     options = vars(node.config.option)
-    node.workerinput["lbcert"] = {name: options[name] for name in map(destination, OPTIONS) if name in options}
+    node.workerinput["lbcert"] = {name: given for name, given in options.items() if name.startswith(destination(""))}
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:

@@ -60,5 +60,5 @@ def refusal_for(error: Exception) -> Refusal | None:
         return None
     if isinstance(error, LocatedError):
         return located(error)
-    mistaken = type(error).__name__ in {"ProfileError", "ChoiceError"}
+    mistaken = type(error).__name__ in {"ProfileError", "ChoiceError", "UnknownVersionError"}
     return Refusal(str(error), exit_code=USAGE if mistaken else UNDETERMINED)

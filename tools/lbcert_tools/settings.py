@@ -122,7 +122,8 @@ def _settle_testbed(config: pytest.Config) -> None:
         "proxy-mode": chosen.proxy_mode,
         "families": chosen.families,
         "feature-gate": [f"{name}={str(on).lower()}" for name, on in chosen.feature_gates.items()],
-        "node-image": str(chosen.node_image) if chosen.node_image else None,
+        "node-image": str(chosen.node_archive) if chosen.node_archive else None,
+        "node-image-name": chosen.node_image,
     }
     for option, value in settled.items():  # in words that pytest-xdist hands on to its workers
         setattr(config.option, destination(option), value)
@@ -156,7 +157,7 @@ def settings_of(config: pytest.Config) -> Settings:
 
 def _testbed(config: pytest.Config) -> Chosen:
     """What the run stands on, as it was settled."""
-    image = _option(config, "node-image")
+    archive = _option(config, "node-image")
     return Chosen(
         name=_option(config, "testbed"),
         nodes=_option(config, "nodes"),
@@ -164,7 +165,8 @@ def _testbed(config: pytest.Config) -> Chosen:
         proxy_mode=_option(config, "proxy-mode"),
         families=_option(config, "families"),
         feature_gates=dict(map(gate, _option(config, "feature-gate"))),
-        node_image=Path(image) if image else None,
+        node_image=_option(config, "node-image-name"),
+        node_archive=Path(archive) if archive else None,
     )
 
 

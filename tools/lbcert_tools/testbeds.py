@@ -1,6 +1,7 @@
 """The testbeds that a run can stand on, by name."""
 
 import contextlib
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,7 +56,8 @@ class Chosen:
         proxy_mode: kube-proxy's mode.
         families: the address families of the cluster, a key of `FAMILIES`.
         feature_gates: of Kubernetes, by name; kind only.
-        node_image: an archive with a node image; None for the one that lbcert makes; kind only.
+        node_image: the name of a node image that was given; empty for the one that lbcert makes; kind only.
+        node_archive: the archive that holds it; None of a lab that is up, which has it.
     """
 
     name: str = "netns"
@@ -64,7 +66,8 @@ class Chosen:
     proxy_mode: str = "nftables"
     families: str = DUAL
     feature_gates: Mapping[str, bool] = field(default_factory=dict)
-    node_image: Path | None = None
+    node_image: str = ""
+    node_archive: Path | None = None
 
     @property
     def sort(self) -> Sort:
@@ -73,7 +76,7 @@ class Chosen:
 
     def options(self, images: Mapping[str, ImageSource]) -> Any:
         """What a testbed is started with, images among it."""
-        more = {} if self.name != "kind" else {"feature_gates": self.feature_gates, "node_image": self.node_image}
+        more = {} if self.name != "kind" else {"feature_gates": self.feature_gates, "node_image": self.node_archive}
         return self.sort.options(
             nodes=self.nodes,
             kubernetes=self.kubernetes,
@@ -95,7 +98,7 @@ class Chosen:
         if self.feature_gates:
             said["feature_gates"] = dict(self.feature_gates)
         if self.node_image:
-            said["node_image"] = _name_in(self.node_image)
+            said["node_image"] = self.node_image
         return said
 
 
@@ -140,14 +143,16 @@ def choose(
             raise ChoiceError(f"{option}: the testbed {sort} cannot be told; --testbed kind can")
     if node_image and kubernetes:
         raise ChoiceError("--kubernetes: the version is that of the node image; give one of the two")
+    image = _name_in(Path(node_image)) if node_image else ""
     return Chosen(
         name=sort,
         nodes=nodes or 3,
-        kubernetes=_version_of(Path(node_image)) if node_image else kubernetes or DEFAULT_KUBERNETES,
+        kubernetes=_version_in(image) if image else kubernetes or DEFAULT_KUBERNETES,
         proxy_mode=proxy_mode or "nftables",
         families=families or DUAL,
         feature_gates=gates,
-        node_image=Path(node_image).absolute() if node_image else None,
+        node_image=image,
+        node_archive=Path(node_image).absolute() if node_image else None,
     )
 
 
@@ -164,25 +169,27 @@ def gate(words: str) -> tuple[str, bool]:
 
 
 def _name_in(archive: Path) -> str:
-    from lbcert_fixtures.testbeds.kind.image import name_in
+    """The name of the node image in an archive."""
+    from lbcert_fixtures.testbeds.kind.image import image_in
 
-    return name_in(archive)
-
-
-def _version_of(archive: Path) -> str:
-    """The version of Kubernetes in a node image, as its name says it; the name where that says none."""
     if not archive.is_file():
         raise ChoiceError(f"--node-image {archive}: there is no such file; `lbcert kind image --output` writes one")
     try:
-        name = _name_in(archive)
+        return image_in(archive).name
     except ImageError as error:
         raise ChoiceError(f"--node-image: {error}") from error
-    found = re.search(r":v(\d+\.\d+)\.", name)
-    return found[1] if found else f"of {name}"
+
+
+def _version_in(image: str) -> str:
+    """The version of Kubernetes in a node image, as its name says it; the name where that says none."""
+    found = re.search(r":v(\d+\.\d+)\.", image)
+    return found[1] if found else f"of {image}"
 
 
 def _of_lab(name: str) -> Chosen:
     """What a lab that is up is."""
+    from lbcert_fixtures.testbeds.kind.image import REPOSITORY
+
     try:
         with attached(name) as lab:
             version = json.loads(lab.kubectl("get", "--raw=/version", timeout=15))
@@ -193,6 +200,7 @@ def _of_lab(name: str) -> Chosen:
                 proxy_mode=lab.specification.proxy_mode,
                 families=lab.specification.families,
                 feature_gates=lab.feature_gates,
+                node_image="" if lab.node_image.startswith(f"{REPOSITORY}:") else lab.node_image,
             )
     except TestbedError as error:
         raise ChoiceError(f"--lab {name}: {error}") from error
@@ -292,14 +300,15 @@ def stand(
     images = images_of(settings.profile, manifests)
     if settings.lab:
         with attached(settings.lab) as standing:
-            if archives := _lacking(standing, images, progress):
-                progress("lab", f"importing {len(archives)} image{'s'[: len(archives) - 1]}")
-                standing.import_images(archives)
+            if lacking := _lacking(standing, images, progress):
+                progress("lab", f"importing {len(lacking)} image{'s'[: len(lacking) - 1]}")
+                standing.import_images(list(lacking.values()))
+                standing.restart_pods(lacking)
             yield standing
             _save_logs(standing, settings.run / "logs" / who)
         return
     sort = settings.testbed.sort
-    name = sort.name(f"{settings.run.name}-{who}")
+    name = sort.name(lab_name(settings.run, who))
     logs = settings.run / "logs" / who
     lab = sort.start(name, settings.testbed.options(images), standing=settings.keep_lab, logs=logs, progress=progress)
     try:
@@ -312,10 +321,22 @@ def stand(
             lab.stop()
 
 
-def _lacking(lab: "Lab", images: Mapping[str, ImageSource], progress: Progress) -> list[Path]:
-    """Archives of the images that a lab, which was started for something else, does not have."""
+def lab_name(run: Path, who: str) -> str:
+    """A wish for the name of a run's testbed, which that of no other run has, wherever that one keeps its directory.
+
+    Args:
+        run: the run directory.
+        who: who runs: a worker's id.
+    """
+    digest = hashlib.sha256(bytes(run.absolute())).hexdigest()[:6]
+    return f"{run.name[:40]}-{digest}-{who}"  # the name of a socket has an end
+
+
+def _lacking(lab: "Lab", images: Mapping[str, ImageSource], progress: Progress) -> dict[str, Path]:
+    """Archives of the images, by name, that a lab does not have, or had from what has changed since."""
     store = ImageStore(images)
-    return [store.archive(name, progress) for name in lab.lacks(images)]
+    archives = {name: store.archive(name, progress) for name in images}
+    return {name: archives[name] for name in lab.lacks(archives)}
 
 
 def _save_logs(lab: object, folder: Path) -> None:

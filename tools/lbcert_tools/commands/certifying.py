@@ -167,7 +167,7 @@ def certify(
     workers = min(workers, len(cases))
     aside = aside and workers == 1 and not lab and chosen.name == "netns" and len({case.untimed for case in cases}) == 2
     # a lab that is up was carried already
-    wish = doctor.Wish(chosen.nodes, 2 if aside else workers, chosen.name, chosen.node_image is not None)
+    wish = doctor.Wish(chosen.nodes, 2 if aside else workers, chosen.name, bool(chosen.node_image), chosen.kubernetes)
     blocked = [] if lab else doctor.blocking(wish)
     if blocked and aside and not (blocked := doctor.blocking(replace(wish, labs=1))):
         click.echo("one lab takes all cases: the machine does not carry a second (see `lbcert doctor`)", err=True)

@@ -1,6 +1,7 @@
 """``lbcert doctor``."""
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -21,17 +22,25 @@ _MARKS = {
     "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(1), help="Labs at the same time."
 )
 @click.option("--testbed", default="netns", show_default=True, metavar="NAME", help="Which testbed: netns or kind.")
+@click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
+@click.option(
+    "--node-image",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="ARCHIVE",
+    help="Another node image for kind, so that none has to be made.",
+)
 @click.option("--json", "as_document", is_flag=True, help="Print the findings as JSON.")
-def doctor(nodes: int, workers: int, testbed: str, as_document: bool) -> int:
+def doctor(
+    nodes: int, workers: int, testbed: str, kubernetes: str | None, node_image: Path | None, as_document: bool
+) -> int:
     """Say what this machine lacks for a lab, all at once, each with what helps.
 
     Features of the kernel are tried in a private namespace. Exit code 0 if nothing stops a lab, 3 if something does.
     """
-    from lbcert_tools.testbeds import TESTBEDS  # takes a while, and `lbcert --help` imports every command
+    from lbcert_tools.testbeds import choose  # takes a while, and `lbcert --help` imports every command
 
-    if testbed not in TESTBEDS:
-        raise click.BadParameter(f"there is {', '.join(TESTBEDS)}", param_hint="--testbed")
-    findings = examine(Wish(nodes, workers, testbed))
+    chosen = choose(testbed=testbed, nodes=nodes, kubernetes=kubernetes, node_image=node_image)
+    findings = examine(Wish(nodes, workers, testbed, bool(chosen.node_image), chosen.kubernetes))
     if as_document:
         click.echo(as_json(findings))
     else:

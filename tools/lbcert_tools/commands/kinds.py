@@ -35,13 +35,16 @@ def kind() -> None:
 def image(kubernetes: str | None, output: Path | None) -> None:
     """Make a node image that needs no registry, and say its name and where it lies.
 
-    It is put together from Debian packages and from programs built out of Go modules, once: a quarter of an hour, of
-    which the lab shares most.
+    It is put together from Debian packages and from programs built out of Go modules, once: about six minutes on two
+    cores, and as long again for those of Kubernetes, which the lab shares.
     """
     from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
     from lbcert_fixtures.testbeds.kind.image import node_image
     from lbcert_tools.progress import display
 
+    if output and not os.access(output.parent, os.W_OK):
+        there = "cannot be written to" if output.parent.is_dir() else "is no folder"
+        raise Refusal(f"--output {output}: {output.parent} {there}", exit_code=USAGE)
     with display() as screen:
         made = node_image(kubernetes or DEFAULT_KUBERNETES, progress=screen.step)
     for name in made.images:
@@ -119,7 +122,7 @@ def up(
         proxy_mode=proxy_mode,
         families=families,
         feature_gates=chosen.feature_gates,
-        node_image=chosen.node_image,
+        node_image=chosen.node_archive,
     )
     click.echo(f"{name} is up: {nodes} workers and a control plane, {routers} router{'s'[: routers - 1]}")
     click.echo(labs.LOOK_AROUND)

@@ -105,7 +105,8 @@ def stand_up(
     from lbcert_tools.progress import display
     from lbcert_tools.testbeds import TESTBEDS, images_of
 
-    if blocked := doctor.blocking(doctor.Wish(nodes, testbed=testbed, node_image=bool(options.get("node_image")))):
+    wish = doctor.Wish(nodes, 1, testbed, bool(options.get("node_image")), kubernetes or DEFAULT_KUBERNETES)
+    if blocked := doctor.blocking(wish):
         for finding in blocked:
             show(finding)
         raise Refusal("this machine cannot carry the lab yet", "mend what is named above")
@@ -240,9 +241,11 @@ def _become(command: list[str]) -> NoReturn:
 @lab.command()
 @_NAME
 @click.argument("log", required=False)
-@click.option("--follow", "-f", is_flag=True, help="Go on as it grows.")
+@click.option("--follow", "-f", is_flag=True, help="Go on as it grows, until the lab ends.")
 def logs(name: str | None, log: str | None, follow: bool) -> None:
     """Print LOG of a lab's program, such as n1/kubelet; without LOG, list which there are."""
+    from lbcert_fixtures.testbeds import netns
+
     with contextlib.closing(_Attached(name)) as attached:
         if log is None:
             for each in sorted(attached.lab.logs()):
@@ -250,9 +253,10 @@ def logs(name: str | None, log: str | None, follow: bool) -> None:
             return
         with attached.lab.open_log(log) as file:
             while True:
+                grows = follow and attached.lab.name in netns.labs()  # asked first: what was written last is read too
                 shutil.copyfileobj(file, sys.stdout.buffer)
                 sys.stdout.flush()
-                if not follow or _reader_is_gone():
+                if not grows or _reader_is_gone():
                     return
                 time.sleep(0.2)  # a file on the lab's own file system cannot be watched from here
 

@@ -92,6 +92,8 @@ def test_certify_takes_every_option_of_the_plugin(lbcert: Lbcert) -> None:
         (["certify", "--profile=reference", "--only=ALLOC-016", "--load-ui=8089"], "only chaos experiments make load"),
         (["certify", "--profile=reference", "--only=BGP-001", "--load-workers=2"], "only chaos experiments make load"),
         (["kind", "up", "--feature-gate=A"], "say NAME=true or NAME=false"),
+        (["kind", "image", "--output=no/such/node.tar"], "--output no/such/node.tar: no/such is no folder"),
+        (["kind", "images", "--kubernetes=1.2"], "Kubernetes 1.2 cannot be built here, only 1.34"),
         (["explain", "L2-999"], "there is no requirement L2-999"),
         (["profile", "new", " "], "say what the product is called"),
         (["profile", "new", "My LB", "--output=no/such/my.toml"], "--output no/such/my.toml: No such file"),
@@ -99,6 +101,8 @@ def test_certify_takes_every_option_of_the_plugin(lbcert: Lbcert) -> None:
         (["report", "nowhere"], "nowhere"),
         (["lab", "shell", "--name"], "--name"),
         (["doctor", "--testbed", "kin"], "there is netns, kind"),
+        (["doctor", "--node-image", "x.tar"], "netns cannot be told; --testbed kind can"),
+        (["doctor", "--testbed", "kind", "--node-image", "x.tar"], "there is no such file"),
         (["report", "."], "holds no journal"),
     ],
 )
@@ -152,7 +156,7 @@ def test_kind_up_says_all_that_the_machine_lacks_and_starts_nothing(
     assert code == 3
     assert "no container engine" in out
     assert "cannot carry the lab" in err
-    assert wishes == [doctor.Wish(2, testbed="kind")]
+    assert wishes == [doctor.Wish(2, testbed="kind", kubernetes="1.36")]
 
 
 def test_certify_does_not_write_into_a_folder_that_holds_something(
@@ -369,6 +373,24 @@ def test_the_status_of_a_lab_keeps_its_columns_whatever_its_places_are_called(
     rows = out.splitlines()[1:]
     assert len({row.index("192.0.2.1") for row in rows}) == len({row.index("2001:db8") for row in rows}) == 1
     assert rows[0].endswith("2001:db8::0 (switched off)")
+
+
+def test_following_a_log_ends_with_its_lab(lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    log, up = tmp_path / "kubelet.log", ["mine"]
+    log.write_text("first\n")
+
+    def labs() -> list[str]:
+        if up and log.stat().st_size > 10:
+            up.clear()
+        with log.open("a") as file:
+            file.write("more\n")
+        return up
+
+    monkeypatch.setattr(
+        netns, "attach", lambda name: SimpleNamespace(name=name, open_log=lambda _: log.open("rb"), detach=lambda: None)
+    )
+    monkeypatch.setattr(netns, "labs", labs)
+    assert lbcert("lab", "logs", "--name=mine", "n1/kubelet", "--follow") == (0, "first\nmore\nmore\n", "")
 
 
 def test_every_place_that_a_shell_opens_in_is_named(lbcert: Lbcert) -> None:

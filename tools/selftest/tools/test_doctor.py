@@ -1,15 +1,19 @@
 """The doctor on machines that lack one thing each."""
 
+import io
 import json
 import os
 import resource
 import subprocess
+import sys
+import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from lbcert_fixtures.commands import private
 from lbcert_tools import doctor, kernel_features
 from lbcert_tools.doctor import GIB, Finding, Level, Machine, Wish
 
@@ -43,6 +47,7 @@ class Faked(Machine):
         self.packages: set[str] = set()
         self.features: Mapping[str, str] = dict.fromkeys(kernel_features.FEATURES, "")
         self.namespaces = ""
+        self.overlays = ""
         self.free = 100 * GIB
         self.in_use = 0
         for name, text in FILES.items():
@@ -61,8 +66,10 @@ class Faked(Machine):
         return None if name in self.absent else f"/usr/bin/{name}"
 
     def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        if command[-1] == "lbcert_tools.kernel_features":
-            return subprocess.CompletedProcess(command, 0, json.dumps(self.features), "")
+        if "lbcert_tools.kernel_features" in command:
+            folders = command[command.index("lbcert_tools.kernel_features") + 1 :]
+            results = {**self.features, **{f"overlayfs in {folder}": self.overlays for folder in folders}}
+            return subprocess.CompletedProcess(command, 0, json.dumps(results), "")
         if command[0] == "unshare":
             return subprocess.CompletedProcess(command, bool(self.namespaces), "", self.namespaces)
         if command[0] == "apt-cache":
@@ -236,6 +243,7 @@ def test_the_testbed_kind_wants_an_engine_and_names_all_that_is_missing(machine:
     (finding,) = bad(machine, KIND)
     assert finding.level is Level.MISSING
     assert "docker, dockerd, runc" in finding.observed
+    assert "`tools/lbcert setup kind` unpacks it" in finding.fix
     assert finding.fix.endswith("--no-install-recommends docker.io runc")
     assert doctor.blocking(Wish(), machine) == []
 
@@ -259,9 +267,57 @@ def test_a_kind_cluster_needs_disk_for_its_nodes_and_once_for_its_image(machine:
     assert (finding.subject, finding.level) == ("disk", Level.MISSING)
     assert "needed 8.6 GiB for the first set-up" in finding.observed
     assert bad(machine, replace(KIND, node_image=True)) == []
-    (cache / "kind").mkdir()
+    (cache / "kind/.1.unfinished-x").mkdir(parents=True)
+    put_node_image(cache / "kind/.1.unfinished-x", "v1.36.3")
+    put_node_image(cache / "kind/2", "v1.34.2")
+    assert [f.subject for f in bad(machine, KIND)] == ["disk"]
+    put_node_image(cache / "kind/1", "v1.36.3")
     assert bad(machine, KIND) == []
     assert [f.subject for f in bad(machine, replace(KIND, nodes=4))] == ["disk"]
+    assert [f.subject for f in bad(machine, replace(KIND, kubernetes="1.35"))] == ["disk"]
+
+
+def put_node_image(folder: Path, version: str) -> None:
+    """Put a node image into a folder, as far as it says what it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = [{"RepoTags": [f"lbcert/kind-node:{version}-0123456789ab"], "Config": "1.json"}]
+    with tarfile.open(folder / "node.tar", "w") as archive:
+        for name, content in (("1.json", {}), ("manifest.json", manifest)):
+            entry, text = tarfile.TarInfo(name), json.dumps(content).encode()
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text))
+
+
+def test_dockers_layers_want_a_file_system_that_carries_overlays(machine: Faked, tmp_path: Path) -> None:
+    machine.uid, machine.overlays = 0, "wrong fs type"
+    assert bad(machine) == []
+    (finding,) = bad(machine, KIND)
+    assert (finding.subject, finding.level) == (f"overlayfs in {tmp_path}", Level.MISSING)
+    assert "XDG_CACHE_HOME" in finding.fix
+
+
+def test_overlays_are_tried_where_they_are_wanted(tmp_path: Path) -> None:
+    tried = [*private(network=True), "unshare", "--cgroup", sys.executable, "-m", "lbcert_tools.kernel_features"]
+    for folder, refused in ((tmp_path, False), (Path("/proc"), True)):
+        said = subprocess.run([*tried, folder], capture_output=True, text=True, check=True).stdout
+        assert bool(json.loads(said)[f"overlayfs in {folder}"]) is refused
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kind_cluster_needs_more_memory_than_a_lab(machine: Faked) -> None:
+    machine.uid = 0
+    machine.put("proc/meminfo", f"MemAvailable: {int(1.8 * GIB) // 1024} kB\n")
+    assert bad(machine) == []
+    (finding,) = bad(machine, KIND)
+    assert (finding.subject, finding.level) == ("memory", Level.MISSING)
+    assert "needs 2.2 GiB to 3.1 GiB" in finding.observed
+
+
+def test_limits_of_pods_hold_on_kind_however_cgroups_are_delegated(machine: Faked) -> None:
+    machine.uid = 0
+    os.removexattr(machine.root / "sys/fs/cgroup/user.slice", "user.delegate")
+    assert [f.subject for f in bad(machine)] == ["limits of pods"]
+    assert bad(machine, KIND) == []
 
 
 def test_a_root_without_sys_resource_is_told_what_that_means_for_kind(machine: Faked) -> None:

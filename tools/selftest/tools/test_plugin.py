@@ -406,6 +406,7 @@ def test_a_seed_decides_the_order_and_what_is_last_stays_last(cases, run, pytest
 def test_a_run_on_a_lab_that_is_up_states_what_the_lab_is(cases, run, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = SimpleNamespace(
         is_kind=True,
+        node_image="vendor/node:v1.34.2",
         feature_gates={},
         nodes=["w1", "w2"],
         specification=SimpleNamespace(proxy_mode="iptables", families="ipv6"),
@@ -416,8 +417,9 @@ def test_a_run_on_a_lab_that_is_up_states_what_the_lab_is(cases, run, monkeypatc
     cases(TWO)
     _, events = run("--lab=mine")
     (start,) = events.of("run-started")
-    said = {name: start["testbed"][name] for name in ("name", "nodes", "kubernetes", "proxy_mode", "families")}
     expected = {"name": "kind", "nodes": 2, "kubernetes": "1.34", "proxy_mode": "iptables", "families": "ipv6"}
+    expected["node_image"] = "vendor/node:v1.34.2"
+    said = {name: start["testbed"][name] for name in expected}
     assert said == expected
     assert (start["options"]["nodes"], start["options"]["kubernetes"]) == (2, "1.34")
 
@@ -425,12 +427,14 @@ def test_a_run_on_a_lab_that_is_up_states_what_the_lab_is(cases, run, monkeypatc
 def test_a_boot_says_in_the_journal_what_it_is_at(cases, run, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = SimpleNamespace(
         is_kind=False,
+        node_image="",
         feature_gates={},
         nodes=["n1"],
         specification=SimpleNamespace(proxy_mode="nftables", families="dual"),
         kubectl=lambda *_, **__: '{"gitVersion": "v1.36.3"}',
         lacks=lambda images: sorted(images)[:1],
         import_images=lambda _archives: None,
+        restart_pods=lambda _images: None,
         detach=lambda: None,
     )
     monkeypatch.setattr(netns, "attach", lambda _name: lab)

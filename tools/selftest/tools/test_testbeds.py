@@ -22,6 +22,7 @@ class Standing:
 
     name = "there"
     is_kind = True
+    node_image = "lbcert/kind-node:v1.34.2-0123456789ab"
     feature_gates = {"Some": True}  # noqa: RUF012 - nobody changes it
     specification = SimpleNamespace(proxy_mode="iptables", families="ipv4")
     nodes = ("w1", "w2")
@@ -29,17 +30,21 @@ class Standing:
     def __init__(self, *lacking: str) -> None:
         self.lacking = list(lacking)
         self.imported: list[str] = []
+        self.restarted: list[str] = []
         self.detached = 0
 
     def kubectl(self, *arguments: str, timeout: float) -> str:
         assert arguments == ("get", "--raw=/version")
         return json.dumps({"gitVersion": "v1.34.2"})
 
-    def lacks(self, images: Any) -> list[str]:
-        return [name for name in images if name in self.lacking]
+    def lacks(self, archives: Any) -> list[str]:
+        return [name for name in archives if name in self.lacking]
 
     def import_images(self, archives: list[Path]) -> None:
         self.imported += [path.name for path in archives]
+
+    def restart_pods(self, images: Any) -> None:
+        self.restarted += images
 
     def save_logs(self, folder: Path) -> None:
         """There are none."""
@@ -94,6 +99,7 @@ def test_a_node_image_decides_the_version_and_is_named_in_the_journal(
 ) -> None:
     (tmp_path / "node.tar").touch()
     monkeypatch.setattr(testbeds, "_name_in", lambda _archive: name)
+    assert choose(testbed="kind", node_image=tmp_path / "node.tar").options({}).node_image == tmp_path / "node.tar"
     chosen = choose(testbed="kind", node_image=tmp_path / "node.tar")
     assert (chosen.plain()["kubernetes"], chosen.plain()["node_image"]) == (version, name)
     with pytest.raises(ChoiceError, match="the version is that of the node image"):
@@ -114,6 +120,12 @@ def test_a_lab_that_is_up_says_itself_what_it_is(standing: Standing) -> None:
         name="kind", nodes=2, kubernetes="1.34", proxy_mode="iptables", families="ipv4", feature_gates={"Some": True}
     )
     assert standing.detached == 1
+
+
+def test_a_lab_with_a_node_image_that_lbcert_did_not_make_says_so(standing: Standing) -> None:
+    assert "node_image" not in choose(lab="there").plain()
+    standing.node_image = "kindest/node:v1.34.2"
+    assert choose(lab="there").plain()["node_image"] == "kindest/node:v1.34.2"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +157,7 @@ def test_a_lab_is_given_the_images_that_it_was_started_without(
     settings: Any = SimpleNamespace(profile=load("metallb-native"), lab="there", run=tmp_path)
     with testbeds.stand(settings, (), "main", lambda step, detail="", fraction=None: told.append(detail)) as up:
         assert up is standing
-        assert standing.imported == ["lacking:1"]
+        assert standing.imported == standing.restarted == ["lacking:1"]
     assert told == ["importing 1 image"]
     assert standing.detached == 1
 
@@ -160,6 +172,16 @@ def test_a_run_keeps_the_logs_of_a_testbed_that_does_not_come_up(tmp_path: Path)
     )
     with pytest.raises(TestbedError, match="run/logs/main"), testbeds.stand(settings, (), "main", silent):
         pytest.fail("it came up")
+
+
+@pytest.mark.parametrize("sort", ["netns", "kind"])
+def test_runs_whose_directories_end_alike_stand_on_testbeds_of_different_names(sort: str) -> None:
+    name = testbeds.TESTBEDS[sort]().name
+    runs = [Path(f"/builds/{job}/{'a-long-name-' * 20}run") for job in (1, 2)]
+    names = [name(testbeds.lab_name(run, who)) for run in runs for who in ("main", "gw0")]
+    assert len(set(names)) == 4
+    assert max(map(len, names)) < 60
+    assert name(testbeds.lab_name(runs[0], "main")) == names[0]
 
 
 @pytest.mark.parametrize(("sort", "machines"), [(Lab, ["n1"]), (KindCluster, ["n1", "control-plane"])])
@@ -177,9 +199,11 @@ def test_images_go_to_every_machine_that_runs_pods(
         if verb == "describe":
             return about
         calls.append((verb, arguments["place"]))
-        return {"images": ["docker.io/library/there:1"]}
+        return {"images": {"docker.io/library/there:1": "sha256:1", "docker.io/library/changed:1": "sha256:1"}}
 
     monkeypatch.setattr(lab, "_call", call)
-    assert lab.lacks(["there:1", "docker.io/lacking/one:1"]) == ["docker.io/lacking/one:1"]
+    monkeypatch.setattr("lbcert_fixtures.testbeds.netns.lab.digest_in", lambda archive: f"sha256:{archive}")
+    archives = {"there:1": Path("1"), "changed:1": Path("2"), "docker.io/lacking/one:1": Path("3")}
+    assert lab.lacks(archives) == ["changed:1", "docker.io/lacking/one:1"]
     lab.import_images([Path("one.tar")])
     assert calls == [(verb, place) for verb in ("images", "import_images") for place in machines]
