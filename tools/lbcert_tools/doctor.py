@@ -40,7 +40,7 @@ KIND_IMAGE_BYTES = 4 * GIB
 """What making the node image takes: its archive and its layer beside each other, its parts, and what Go keeps."""
 KIND_CLUSTER_BYTES, KIND_NODE_BYTES = int(2.3 * GIB), int(0.45 * GIB)
 """What an engine keeps: the node image, twice while it is loaded; /var of the control plane, and of a worker."""
-MEMORY_GIB = {"netns": ((0.7, 0.09), (0.7, 0.3)), "kind": ((1.0, 0.4), (1.3, 0.6))}
+MEMORY_GIB = {"netns": ((0.7, 0.09), (0.7, 0.3)), "kind": ((0.9, 0.35), (1.3, 0.5))}
 """Of each testbed what it needs at least and comfortably: for the whole, and for each node besides.
 
 Measured with an implementation deployed: proportional set size, and resident with shared pages counted often.

@@ -188,8 +188,6 @@ def _version_in(image: str) -> str:
 
 def _of_lab(name: str) -> Chosen:
     """What a lab that is up is."""
-    from lbcert_fixtures.testbeds.kind.image import REPOSITORY
-
     try:
         with attached(name) as lab:
             version = json.loads(lab.kubectl("get", "--raw=/version", timeout=15))
@@ -200,7 +198,7 @@ def _of_lab(name: str) -> Chosen:
                 proxy_mode=lab.specification.proxy_mode,
                 families=lab.specification.families,
                 feature_gates=lab.feature_gates,
-                node_image="" if lab.node_image.startswith(f"{REPOSITORY}:") else lab.node_image,
+                node_image=lab.node_image,
             )
     except TestbedError as error:
         raise ChoiceError(f"--lab {name}: {error}") from error

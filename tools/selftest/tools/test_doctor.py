@@ -310,7 +310,7 @@ def test_a_kind_cluster_needs_more_memory_than_a_lab(machine: Faked) -> None:
     assert bad(machine) == []
     (finding,) = bad(machine, KIND)
     assert (finding.subject, finding.level) == ("memory", Level.MISSING)
-    assert "needs 2.2 GiB to 3.1 GiB" in finding.observed
+    assert "needs 1.9 GiB to 2.8 GiB" in finding.observed
 
 
 def test_limits_of_pods_hold_on_kind_however_cgroups_are_delegated(machine: Faked) -> None:

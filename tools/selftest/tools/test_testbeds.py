@@ -22,7 +22,7 @@ class Standing:
 
     name = "there"
     is_kind = True
-    node_image = "lbcert/kind-node:v1.34.2-0123456789ab"
+    node_image = ""
     feature_gates = {"Some": True}  # noqa: RUF012 - nobody changes it
     specification = SimpleNamespace(proxy_mode="iptables", families="ipv4")
     nodes = ("w1", "w2")
@@ -122,7 +122,7 @@ def test_a_lab_that_is_up_says_itself_what_it_is(standing: Standing) -> None:
     assert standing.detached == 1
 
 
-def test_a_lab_with_a_node_image_that_lbcert_did_not_make_says_so(standing: Standing) -> None:
+def test_a_lab_with_a_node_image_that_was_given_says_so(standing: Standing) -> None:
     assert "node_image" not in choose(lab="there").plain()
     standing.node_image = "kindest/node:v1.34.2"
     assert choose(lab="there").plain()["node_image"] == "kindest/node:v1.34.2"
