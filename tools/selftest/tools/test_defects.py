@@ -3,12 +3,14 @@
 import ast
 import importlib.resources
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from lbcert_fixtures.reference.defects import CATALOGUE
 from lbcert_suites.catalogue import catalogue
-from lbcert_tools.planning import Case, all_cases
+from lbcert_tools.controls import Costs, broken, plan
+from lbcert_tools.planning import Case, all_cases, covered
 
 NEVER_MISSED = {"POLICY-004": "it asks that something be put on record; nothing is demanded of what it is"}
 """Requirements on which no verdict but a pass exists, and why."""
@@ -39,6 +41,19 @@ def test_every_requirement_that_has_a_case_is_broken_by_a_defect(cases: list[Cas
     covered = {requirement for case in cases for requirement in case.requirements}
     broken = {requirement for defect in CATALOGUE.values() for requirement in defect.breaks}
     assert covered - broken == NEVER_MISSED.keys()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_requirement_that_has_a_case_can_be_seen_to_fail_in_the_kill_matrix_whatever_cases_cost(
+    cases: list[Case], monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance, costs = Random(seed), Costs()
+    takes = {case.case: chance.uniform(0, 100) for case in cases}
+    monkeypatch.setattr(costs, "of", takes.get)
+    tasks, by_name = plan(cases, CATALOGUE, costs, against="assigned"), {case.case: case for case in cases}
+    assert {task.defect for task in tasks if task.cases} == CATALOGUE.keys()
+    seen = {each for task in tasks for case in task.cases for each in broken(by_name[case], task.defect)}
+    assert covered(cases) - seen == NEVER_MISSED.keys()
 
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE))
