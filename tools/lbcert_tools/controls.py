@@ -511,6 +511,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"{options.labs} labs are up{', and one aside' if aside else ''}")
         try:
             controls.run(tasks, labs)
+            if clean:  # cases that were tried since the first caught nothing, too
+                tried = {result.case for row in controls.rows.values() for result in row.results}
+                later = tried.difference(case for task in clean for case in task.cases)
+                clean += (more := clean_tasks(cases, [Task("", list(later))], costs))
+                controls.run(more, labs)
             stopped = False
         except KeyboardInterrupt:
             stopped = True

@@ -230,6 +230,16 @@ def test_a_session_whose_flawless_reference_came_to_no_end_does_not_hold(session
     assert (code, found["lost"]) == (1, ["layer2/short"])
 
 
+def test_a_case_that_was_tried_since_the_first_caught_nothing_has_to_pass_without_a_defect_too(session: Any) -> None:
+    def run(of: controls.Controls, task: Task) -> None:
+        caught(of, task, ["layer2/short"])
+        if task.defect:
+            of.rows[task.defect] = replace(GOOD, results=[*GOOD.results, result("pass", case="chaos/long")])
+
+    code, found = session(run=run)
+    assert (code, found["due"], found["lost"]) == (1, ["layer2/short", "chaos/long"], ["chaos/long"])
+
+
 def test_a_session_that_leaves_the_flawless_reference_out_says_so(
     session: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
