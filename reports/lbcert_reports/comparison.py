@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from lbcert_reports.report import Report
-from lbcert_reports.selection import left_out_by
+from lbcert_reports.selection import left_out_by, one_family
 
 ABSENT: Final = "absent"
 """The verdict on what one of the reports does not know."""
@@ -36,6 +36,7 @@ _ORDER: Final = {
     )
     for word in words
 }
+_UNKNOWN: Final = _ORDER[ABSENT]
 # As few give a 95 % confidence interval of the median; see `lbcert_reports.statistics.median_interval`.
 _TRIALS: Final = 6
 # Facts that differ between any two runs and explain nothing.
@@ -91,6 +92,7 @@ def _set_apart(changes: dict[str, list[dict[str, Any]]], report: Report, other: 
     """Take out of the changes what was not run in a report since less was asked for; returns its names and why."""
     options, others = report["run"]["options"], other["run"]["options"]
     differ = any(options.get(each) != others.get(each) for each in _SELECTION)
+    differ = differ or one_family(options) != one_family(others)  # both families are asked for by not saying so, too
     apart: dict[str, Any] = {"by": left_out_by(options)}
     for title, names in _left_out(report, other).items():
         key = _KEYS[title]
@@ -112,7 +114,9 @@ def _left_out(report: Report, other: Report) -> dict[str, set[str]]:
             and silent.issuperset(each["core"]["unknown"])
         },
         "requirements": silent,
-        "cases": {each["testId"] for each in other["results"]} - {each["testId"] for each in report["results"]},
+        # a case is about no requirement where the cluster lacks the address family that it takes
+        "cases": {each["testId"] for each in other["results"]}
+        - {each["testId"] for each in report["results"] if each["requirementIds"]},
     }
 
 
@@ -142,10 +146,11 @@ def _changes(
 def _turn(was: str, became: str) -> str:
     """Whether it got worse or better; ``other`` if what is known of it changed, and not for the worse or better.
 
-    What no longer applies is not better for it: nothing is known of what failed.
+    What no longer applies, or is no longer known, is not better for it: nothing is known of what failed.
     """
-    before, after = _ORDER.get(was, 3), _ORDER.get(became, 3)
-    if before == after or ABSENT in (was, became) or (after < before and became == "not-applicable"):
+    before, after = _ORDER.get(was, _UNKNOWN), _ORDER.get(became, _UNKNOWN)
+    silent = became == "not-applicable" or after == _UNKNOWN
+    if before == after or ABSENT in (was, became) or (after < before and silent):
         return "other"
     return "worse" if after > before else "better"
 

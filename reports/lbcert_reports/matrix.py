@@ -85,6 +85,8 @@ class Matrix:
     Attributes:
         rows: one for each defect.
         clean: what the reference without a defect came to.
+        due: the cases that it was to be run before; none if it was left out.
+        cases: all that there are.
         seconds: how long all of it took.
         labs: in how many labs at the same time.
         commit: of the suite and the reference.
@@ -92,6 +94,8 @@ class Matrix:
 
     rows: Sequence[Row]
     clean: Sequence[Result]
+    due: Sequence[str]
+    cases: Sequence[str]
     seconds: float
     labs: int
     commit: str
@@ -103,12 +107,24 @@ class Matrix:
 
     @property
     def lost(self) -> list[Result]:
-        """The cases that the flawless reference did not pass."""
-        return [result for result in self.clean if result.verdict not in ("pass", "not-applicable")]
+        """The cases that the flawless reference did not pass, with those that came to no end."""
+        return [*(each for each in self.clean if each.verdict not in ("pass", "not-applicable")), *self.unended]
+
+    @property
+    def unended(self) -> list[Result]:
+        """The cases that were due before the flawless reference and came to no end."""
+        ended = {result.case for result in self.clean}
+        return [Result(case, "not-run", 0.0) for case in self.due if case not in ended]
+
+    @property
+    def untried(self) -> list[str]:
+        """The cases that were not run against any defect."""
+        tried = {result.case for row in self.rows for result in row.results}
+        return [case for case in self.cases if case not in tried]
 
     @property
     def holds(self) -> bool:
-        """Whether there were defects, every one was caught, and the flawless reference lost no case that it ran."""
+        """Whether there were defects, every one was caught, and the flawless reference lost no case that was due."""
         return bool(self.rows) and not self.escaped and not self.lost
 
     def plain(self) -> dict[str, Any]:
@@ -122,7 +138,9 @@ class Matrix:
             "caught": len(self.rows) - len(self.escaped),
             "escaped": [row.defect for row in self.escaped],
             "clean": [asdict(result) for result in self.clean],
+            "due": list(self.due),
             "lost": [result.case for result in self.lost],
+            "untried": self.untried,
             "rows": [
                 {
                     **asdict(row),

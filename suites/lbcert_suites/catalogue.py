@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -40,6 +40,7 @@ ConformanceProfile = Literal[
 _FOLDER = files(__package__) / "requirements"
 _AREAS = ("alloc", "l2", "bgp", "policy", "reset", "config", "obs")
 _CLOSED = ConfigDict(extra="forbid")
+_LONGEST_WAIVER = timedelta(days=366)
 
 # Paragraphs are wrapped in the files for their readers; the line breaks mean nothing.
 Paragraph = Annotated[str, AfterValidator(lambda text: " ".join(text.split())), Field(min_length=1)]
@@ -199,9 +200,9 @@ class Waiver:
     review_by: date
     requirements: Words
 
-    def expired(self, today: date) -> bool:
-        """Whether it is past its review."""
-        return today > self.review_by
+    def holds(self, day: date) -> bool:
+        """Whether it is decided on a day, and not past its review."""
+        return self.decided <= day <= self.review_by
 
 
 @dataclass(frozen=True, config=_CLOSED)
@@ -339,6 +340,8 @@ def read_waivers(folder: Traversable, known: Mapping[str, Requirement]) -> Mappi
             continue
         if waiver.review_by < waiver.decided:
             problems.append(f"{label}: is reviewed before it is decided")
+        if waiver.review_by - waiver.decided > _LONGEST_WAIVER:
+            problems.append(f"{label}: is reviewed more than a year after it is decided")
         for name in waiver.requirements:
             if name not in known:
                 problems.append(f"{label}: there is no requirement {name}")

@@ -26,7 +26,7 @@ from lbcert_reports.selection import one_family
 from lbcert_reports.verdicts import Verdict, combine, declared
 from lbcert_suites.catalogue import catalogue
 from lbcert_tools import environment, scope
-from lbcert_tools.planning import Case, PlanError, case_of, choose, covered
+from lbcert_tools.planning import Case, PlanError, all_cases, case_of, choose, covered
 from lbcert_tools.plugin import ASIDE, destination
 from lbcert_tools.settings import Settings, settings_of
 
@@ -120,7 +120,6 @@ class Certification:
         self.folder = folder
         self.interrupted = False
         self.noise: NoiseWatch | None = None
-        self._covered: set[str] = set()
 
     @cached_property
     def settings(self) -> Settings:
@@ -153,7 +152,6 @@ class Certification:
             }
         except PlanError as error:
             raise pytest.UsageError(str(error)) from error
-        self._covered = covered(cases)
         left_out = []
         for item, case in zip(ours, cases, strict=True):
             item.stash[_CASE] = case
@@ -184,17 +182,21 @@ class Certification:
     def _run_started(self, plan: list[Case]) -> dict[str, Any]:
         settings, profile = self.settings, self.settings.profile
         inherited = os.environ.get("LBCERT_COMMAND")
-        requirements = scope.concerned(self._covered, profile.implementation.mode)
-        tested = {name for each in requirements for name in each.certificates}
+        try:  # whatever pytest was pointed at: who runs less has the same scope
+            tested = covered(all_cases(self.folder))
+        except PlanError as error:
+            raise pytest.UsageError(str(error)) from error
+        requirements = scope.concerned(tested, profile.implementation.mode)
+        certified = {name for each in requirements for name in each.certificates}
         return {
             "run": settings.run.name,
             "suite": environment.suite(),
-            "profile": scope.declaration(profile, tested, self.expected_failures),
+            "profile": scope.declaration(profile, certified, self.expected_failures),
             "testbed": {
                 **settings.testbed.plain(),
                 "labs": int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")),
                 "limits": [
-                    f"This suite has cases for {len(self._covered)} of the {len(catalogue())} requirements of its"
+                    f"This suite has cases for {len(tested)} of the {len(catalogue())} requirements of its"
                     " catalogue; nothing is said about the others."
                 ],
             },
@@ -275,6 +277,8 @@ class Certification:
         if record:
             if isinstance(error, PreconditionUnmetError):
                 report.longrepr = f"inconclusive: {error}"
+            elif isinstance(record.error, CaseError) and report.skipped:
+                report.outcome, report.longrepr = "failed", str(record.error)
             report.lbcert_outcome = str(record.verdict)  # type: ignore[attr-defined] # reports take any
         return report
 

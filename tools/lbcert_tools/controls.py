@@ -50,7 +50,13 @@ LONGEST_SECONDS: Final = 420.0
 """A run that takes longer is ended: nothing that a defect does may hold up all the others."""
 
 CHANCES: Final = 3
-"""How many of the cases that name a defect are tried before it counts as escaped, the quickest first."""
+"""How many of the cases that name a defect are tried before it counts as escaped."""
+
+LITTLE_SECONDS: Final = 10.0
+"""So much time is no reason to run one case and not another, or not to run it."""
+
+STOPPED: Final = 130
+"""The exit code of a session that was interrupted."""
 
 _FORK = multiprocessing.get_context("fork")
 
@@ -151,16 +157,55 @@ def naming(cases: Iterable[Case], defect: str) -> list[str]:
     return [case.case for case in cases if defect in case.catches]
 
 
+def assign(cases: Sequence[Case], costs: Costs) -> dict[str, list[str]]:
+    """For each defect cases that name it, so that many cases are run, and every requirement can be seen to fail.
+
+    Each gets the quickest case, or one that costs little more and that no other has been given. What can be seen to
+    fail in no case that is run then is added to one of them, and so is what costs little and was given to none.
+
+    Args:
+        cases: all cases.
+        costs: how long cases take.
+    """
+    chosen: dict[str, list[str]] = {}
+    given: set[str] = set()
+    for defect in sorted(CATALOGUE, key=lambda each: len(naming(cases, each))):  # who has no choice chooses first
+        named = sorted(naming(cases, defect), key=costs.of)
+        trials = CATALOGUE[defect].trials
+        more = {case: trials * (costs.of(case) - costs.of(named[0])) for case in named}
+        fresh = [case for case in named if case not in given and more[case] <= LITTLE_SECONDS]
+        chosen[defect] = (fresh or named)[:1]
+        given.update(chosen[defect])
+    pairs = sorted(
+        (CATALOGUE[defect].trials * costs.of(case.case), case.case, defect, broken(case, defect))
+        for case in cases
+        for defect in case.catches
+    )
+    seen = {each for _, case, defect, breaks in pairs if case in chosen[defect] for each in breaks}
+    for seconds, case, defect, breaks in pairs:
+        if breaks - seen or (case not in given and seconds <= LITTLE_SECONDS):
+            chosen[defect].append(case)
+            given.add(case)
+            seen |= breaks
+    return chosen
+
+
+def broken(case: Case, defect: str) -> set[str]:
+    """The requirements on which a case may catch a defect."""
+    return {*case.requirements} & {*CATALOGUE[defect].breaks}
+
+
 def plan(cases: Sequence[Case], defects: Iterable[str], costs: Costs, *, against: str) -> list[Task]:
-    """What to run, the longest first: for each defect the quickest case that names it, all of those, or all cases.
+    """What to run, the longest first: for each defect those of `assign`, all cases that name it, or all cases.
 
     Args:
         cases: all cases.
         defects: which defects.
         costs: how long cases take.
-        against: ``quickest``, ``named`` or ``all``.
+        against: ``assigned``, ``named`` or ``all``.
     """
     tasks = []
+    assigned = assign(cases, costs)
     untimed = {case.case for case in cases if case.untimed}
     for defect in defects:
         named = sorted(naming(cases, defect), key=costs.of)
@@ -170,7 +215,8 @@ def plan(cases: Sequence[Case], defects: Iterable[str], costs: Costs, *, against
         elif against == "named":
             chosen = named
         else:
-            chosen, more = named[:1], named[1:CHANCES]
+            chosen = assigned[defect]
+            more = [case for case in named if case not in chosen][: CHANCES - 1]
         seconds = SWITCH_SECONDS + CATALOGUE[defect].trials * sum(map(costs.of, chosen))
         tasks.append(Task(defect, chosen, more, seconds, untimed.issuperset([*chosen, *more])))
     return sorted(tasks, key=lambda task: -task.seconds)
@@ -414,8 +460,9 @@ class Controls:
     def _told(self, ended: Running) -> str:
         took = f"{time.monotonic() - ended.began:.0f} s"
         if not ended.task.defect:
-            lost = [each.case for each in self.clean if each.verdict not in ("pass", "not-applicable")]
-            return f"no defect: {len(self.clean)} cases, {', '.join(lost) or 'none'} lost ({took})"
+            passed = {each.case for each in self.clean if each.verdict in ("pass", "not-applicable")}
+            lost = [case for case in ended.task.cases if case not in passed]
+            return f"no defect: {len(ended.task.cases)} cases, {', '.join(lost) or 'none'} lost ({took})"
         row = self.rows[ended.task.defect]
         said = "; ".join(f"{each.case}: {each.verdict}" for each in row.results) or "no case ended"
         return f"{row.defect}: {'caught' if row.caught else 'NOT CAUGHT'} by {said} ({took})"
@@ -433,12 +480,17 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-clean", action="store_true", help="leave the flawless reference out")
     parser.add_argument("--labs", type=int, default=2, help="labs at the same time, beside the one aside (default: 2)")
     parser.add_argument("--output", type=Path, default=None, help="a new folder to write to")
-    parser.set_defaults(against="quickest")
+    parser.set_defaults(against="assigned")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the matrix; returns 0 if every defect was caught and the flawless reference passed."""
+    """Make the matrix.
+
+    Returns:
+        0 if every defect was caught, and the flawless reference passed unless it was left out; else 1; 2 for an unknown
+        defect; 130 if it was interrupted.
+    """
     options = _options(arguments)
     chosen = [name for name in options.only.split(",") if name] or list(CATALOGUE)
     if unknown := [name for name in chosen if name not in CATALOGUE]:
@@ -448,20 +500,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder.mkdir(parents=True)
     cases, costs = all_cases(), Costs()
     tasks = plan(cases, chosen, costs, against=options.against)
-    tasks += [] if options.no_clean else clean_tasks(cases, tasks, costs)
+    clean = [] if options.no_clean else clean_tasks(cases, tasks, costs)
+    tasks += clean
     tasks.sort(key=lambda task: -task.seconds)
     aside = {task.untimed for task in tasks} == {True, False}
     estimated = sum(task.seconds for task in tasks) / (options.labs + aside)
     _say(f"{len(chosen)} defects, about {estimated / 60:.0f} min; results in {folder}")
-    controls, began = Controls(cases, folder, whole=options.against != "quickest"), time.monotonic()
+    controls, began = Controls(cases, folder, whole=options.against != "assigned"), time.monotonic()
     with _labs(options.labs, aside=aside) as labs:
         _say(f"{options.labs} labs are up{', and one aside' if aside else ''}")
-        with contextlib.suppress(KeyboardInterrupt):
+        try:
             controls.run(tasks, labs)
+            if clean:  # cases that were tried since the first caught nothing, too
+                tried = {result.case for row in controls.rows.values() for result in row.results}
+                later = tried.difference(case for task in clean for case in task.cases)
+                clean += (more := clean_tasks(cases, [Task("", list(later))], costs))
+                controls.run(more, labs)
+            stopped = False
+        except KeyboardInterrupt:
+            stopped = True
     rows = [controls.rows[name] for name in chosen if name in controls.rows]
     missing = [_row(CATALOGUE[name], cases) for name in chosen if name not in controls.rows]
     commit = environment.suite()["commit"]
-    matrix = Matrix([*rows, *missing], controls.clean, time.monotonic() - began, len(labs), commit)
+    due = [case for task in clean for case in task.cases]
+    names = [case.case for case in cases]
+    matrix = Matrix([*rows, *missing], controls.clean, due, names, time.monotonic() - began, len(labs), commit)
     (folder / "matrix.json").write_text(json.dumps(matrix.plain(), indent=1) + "\n")
     (folder / "matrix.html").write_text(render_matrix(matrix))
     caught = len(matrix.rows) - len(matrix.escaped)
@@ -470,7 +533,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"not caught: {row.defect}")
     for result in matrix.lost:
         _say(f"lost without a defect: {result.case}: {result.verdict}")
+    if options.no_clean:
+        _say("the flawless reference was left out: nothing is known of cases that fail whatever they see")
+    if matrix.untried:
+        _say(f"{len(matrix.untried)} of {len(cases)} cases were not run against any defect; the matrix names them")
     _say(str(folder / "matrix.html"))
+    if stopped:
+        return STOPPED
     return 0 if matrix.holds else 1
 
 

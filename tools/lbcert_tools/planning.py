@@ -3,6 +3,7 @@
 import difflib
 import fnmatch
 import inspect
+import io
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lbcert_fixtures.profiles.vocabulary import beyond, shown
+from lbcert_fixtures.profiles.vocabulary import CAPABILITIES, beyond, shown
 from lbcert_suites.catalogue import Requirement, catalogue
 from lbcert_tools.plugin import suites_folder
 
@@ -80,7 +81,8 @@ def case_of(item: pytest.Function, folder: Path, requirements: Mapping[str, Requ
         requirements: the catalogue.
 
     Raises:
-        PlanError: it has no claim, or names a requirement that the catalogue does not have.
+        PlanError: it has no claim, or names a requirement that the catalogue does not have, or a capability that no
+            profile has a word for.
     """
     place = f"{item.path}::{item.originalname}"
     title, _, text = inspect.cleandoc(item.function.__doc__ or "").partition("\n")
@@ -91,6 +93,9 @@ def case_of(item: pytest.Function, folder: Path, requirements: Mapping[str, Requ
         raise PlanError(f"{place}: a case covers at least one requirement: @pytest.mark.covers(...)")
     if unknown := [each for each in covered if each not in requirements]:
         raise PlanError(f"{place}: no such requirement: {', '.join(unknown)}")
+    needs = _words(item, "needs")
+    if unknown := [each for each in needs if each not in CAPABILITIES]:
+        raise PlanError(f"{place}: no such capability: {', '.join(unknown)}")
     area = item.path.relative_to(folder).parts[0].removesuffix(".py").removeprefix("test_")
     name = item.originalname.removeprefix("test_").replace("_", "-")
     parameters = f"[{item.callspec.id}]" if hasattr(item, "callspec") else ""
@@ -100,7 +105,7 @@ def case_of(item: pytest.Function, folder: Path, requirements: Mapping[str, Requ
         text=text.strip(),
         area=area,
         requirements=covered,
-        needs=_words(item, "needs"),
+        needs=needs,
         catches=_words(item, "catches"),
         thorough=item.get_closest_marker("thorough") is not None,
         campaign=item.get_closest_marker("campaign") is not None,
@@ -180,6 +185,8 @@ class _Collected:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self.problems.append(report.longreprtext)
+        elif isinstance(report.longrepr, tuple):  # a file that skips itself takes its cases out of all that is said
+            self.problems.append("{}:{}: {}".format(*report.longrepr))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.items = list(session.items)
@@ -190,20 +197,24 @@ def covered(cases: Iterable[Case]) -> set[str]:
     return {requirement for case in cases for requirement in case.requirements}
 
 
-def all_cases() -> list[Case]:
-    """Every case of the installed suites, without running any.
+def all_cases(folder: Path | None = None) -> list[Case]:
+    """Every case of the suites, without running any.
+
+    Args:
+        folder: where they are; by default those that are installed.
 
     Raises:
-        PlanError: the suites cannot be collected.
+        PlanError: the suites cannot be collected, or a case is not written as it must be.
     """
-    folder = suites_folder()
+    folder = folder or suites_folder()
     if folder is None:
         raise PlanError("the package lbcert_suites is not installed: install lbcert as a whole")
-    collected = _Collected()
+    collected, said = _Collected(), io.StringIO()
     arguments = ["--collect-only", "-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={folder}", str(folder)]
-    arguments.append("--lbcert-all")
-    with Path(os.devnull).open("w") as sink, redirect_stdout(sink), redirect_stderr(sink):
-        pytest.main([*arguments, "--import-mode=importlib", "--assert=plain"], plugins=[collected])
-    if collected.problems:
-        raise PlanError("the suites cannot be collected:\n" + "\n".join(collected.problems))
+    # by name, and not as installed: in a run that loads no plugin by itself it would be missing
+    arguments += ["-p", "no:lbcert", "-p", "lbcert_tools.plugin", "--lbcert-all"]
+    with Path(os.devnull).open("w") as sink, redirect_stdout(sink), redirect_stderr(said):
+        code = pytest.main([*arguments, "--import-mode=importlib", "--assert=plain"], plugins=[collected])
+    if collected.problems or code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise PlanError("\n".join(["the suites cannot be collected:", *(collected.problems or [said.getvalue()])]))
     return [case_of(item, folder, catalogue()) for item in collected.items if isinstance(item, pytest.Function)]

@@ -21,6 +21,8 @@ from typing import Any
 
 from lbcert_fixtures.commands import dying_with_us
 from lbcert_reports.repeats import Repeated, repeated, table, verdicts_of
+from lbcert_tools.environment import suite
+from lbcert_tools.scope import named
 
 PLAN = "plan.json"
 RESULT = "repeat.json"
@@ -52,6 +54,8 @@ def settled(folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{folder} was begun with --seed {begun['seed']}")
         if (begun["options"], begun["load"]) != (plan["options"], plan["load"]):
             raise ValueError(f"{folder} was begun with other options: {shlex.join(begun['options'])}")
+        if (other := begun.get("suite", {})) != plan["suite"]:
+            raise ValueError(f"{folder} was begun with suite {named(other)}, this is {named(plan['suite'])}")
         return begun
     settled_plan = plan | {"seed": secrets.randbelow(1 << 31) if plan["seed"] is None else plan["seed"]}
     folder.mkdir(parents=True, exist_ok=True)
@@ -133,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{taken[0]} is decided for each run; say --into DIR")
     folder = known.into or Path("lbcert-runs") / f"repeat-{secrets.token_hex(4)}"
     try:
-        plan = settled(folder, {"seed": known.seed, "load": known.load, "options": options})
+        plan = settled(folder, {"seed": known.seed, "load": known.load, "options": options, "suite": suite()})
     except ValueError as error:
         parser.error(str(error))
     seeds = seeds_of(plan["seed"], known.n)

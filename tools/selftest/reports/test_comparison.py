@@ -57,6 +57,9 @@ def test_a_changed_verdict_is_told_of_certificate_requirement_and_case() -> None
         ("pass", "inconclusive", "worse"),
         ("inconclusive", "fail", "worse"),
         ("error", "inconclusive", "other"),
+        ("fail", "inconclusive", "other"),
+        ("fail", "error", "other"),
+        ("fail", "not-run", "other"),
         ("not-run", "pass", "better"),
         ("fail", "not-applicable", "other"),
         ("inconclusive", "not-applicable", "other"),
@@ -68,6 +71,12 @@ def test_a_changed_verdict_is_told_of_certificate_requirement_and_case() -> None
 def test_a_change_takes_a_turn(old: str, new: str, turn: str) -> None:
     (requirement,) = compare(run(old), run(new))["requirements"]
     assert requirement["turn"] == turn
+
+
+def test_a_certificate_that_was_refused_and_is_undetermined_is_no_better_for_it() -> None:
+    (certificate,) = compare(run("fail"), run("inconclusive"))["certificates"]
+    assert (certificate["old"], certificate["new"]) == ("not conformant", "undetermined")
+    assert certificate["turn"] == "other"
 
 
 def test_the_worst_turn_comes_first() -> None:
@@ -110,6 +119,27 @@ def test_what_a_part_leaves_out_is_no_changed_verdict(verdict: str) -> None:
         left_out = {"by": "--only one", "certificates": ["core-l2"], "requirements": ["L2-004"], "cases": ["two"]}
         assert found["leftOut"][side] == left_out
     assert compare(whole, part)["settings"] == [{"name": "options.only", "old": None, "new": "one"}]
+
+
+def of_family(family: str) -> dict[str, Any]:
+    """A run of a cluster of one address family: a case and a requirement about each of the two, and one about none."""
+    about = {"ipv4": "L2-001", "ipv6": "L2-002"}
+    cases = [made.case("any", made.verdict("L2-003", "pass"))]
+    for each, requirement in about.items():
+        verdicts = [made.verdict(requirement, "pass")] if family in (each, "dual") else []
+        cases.append(made.case(each, *verdicts, outcome="pass" if verdicts else "not-applicable"))
+    known = [made.requirement(each) for each in ("L2-001", "L2-002", "L2-003")]
+    return made.build(*cases, requirements=known, options={"families": family})
+
+
+@pytest.mark.parametrize(("old", "new"), [("ipv4", "ipv6"), ("dual", "ipv4"), ("ipv6", "dual")])
+def test_what_a_cluster_of_one_address_family_cannot_show_is_no_changed_verdict(old: str, new: str) -> None:
+    found = compare(of_family(old), of_family(new))
+    assert [found[key] for key in ("certificates", "requirements", "cases")] == [[]] * 3
+    for side, family in (("old", old), ("new", new)):
+        other = {"ipv4": ["ipv6"], "ipv6": ["ipv4"], "dual": []}[family]
+        assert found["leftOut"][side]["cases"] == other
+        assert (f"--families {family}" in found["leftOut"][side]["by"]) == (family != "dual")
 
 
 def test_what_a_part_was_asked_for_and_lost_is_a_changed_verdict() -> None:

@@ -23,12 +23,21 @@ def test_what_most_runs_came_to_is_expected_and_all_else_is_a_change(verdicts: l
     assert len(case.changes) / case.runs <= case.bound <= 1
 
 
-def test_cases_with_changes_come_first_and_one_that_did_not_end_counts_only_where_it_did() -> None:
+def test_cases_with_changes_come_first_and_one_that_was_not_planned_counts_only_where_it_was() -> None:
     found = repeated({"1": {"a": "pass", "z": "pass"}, "2": {"a": "pass", "z": "fail"}, "3": {"z": "pass"}})
     assert [(each.case, each.runs, dict(each.changes)) for each in found] == [("z", 3, {"2": "fail"}), ("a", 2, {})]
     assert "| z | 3 | pass | 1 |" in table(found)
 
 
-def test_a_case_that_did_not_run_has_no_verdict() -> None:
-    results = [{"testId": "a", "verdict": "pass"}, {"testId": "b", "verdict": "not-run"}]
-    assert verdicts_of({"results": results}) == {"a": "pass"}
+@pytest.mark.parametrize(
+    ("verdicts", "usual", "changes"),
+    [
+        (["pass", "not-run"], "pass", {"2": "not-run"}),
+        (["not-run", "not-run", "fail"], "fail", {"1": "not-run", "2": "not-run"}),
+        (["not-run", "not-run"], "not-run", {"1": "not-run", "2": "not-run"}),
+    ],
+)
+def test_a_case_that_came_to_no_end_is_a_change(verdicts: list[str], usual: str, changes: dict[str, str]) -> None:
+    reports = [{"results": [{"testId": "a", "verdict": verdict}]} for verdict in verdicts]
+    (case,) = repeated({str(number): verdicts_of(report) for number, report in enumerate(reports, 1)})
+    assert (case.runs, case.verdict, case.changes) == (len(verdicts), usual, changes)

@@ -1,6 +1,11 @@
 """The kill matrix: what is planned, how a defect gets into the pods, and what counts as caught."""
 
+import contextlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -9,7 +14,18 @@ from lbcert_fixtures.profiles import load, resolve
 from lbcert_fixtures.reference.defects import CATALOGUE
 from lbcert_reports.html import render_matrix
 from lbcert_reports.matrix import Failed, Matrix, Result, Row, by_requirement
-from lbcert_tools.controls import Costs, Place, Task, clean_tasks, plan, take_next, with_defect, write_profile
+from lbcert_tools import controls, environment
+from lbcert_tools.controls import (
+    Costs,
+    Place,
+    Task,
+    assign,
+    clean_tasks,
+    plan,
+    take_next,
+    with_defect,
+    write_profile,
+)
 from lbcert_tools.planning import Case
 
 CASES = [
@@ -26,9 +42,29 @@ def costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Costs:
 
 
 def test_the_quickest_case_comes_first_and_the_others_if_it_catches_nothing(costs: Costs) -> None:
-    (arp, ndp) = sorted(plan(CASES, ["no-ndp", "no-arp"], costs, against="quickest"), key=lambda task: task.defect)
+    (arp, ndp) = sorted(plan(CASES, ["no-ndp", "no-arp"], costs, against="assigned"), key=lambda task: task.defect)
     assert (arp.cases, arp.more) == (["layer2/short"], ["chaos/long"])
     assert (ndp.cases, ndp.more) == (["layer2/short"], [])
+
+
+def test_of_cases_that_cost_about_the_same_one_is_taken_that_no_other_defect_has(
+    costs: Costs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes = {"layer2/quick": 4.0, "layer2/like-it": 9.0, "layer2/slow": 40.0}
+    monkeypatch.setattr(costs, "of", takes.get)
+    cases = [Case(name, "", "", "layer2", ("L2-001",), (), ("no-arp", "no-ndp")) for name in takes]
+    chosen = assign(cases, costs)
+    assert sorted((chosen["no-arp"], chosen["no-ndp"])) == [["layer2/like-it"], ["layer2/quick"]]
+
+
+def test_what_would_be_seen_to_fail_in_no_case_and_what_costs_little_is_run_too(
+    costs: Costs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes = {"bgp/quick": 4.0, "bgp/needed": 90.0, "bgp/little": 9.0, "bgp/much": 11.0}
+    monkeypatch.setattr(costs, "of", takes.get)
+    covered = {"bgp/quick": "BGP-005", "bgp/needed": "BGP-008", "bgp/little": "BGP-005", "bgp/much": "BGP-005"}
+    cases = [Case(name, "", "", "bgp", (covered[name],), (), ("hold-time-ignored",)) for name in takes]
+    assert assign(cases, costs)["hold-time-ignored"] == ["bgp/quick", "bgp/little", "bgp/needed"]
 
 
 def test_all_means_every_case_and_named_those_that_name_it(costs: Costs) -> None:
@@ -109,20 +145,113 @@ def test_caught_means_failed_on_the_right_requirement_for_the_right_reason_by_a_
 def test_the_matrix_holds_only_if_all_was_caught_and_nothing_was_lost_and_its_page_says_so() -> None:
     good = result("fail", Failed("L2-001", "fail", "5 <questions> went unanswered"))
     row = Row(ROW.defect, ROW.does, ROW.breaks, ROW.shows, ROW.named, [good])
-    whole = Matrix([row], [result("pass")], 60, 2, "abc")
+    whole = matrix([row], [result("pass")])
     assert whole.holds
     assert by_requirement(whole.rows) == {"L2-001": ["no-arp"]}
     assert whole.plain()["caught"] == 1
     page = render_matrix(whole)
     assert "1 of 1 caught" in page
     assert "5 &lt;questions&gt; went" in page
-    assert not Matrix([row, ROW], [result("pass")], 60, 2, "abc").holds
-    assert not Matrix([row], [result("fail")], 60, 2, "abc").holds
+    assert not matrix([row, ROW], [result("pass")]).holds
+    assert not matrix([row], [result("fail")]).holds
+
+
+def matrix(rows: Sequence[Row], clean: Sequence[Result], due: Sequence[str] = ("layer2/short",)) -> Matrix:
+    return Matrix(rows, clean, due, ["layer2/short", "layer2/long"], 60, 2, "abc")
+
+
+GOOD = replace(ROW, results=[result("fail", Failed("L2-001", "fail", "unanswered"))])
+
+
+def test_a_case_that_came_to_no_end_before_the_flawless_reference_is_lost() -> None:
+    found = matrix([GOOD], [])
+    assert not found.holds
+    assert found.plain()["lost"] == ["layer2/short"]
+    page = render_matrix(found)
+    assert "0 of 1 pass" in page
+    assert "not run" in page[page.index('<section id="clean">') :]
+
+
+def test_a_matrix_without_the_flawless_reference_says_so() -> None:
+    found = matrix([GOOD], [], due=[])
+    assert found.holds
+    assert found.plain()["due"] == []
+    assert "The reference without a defect was left out" in render_matrix(found)
+
+
+def test_the_cases_that_were_not_run_against_any_defect_are_named() -> None:
+    found = matrix([GOOD], [result("pass")])
+    assert found.plain()["untried"] == ["layer2/long"]
+    page = render_matrix(found)
+    assert "1 of 2 were run against a defect" in page
+    assert "<code>layer2/long</code>" in page[page.index('<section id="untried">') :]
 
 
 def test_a_matrix_of_nothing_is_no_pass() -> None:
-    nothing = Matrix([], [], 60, 2, "abc")
+    nothing = matrix([], [], due=[])
     assert not nothing.holds
     page = render_matrix(nothing)
-    assert "not run" in page
+    assert "left out" in page
     assert 'class="seal v-pass"' not in page
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, costs: Costs) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """A session of one defect, no lab of which is real, and of whose runs each comes to what is told of its cases."""
+
+    def hold(*options: str, run: Callable[[controls.Controls, Task], None]) -> tuple[int, dict[str, Any]]:
+        def run_all(self: controls.Controls, tasks: Sequence[Task], labs: Sequence[Place]) -> None:
+            for task in tasks:
+                run(self, task)
+
+        monkeypatch.setattr(controls, "_labs", lambda count, aside: contextlib.nullcontext([Place("1")]))
+        monkeypatch.setattr(controls, "all_cases", lambda: CASES)
+        monkeypatch.setattr(environment, "suite", lambda: {"commit": "abc"})
+        monkeypatch.setattr(controls.Controls, "run", run_all)
+        code = controls.main(["--only=no-arp", f"--output={tmp_path / 'matrix'}", *options])
+        return code, json.loads((tmp_path / "matrix" / "matrix.json").read_text())
+
+    return hold
+
+
+def caught(of: controls.Controls, task: Task, clean: Sequence[str] = ()) -> None:
+    """What a run comes to: the defect is caught, and without one these cases pass."""
+    if task.defect:
+        of.rows[task.defect] = GOOD
+    of.clean += [result("pass", case=case) for case in task.cases if not task.defect and case in clean]
+
+
+def test_a_session_holds_if_the_flawless_reference_came_to_the_end_of_every_case(session: Any) -> None:
+    assert session(run=lambda of, task: caught(of, task, ["layer2/short"]))[0] == 0
+
+
+def test_a_session_whose_flawless_reference_came_to_no_end_does_not_hold(session: Any) -> None:
+    code, found = session(run=caught)
+    assert (code, found["lost"]) == (1, ["layer2/short"])
+
+
+def test_a_case_that_was_tried_since_the_first_caught_nothing_has_to_pass_without_a_defect_too(session: Any) -> None:
+    def run(of: controls.Controls, task: Task) -> None:
+        caught(of, task, ["layer2/short"])
+        if task.defect:
+            of.rows[task.defect] = replace(GOOD, results=[*GOOD.results, result("pass", case="chaos/long")])
+
+    code, found = session(run=run)
+    assert (code, found["due"], found["lost"]) == (1, ["layer2/short", "chaos/long"], ["chaos/long"])
+
+
+def test_a_session_that_leaves_the_flawless_reference_out_says_so(
+    session: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, found = session("--no-clean", run=caught)
+    assert (code, found["due"]) == (0, [])
+    assert "the flawless reference was left out" in capsys.readouterr().err
+
+
+def test_a_session_that_is_interrupted_says_so_even_if_all_was_caught(session: Any) -> None:
+    def run(of: controls.Controls, task: Task) -> None:
+        caught(of, task, ["layer2/short"])
+        if task.defect == "":
+            raise KeyboardInterrupt
+
+    assert session(run=run)[0] == controls.STOPPED

@@ -14,6 +14,7 @@ from lbcert_reports import journal
 from lbcert_reports.matrix import Row
 from lbcert_tools import case_fixtures, plugin, testbeds  # noqa: F401 - pytester unloads what only a run loads, and numpy cannot be loaded twice
 from lbcert_tools.controls import EndsOnceCaught
+from lbcert_tools.planning import PlanError, all_cases
 
 pytest_plugins = ["pytester"]
 
@@ -132,7 +133,7 @@ def test_a_case_before_a_defect_ends_once_it_is_caught_and_not_before(cases, run
         ('raise PreconditionUnmetError("no address")', "inconclusive", "*inconclusive: no address*"),
         ('raise OSError("the lab is gone")', "error", "*OSError: the lab is gone*"),
         ("assert 1 == 2", "error", "*assert 1 == 2*"),
-        ('pytest.skip("not today")', "error", "*"),
+        ('pytest.skip("not today")', "error", "*skipped: not today; a case does not skip itself*"),
         ('told(record, "L2-003", "pass"); raise PreconditionUnmetError("x")', "inconclusive", "*inconclusive: x*"),
         ('told(record, "L2-003", "fail"); raise PreconditionUnmetError("x")', "fail", "*inconclusive: x*"),
         ('pytest.fail("by hand")', "error", "*by hand*"),
@@ -156,7 +157,7 @@ def test_every_way_to_end_has_its_verdict(cases, run, body: str, outcome: str, s
     ''')
     result, events = run()
     assert outcomes(events) == {"layer2/it": outcome}
-    assert result.ret == (0 if "skip" in body else 1)
+    assert result.ret == 1
     result.stdout.fnmatch_lines([said])
 
 
@@ -333,6 +334,20 @@ def test_only_takes_requirements_areas_and_names(cases, run, only: str, chosen: 
     assert sorted(start["requirements"]) == ["L2-003", "L2-004"], "what was left out stays in the scope"
 
 
+@pytest.mark.parametrize(
+    "arguments", [["suites", "-k", "first"], ["suites/layer2/test_them.py"], ["suites/layer2/test_them.py::test_first"]]
+)
+def test_what_pytest_is_pointed_at_leaves_the_scope_as_it_is(
+    cases, pytester: pytest.Pytester, arguments: list[str]
+) -> None:
+    cases(TWO)
+    cases(TWO.replace("L2-00", "BGP-00"), area="bgp", name="test_others")
+    pytester.runpytest_inprocess(*arguments, "--profile=metallb-native", "--run-dir=run")
+    (start,) = journal.read(pytester.path / "run").of("run-started")
+    assert sorted(start["requirements"]) == ["BGP-003", "BGP-004", "L2-003", "L2-004"]
+    assert start["testbed"]["limits"][0].startswith("This suite has cases for 4 of")
+
+
 def test_a_case_that_would_keep_others_waiting_runs_last(cases, run) -> None:
     cases(TWO.replace('@pytest.mark.covers("L2-003")', '@pytest.mark.last\n    @pytest.mark.covers("L2-003")'))
     _, events = run()
@@ -483,6 +498,10 @@ def test_quick_leaves_out_what_is_thorough_and_tries_once(cases, run) -> None:
         ('@pytest.mark.covers("L2-003")\ndef test_it(record): pass', "*a case says its claim*"),
         ('def test_it(record):\n    """A claim."""', "*covers at least one requirement*"),
         ('@pytest.mark.covers("L2-999")\ndef test_it(record):\n    """A claim."""', "*no such requirement: L2-999*"),
+        (
+            '@pytest.mark.covers("L2-003")\n@pytest.mark.needs("layer3")\ndef test_it(record):\n    """A claim."""',
+            "*no such capability: layer3*",
+        ),
     ],
 )
 def test_a_case_that_is_not_written_as_it_must_be_stops_the_run(cases, run, text: str, said: str) -> None:
@@ -490,6 +509,31 @@ def test_a_case_that_is_not_written_as_it_must_be_stops_the_run(cases, run, text
     result, _ = run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([said])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def test_it(record): pass", "a case says its claim"),
+        ('pytest.skip("not today", allow_module_level=True)', "Skipped: not today"),
+        ("raise OSError", "OSError"),
+    ],
+)
+def test_no_case_is_lost_in_silence_where_all_are_asked_for(cases, pytester: pytest.Pytester, text, said) -> None:
+    cases(TWO)
+    cases(text, name="test_more")
+    with pytest.raises(PlanError) as error:
+        all_cases(pytester.path / "suites")
+    assert said in str(error.value)
+
+
+def test_a_file_that_skips_itself_stops_the_run(cases, run) -> None:
+    cases(TWO)
+    cases('pytest.skip("not today", allow_module_level=True)', name="test_more")
+    result, events = run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert events is None
+    result.stderr.fnmatch_lines(["*Skipped: not today*"])
 
 
 def test_cases_without_a_profile_say_what_is_missing(cases, pytester: pytest.Pytester) -> None:

@@ -110,6 +110,25 @@ def test_runs_of_something_else_are_not_mixed(certified: list[list[str]], tmp_pa
         repeat.main(["1", "--into", str(tmp_path), *OPTIONS, *other])
 
 
+def test_runs_of_another_suite_are_not_mixed(
+    certified: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repeat.main(["1", "--seed", "5", "--into", str(tmp_path), *OPTIONS])
+    monkeypatch.setattr(repeat, "suite", lambda: {"version": "9", "commit": "abc", "modified": False})
+    with pytest.raises(SystemExit):
+        repeat.main(["2", "--into", str(tmp_path), *OPTIONS])
+    assert "this is 9 (abc)" in capsys.readouterr().err
+    assert len(certified) == 1
+
+
+@pytest.mark.usefixtures("certified")
+def test_a_case_that_came_to_no_end_fails_the_session(tmp_path: Path) -> None:
+    repeat.main(["1", "--seed", "5", "--into", str(tmp_path), *OPTIONS])
+    report = tmp_path / "001" / "report.json"
+    report.write_text(report.read_text().replace('"pass"', '"not-run"'))
+    assert repeat.main(["1", "--into", str(tmp_path), *OPTIONS]) == 1
+
+
 def test_busy_loops_end_with_what_they_stood_beside() -> None:
     children = Path(f"/proc/self/task/{os.getpid()}/children")
     before = children.read_text().split()
