@@ -111,6 +111,8 @@ def failover_gap(
     """
     if missing := stream.keys() - cause.keys():
         return Judgement(Verdict.INCONCLUSIVE, f"there is no fault for trial {listed(sorted(missing))}")
+    if missing := cause.keys() - stream.keys():
+        return Judgement(Verdict.INCONCLUSIVE, f"there are no probes for trial {listed(sorted(missing))}")
     allowed = lost_after if lost_after is not None else (1.0 if dead_share else 0.01)
     trials: dict[str, Trial] = {}
     for name, probes in stream.items():

@@ -232,9 +232,9 @@ def run(name: str, inputs: Mapping[str, Evidence[Any]], bound: Mapping[str, Any]
         found = _find(name)
         values = _bound(found, bound)
         groups = _grouped(found, inputs)
-        _enough(groups, bound.get("trials", 0))
+        _enough(found, groups, bound.get("trials", 0))
         if found.whole:
-            judgement = found.function(**groups[""], **values)
+            judgement = _one(found, groups[""], values)
         else:
             judgement = _repeated({trial: _one(found, roles, values) for trial, roles in groups.items()})
     except Unclear as unclear:
@@ -315,11 +315,12 @@ def _trial_order(item: tuple[str, Any]) -> tuple[int, str]:
     return _trial_number(item[0])
 
 
-def _enough(groups: Mapping[str, Mapping[str, Any]], wanted: int) -> None:
-    """Check that there are as many trials as there must be."""
+def _enough(found: Judge, groups: Mapping[str, Mapping[str, Any]], wanted: int) -> None:
+    """Check that there are as many trials as there must be, in every role that each of them has to have."""
     got = len(groups)
-    if list(groups) == [""]:
-        got = max((len(each) for each in groups[""].values() if isinstance(each, dict)), default=1)
+    if found.whole:
+        counts = [len(groups[""][role.name]) for role in found.roles if role.trials and not role.optional]
+        got = min(counts, default=got)
     if got < wanted:
         raise Unclear(f"{got} of {wanted} trials were recorded")
 

@@ -435,3 +435,22 @@ def test_a_trial_without_its_fault_is_inconclusive() -> None:
 
 def test_too_few_trials_are_inconclusive() -> None:
     assert judged(stream(), trials=2).reason == "1 of 2 trials were recorded"
+
+
+def test_trials_are_those_that_have_both_probes_and_a_fault() -> None:
+    good, bad = stream((FAULT, FAULT + 1)), stream((FAULT, FAULT + 8))
+    causes = {f"cause.{n}": act() for n in (1, 2)}
+    whole = run("failover-gap", {"stream.1": good, "stream.2": bad, **causes}, {"limit": 4, "trials": 2})
+    assert whole.verdict is FAIL
+    left_out = run("failover-gap", {"stream.1": good, **causes}, {"limit": 4, "trials": 2})
+    assert (left_out.verdict, left_out.reason) == (UNCLEAR, "1 of 2 trials were recorded")
+    assert run("failover-gap", {"stream.1": good, **causes}, {"limit": 4}).reason == "there are no probes for trial 2"
+
+
+@given(st.integers(1, 9), st.integers(1, 9))
+@settings(max_examples=20, deadline=None)
+def test_a_cause_stands_for_no_stream(streams: int, causes: int) -> None:
+    inputs = {f"stream.{n}": stream((FAULT, FAULT + 1), seconds=6, period=0.01) for n in range(1, streams + 1)}
+    inputs |= {f"cause.{n}": act() for n in range(1, causes + 1)}
+    judgement = run("failover-gap", inputs, {"limit": 5, "trials": max(streams, causes)})
+    assert (judgement.verdict is PASS) == (streams == causes)
