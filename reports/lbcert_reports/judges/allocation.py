@@ -167,7 +167,7 @@ def assignment_stable(
             continue
         present: list[str] = []
         for state in states:
-            now = sorted(state["addresses"]) if state["present"] else []
+            now = sorted(_canonical(state["addresses"])) if state["present"] else []
             if present and state["present"] and now != present:
                 after = seconds(state["t"] - began)
                 changes.append(f"{service} went from {listed(present)} to {listed(now) or 'none'} at {after:.2f} s")
@@ -203,7 +203,7 @@ def no_duplicates(ingress: Evidence[Ingress], *, sharing: list[list[str]] | None
     problems = []
     assignments = 0
     for state in rows(ingress, "ingress"):
-        service, now = state["service"], set(state["addresses"]) if state["present"] else set()
+        service, now = state["service"], _canonical(state["addresses"]) if state["present"] else set()
         for address, services in holders.items():
             if address not in now:
                 services.discard(service)
@@ -322,15 +322,16 @@ def in_sequence(ingress: Evidence[Ingress], *, expected: list[str]) -> Judgement
     given: list[str] = []
     held: dict[str, set[str]] = {}
     for state in rows(ingress, "ingress"):
-        now = set(state["addresses"]) if state["present"] else set()
-        given += [address for address in state["addresses"] if address not in held.get(state["service"], ())]
+        now = _canonical(state["addresses"]) if state["present"] else set()
+        in_order = map(_spelled, state["addresses"])
+        given += [address for address in in_order if address not in held.get(state["service"], ())]
         held[state["service"]] = now
     problems = [
         f"the {number}. address was {got or 'none'}, not {wanted}"
         for number, (wanted, got) in enumerate(_paired(expected, given), start=1)
-        if wanted != got
+        if _spelled(wanted) != got
     ]
-    right = sum(wanted == got for wanted, got in zip(expected, given, strict=False))
+    right = sum(_spelled(wanted) == got for wanted, got in zip(expected, given, strict=False))
     measurement = Measurement("in order", right, "count", len(expected), bound=Limit(len(expected), "==", "expected"))
     return ruling(
         problems,
@@ -446,7 +447,15 @@ def _is_address(text: str) -> bool:
 
 def _canonical(addresses: Iterable[str]) -> set[str]:
     """Addresses in the one form in which they can be compared."""
-    return {str(ip_address(each)) if _is_address(each) else each for each in addresses}
+    return {_spelled(each) for each in addresses}
+
+
+def _spelled(address: str) -> str:
+    """An address in the form in which it can be compared; an IPv4 address mapped into IPv6 is the IPv4 address."""
+    if not _is_address(address):
+        return address
+    ip = ip_address(address)
+    return str(getattr(ip, "ipv4_mapped", None) or ip)
 
 
 def _holds(state: Ingress, addresses: set[str]) -> bool:

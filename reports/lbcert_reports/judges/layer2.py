@@ -419,6 +419,9 @@ def settles_on_one(
         if not any(tenures[-1][1] in _owners(f, nodes) for f in _replies(frames) if f["t"] >= tenures[-1][0]):
             open_ends.append(f"{address} is announced by {tenures[-1][1]}, and answered by nobody,")
             continue
+        if _unanswered(frames, ended - nanoseconds(hold)):
+            open_ends.append(f"{address} is answered by nobody any more")
+            continue
         asked = sum(f["form"] == "asked" and fault["effective"] <= f["t"] < tenures[0][0] for f in frames)
         was_silent = asked > 1  # the one that was answered, and one that was not
         delays.append(seconds(tenures[-1][0] - fault["effective"]) if len(tenures) > 1 or was_silent else 0.0)
@@ -651,7 +654,8 @@ def _by_address(answers: Evidence[Answer], addresses: Sequence[str] | None) -> d
     if addresses is not None and not addresses:
         raise Unclear("there is no address to judge")
     frames: dict[str, list[Answer]] = {address: [] for address in addresses or ()}
-    for frame in sorted(rows(answers, "answers"), key=lambda frame: frame["t"]):
+    # At the same time the question came first: an answer came to something.
+    for frame in sorted(rows(answers, "answers"), key=lambda frame: (frame["t"], frame["form"] != "asked")):
         if addresses is None or frame["address"] in frames:
             frames.setdefault(frame["address"], []).append(frame)
     if silent := [address for address, each in frames.items() if not each]:
@@ -661,6 +665,16 @@ def _by_address(answers: Evidence[Answer], addresses: Sequence[str] | None) -> d
 
 def _heard(frames: Sequence[Answer]) -> list[Answer]:
     return [frame for frame in frames if frame["form"] != "asked"]
+
+
+def _unanswered(frames: Sequence[Answer], until: int) -> bool:
+    """Whether the last questions were answered by nobody, the first of them asked before a time (ns).
+
+    A single one may have been asked just when the watch ended.
+    """
+    last = max((frame["t"] for frame in _replies(frames)), default=0)
+    asked = [frame["t"] for frame in frames if frame["form"] == "asked" and frame["t"] > last]
+    return len(asked) > 1 and asked[0] <= until
 
 
 def _replies(frames: Sequence[Answer]) -> list[Answer]:

@@ -266,6 +266,8 @@ def _bound(found: Judge, bound: Mapping[str, Any]) -> dict[str, Any]:
             values[key] = msgspec.convert(value, found.bound[key])
         except msgspec.ValidationError as error:
             raise BoundError(f"bound {key!r} of the judge {found.name}: {error}") from error
+    if empty := sorted(key for key in found.required if values[key] in ([], {})):
+        raise Unclear(f"there is nothing to judge: the bound has no {', '.join(empty)}")
     return values
 
 

@@ -12,6 +12,7 @@ from lbcert_reports.judges.handbook import describe
 from lbcert_reports.judges.registry import Trials, Unclear, listed, ruling
 from lbcert_reports.verdicts import Verdict
 
+S = 1_000_000_000
 REPOSITORY = Path(__file__).parents[3]
 
 
@@ -69,7 +70,7 @@ def test_two_judges_of_one_name_are_refused() -> None:
     [
         ("no-such", {}, {}, "there is no judge 'no-such'; judges are: all-replies-ok, "),
         ("test-counts", {"answers": of("answers")}, {}, "the judge test-counts needs the bound most"),
-        ("path-attributes", {}, {}, "the judge path-attributes needs the bound expected, prefixes"),
+        ("route-next-hops", {}, {}, "the judge route-next-hops needs the bound expected, within"),
         (
             "test-counts", {"answers": of("answers")}, {"most": 1, "mots": 1},
             "the judge test-counts takes no bound mots; it takes: most, slack, trials, derivation",
@@ -113,6 +114,39 @@ def test_what_does_not_suffice_is_inconclusive(
     inputs: Mapping[str, Evidence[Any]], bound: Mapping[str, Any], reason: str
 ) -> None:
     assert run("test-counts", inputs, bound) == Judgement(Verdict.INCONCLUSIVE, reason)
+
+
+NOTHING: dict[str, dict[str, Any]] = {
+    "sessions-established": {"peers": {}, "within": 9},
+    "sessions-closed": {"peers": {"r": []}, "within": 9},
+    "sessions-never-reset": {"peers": {"r": []}, "hold": 9},
+    "session-stays-down": {"peers": {"r": []}, "hold": 9},
+    "timers-negotiated": {"peers": {"r": []}, "hold": 9},
+    "route-next-hops": {"expected": {}, "within": 9},
+    "route-withdrawn": {"prefixes": [], "within": 9},
+    "never-routed": {"prefixes": [], "hold": 9},
+    "keepalives-spaced": {"peers": {}},
+    "attempts-spaced": {"peers": [], "rate": 1},
+    "exact-addresses": {"expected": []},
+    "in-sequence": {"expected": []},
+    "stays-pending": {"services": []},
+    "path-attributes": {"prefixes": ["10.0.0.1/32"], "expected": {}},
+    "probe-calibration": {"methods": [], "sizes": []},
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_of_nothing_nothing_is_said(name: str) -> None:
+    fault = {"fault": "f", "target": "t", "began": S, "effective": S, "healed": None, "proof": {}}
+    rows = {"faults": (fault,), "ingress": ({"t": 0, "service": "d/a", "addresses": [], "present": True},)}
+    inputs = {
+        role.name: Evidence[Any](role.kind, "c", role.kind, {"began": 0, "ended": 60 * S}, rows.get(role.kind, ()))
+        for role in REGISTRY[name].roles
+        if not role.optional or role.kind == "faults"
+    }
+    judgement = run(name, inputs, NOTHING[name])
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.reason.startswith(("there is nothing to judge: the bound has no ", "there is no peer to judge"))
 
 
 def test_a_judge_is_repeated_for_each_trial_and_the_worst_speaks() -> None:
