@@ -17,6 +17,7 @@ from lbcert_reports.judges.registry import (
     ruling,
 )
 from lbcert_reports.judges.spans import effect, nanoseconds, rows, seconds, watched
+from lbcert_reports.verdicts import Verdict
 
 
 @judge("assigned-from-pool")
@@ -92,7 +93,7 @@ def assigned_from_pool(
     )
 
 
-@judge("stays-pending")
+@judge("stays-pending", steps=[Verdict.PASS])
 def stays_pending(
     ingress: Evidence[Ingress],
     events: Evidence[KubernetesEvent] | None = None,
@@ -138,7 +139,7 @@ def stays_pending(
     return ruling(problems, summary, measurement, expected=expected, observed=observed, short=short)
 
 
-@judge("assignment-stable")
+@judge("assignment-stable", steps=[Verdict.PASS])
 def assignment_stable(
     ingress: Evidence[Ingress],
     events: Evidence[KubernetesEvent] | None = None,
@@ -186,7 +187,7 @@ def assignment_stable(
     return ruling(problems, "no assignment changed", measurement, expected=expected, observed=observed, short=short)
 
 
-@judge("no-duplicates")
+@judge("no-duplicates", steps=())
 def no_duplicates(ingress: Evidence[Ingress], *, sharing: list[list[str]] | None = None, least: int = 1) -> Judgement:
     """At no instant two Services hold the same address, unless they share it by agreement.
 
@@ -311,7 +312,7 @@ def _exact_set(
     )
 
 
-@judge("in-sequence")
+@judge("in-sequence", steps=())
 def in_sequence(ingress: Evidence[Ingress], *, expected: list[str]) -> Judgement:
     """Addresses are given in the predicted order: the lowest free one first.
 

@@ -9,6 +9,7 @@ from typing import Any
 from lbcert_reports.evidence import BgpMessage, BgpPath, Evidence, Fault, Route, Session
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
 from lbcert_reports.judges.spans import effect, seconds, watched
+from lbcert_reports.verdicts import Verdict
 
 ESTABLISHED = "Established"
 
@@ -71,7 +72,7 @@ def sessions_established(
     )
 
 
-@judge("session-stays-down")
+@judge("session-stays-down", steps=[Verdict.PASS])
 def session_stays_down(sessions: Evidence[Session], *, peers: dict[str, list[str]], hold: float) -> Judgement:
     """Sessions that must not come up do not, for as long as they are watched.
 
@@ -202,7 +203,7 @@ def _began_anew(earlier: Session, later: Session) -> bool:
     return later["state"] == ESTABLISHED and age + 1 < seconds(later["t"] - earlier["t"])
 
 
-@judge("timers-negotiated")
+@judge("timers-negotiated", steps=())
 def timers_negotiated(
     sessions: Evidence[Session],
     *,
@@ -266,7 +267,7 @@ def timers_negotiated(
     )
 
 
-@judge("keepalives-spaced")
+@judge("keepalives-spaced", drops=[Verdict.FAIL])
 def keepalives_spaced(
     messages: Evidence[BgpMessage], *, peers: dict[str, float], least: int = 4, tolerance: float = 0.1
 ) -> Judgement:
@@ -312,7 +313,7 @@ def keepalives_spaced(
     )
 
 
-@judge("attempts-spaced")
+@judge("attempts-spaced", drops=[Verdict.PASS])
 def attempts_spaced(
     messages: Evidence[BgpMessage], *, peers: list[str], rate: float, spare: int = 3, least: int = 2
 ) -> Judgement:
@@ -421,7 +422,7 @@ def prefix_restored(
     return _routes(routes, cause, expected, within, hold)
 
 
-@judge("never-routed")
+@judge("never-routed", steps=[Verdict.PASS])
 def never_routed(routes: Evidence[Route], *, prefixes: list[str], hold: float) -> Judgement:
     """Prefixes that must not be announced have no route in the router, for as long as it is watched.
 
@@ -443,7 +444,7 @@ def never_routed(routes: Evidence[Route], *, prefixes: list[str], hold: float) -
     )
 
 
-@judge("path-attributes")
+@judge("path-attributes", steps=())
 def path_attributes(
     paths: Evidence[BgpPath],
     *,

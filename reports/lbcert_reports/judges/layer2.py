@@ -16,6 +16,7 @@ from lbcert_reports import statistics
 from lbcert_reports.evidence import ANNOUNCEMENTS, REPLIES, Answer, Evidence, Fault
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
 from lbcert_reports.judges.spans import effect, nanoseconds, rows, seconds, watched
+from lbcert_reports.verdicts import Verdict
 
 EVERYBODY: Final = {
     "garp-request": "ff:ff:ff:ff:ff:ff",
@@ -140,7 +141,7 @@ def answers_asked(
     )
 
 
-@judge("nobody-answers")
+@judge("nobody-answers", drops=[Verdict.PASS])
 def nobody_answers(
     answers: Evidence[Answer],
     cause: Evidence[Fault] | None = None,
@@ -182,7 +183,7 @@ def nobody_answers(
     )
 
 
-@judge("never-alternates")
+@judge("never-alternates", drops=[Verdict.PASS])
 def never_alternates(
     answers: Evidence[Answer],
     *,
@@ -316,7 +317,7 @@ def owner_moves(
     )
 
 
-@judge("answered-again")
+@judge("answered-again", drops=[Verdict.FAIL])
 def answered_again(
     answers: Evidence[Answer],
     cause: Evidence[Fault],
