@@ -329,6 +329,10 @@ class Meta(TypedDict, total=False):
     protocol: str
     kernel_drops: int
     """packets that the kernel dropped from the capture: more than 0 voids a trial"""
+    clock_step: int
+    """by how much the clock was set meanwhile, ns"""
+    absence: int
+    """how late, at worst, a probe looked at its connections, ns"""
     lateness: dict[str, int]
     """how much later than due probes were handed to the kernel, ns, by quantile: ``p99``, ..."""
     router: str
@@ -339,6 +343,7 @@ class StreamMeta(TypedDict):
 
     period: int
     kernel_drops: int
+    clock_step: NotRequired[int]
 
 
 class EvidenceError(LocatedError):

@@ -17,6 +17,7 @@ from lbcert_reports.judges.registry import (
     ruling,
 )
 from lbcert_reports.judges.spans import effect, nanoseconds, rows, seconds, watched
+from lbcert_reports.verdicts import Verdict
 
 
 @judge("assigned-from-pool")
@@ -92,7 +93,7 @@ def assigned_from_pool(
     )
 
 
-@judge("stays-pending")
+@judge("stays-pending", steps=[Verdict.PASS])
 def stays_pending(
     ingress: Evidence[Ingress],
     events: Evidence[KubernetesEvent] | None = None,
@@ -138,7 +139,7 @@ def stays_pending(
     return ruling(problems, summary, measurement, expected=expected, observed=observed, short=short)
 
 
-@judge("assignment-stable")
+@judge("assignment-stable", steps=[Verdict.PASS])
 def assignment_stable(
     ingress: Evidence[Ingress],
     events: Evidence[KubernetesEvent] | None = None,
@@ -167,7 +168,7 @@ def assignment_stable(
             continue
         present: list[str] = []
         for state in states:
-            now = sorted(state["addresses"]) if state["present"] else []
+            now = sorted(_canonical(state["addresses"])) if state["present"] else []
             if present and state["present"] and now != present:
                 after = seconds(state["t"] - began)
                 changes.append(f"{service} went from {listed(present)} to {listed(now) or 'none'} at {after:.2f} s")
@@ -186,7 +187,7 @@ def assignment_stable(
     return ruling(problems, "no assignment changed", measurement, expected=expected, observed=observed, short=short)
 
 
-@judge("no-duplicates")
+@judge("no-duplicates", steps=())
 def no_duplicates(ingress: Evidence[Ingress], *, sharing: list[list[str]] | None = None, least: int = 1) -> Judgement:
     """At no instant two Services hold the same address, unless they share it by agreement.
 
@@ -203,7 +204,7 @@ def no_duplicates(ingress: Evidence[Ingress], *, sharing: list[list[str]] | None
     problems = []
     assignments = 0
     for state in rows(ingress, "ingress"):
-        service, now = state["service"], set(state["addresses"]) if state["present"] else set()
+        service, now = state["service"], _canonical(state["addresses"]) if state["present"] else set()
         for address, services in holders.items():
             if address not in now:
                 services.discard(service)
@@ -311,7 +312,7 @@ def _exact_set(
     )
 
 
-@judge("in-sequence")
+@judge("in-sequence", steps=())
 def in_sequence(ingress: Evidence[Ingress], *, expected: list[str]) -> Judgement:
     """Addresses are given in the predicted order: the lowest free one first.
 
@@ -322,15 +323,16 @@ def in_sequence(ingress: Evidence[Ingress], *, expected: list[str]) -> Judgement
     given: list[str] = []
     held: dict[str, set[str]] = {}
     for state in rows(ingress, "ingress"):
-        now = set(state["addresses"]) if state["present"] else set()
-        given += [address for address in state["addresses"] if address not in held.get(state["service"], ())]
+        now = _canonical(state["addresses"]) if state["present"] else set()
+        in_order = map(_spelled, state["addresses"])
+        given += [address for address in in_order if address not in held.get(state["service"], ())]
         held[state["service"]] = now
     problems = [
         f"the {number}. address was {got or 'none'}, not {wanted}"
         for number, (wanted, got) in enumerate(_paired(expected, given), start=1)
-        if wanted != got
+        if _spelled(wanted) != got
     ]
-    right = sum(wanted == got for wanted, got in zip(expected, given, strict=False))
+    right = sum(_spelled(wanted) == got for wanted, got in zip(expected, given, strict=False))
     measurement = Measurement("in order", right, "count", len(expected), bound=Limit(len(expected), "==", "expected"))
     return ruling(
         problems,
@@ -446,7 +448,15 @@ def _is_address(text: str) -> bool:
 
 def _canonical(addresses: Iterable[str]) -> set[str]:
     """Addresses in the one form in which they can be compared."""
-    return {str(ip_address(each)) if _is_address(each) else each for each in addresses}
+    return {_spelled(each) for each in addresses}
+
+
+def _spelled(address: str) -> str:
+    """An address in the form in which it can be compared; an IPv4 address mapped into IPv6 is the IPv4 address."""
+    if not _is_address(address):
+        return address
+    ip = ip_address(address)
+    return str(getattr(ip, "ipv4_mapped", None) or ip)
 
 
 def _holds(state: Ingress, addresses: set[str]) -> bool:

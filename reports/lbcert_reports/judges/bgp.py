@@ -9,6 +9,7 @@ from typing import Any
 from lbcert_reports.evidence import BgpMessage, BgpPath, Evidence, Fault, Route, Session
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
 from lbcert_reports.judges.spans import effect, seconds, watched
+from lbcert_reports.verdicts import Verdict
 
 ESTABLISHED = "Established"
 
@@ -35,7 +36,7 @@ def sessions_established(
     start = effect(cause)["effective"] if cause else began
     span = seconds(ended - start)
     problems, delays = [], []
-    wanted = {(router, _ip(peer)) for router, addresses in peers.items() for peer in addresses}
+    wanted = set(_expected(peers))
     states = _states(sessions)
     for router, peer in sorted(wanted):
         seen = states.get((router, peer), [])
@@ -71,7 +72,7 @@ def sessions_established(
     )
 
 
-@judge("session-stays-down")
+@judge("session-stays-down", steps=[Verdict.PASS])
 def session_stays_down(sessions: Evidence[Session], *, peers: dict[str, list[str]], hold: float) -> Judgement:
     """Sessions that must not come up do not, for as long as they are watched.
 
@@ -83,7 +84,7 @@ def session_stays_down(sessions: Evidence[Session], *, peers: dict[str, list[str
     began, ended = watched(sessions)
     states = _states(sessions)
     problems, unseen = [], []
-    for router, peer in sorted((router, _ip(peer)) for router, each in peers.items() for peer in each):
+    for router, peer in _expected(peers):
         seen = states.get((router, peer), [])
         if not seen:
             unseen.append(f"{router} with {peer}")
@@ -118,7 +119,7 @@ def sessions_closed(
     span = seconds(ended - act["effective"])
     states = _states(sessions)
     problems, delays, never, open_ = [], [], [], 0
-    for router, peer in sorted((router, _ip(peer)) for router, each in peers.items() for peer in each):
+    for router, peer in _expected(peers):
         seen = states.get((router, peer), [])
         if [state["state"] for state in seen if state["t"] < act["began"]][-1:] != [ESTABLISHED]:
             never.append(f"{router}'s session with {peer}")
@@ -163,7 +164,7 @@ def sessions_never_reset(sessions: Evidence[Session], *, peers: dict[str, list[s
     began, ended = watched(sessions)
     states = _states(sessions)
     problems, resets, short = [], 0, ""
-    for router, peer in sorted((router, _ip(peer)) for router, each in peers.items() for peer in each):
+    for router, peer in _expected(peers):
         seen = states.get((router, peer), [])
         if not seen or seen[0]["state"] != ESTABLISHED:
             short = f"{router}'s session with {peer} was not up at the begin"
@@ -202,7 +203,7 @@ def _began_anew(earlier: Session, later: Session) -> bool:
     return later["state"] == ESTABLISHED and age + 1 < seconds(later["t"] - earlier["t"])
 
 
-@judge("timers-negotiated")
+@judge("timers-negotiated", steps=())
 def timers_negotiated(
     sessions: Evidence[Session],
     *,
@@ -225,18 +226,20 @@ def timers_negotiated(
     longest = keepalive if keepalive is not None else hold / 3
     shortest = hold if least is None else least
     states = _states(sessions)
-    problems, holds, intervals = [], [], []
-    for router, peer in sorted((router, _ip(peer)) for router, each in peers.items() for peer in each):
+    problems, holds, intervals, untold = [], [], [], []
+    for router, peer in _expected(peers):
         up = [state for state in states.get((router, peer), ()) if state["state"] == ESTABLISHED]
         if not up or "hold" not in up[-1]:
             raise Unclear(f"{router} showed no established session with {peer} and its timers")
         holds.append(up[-1]["hold"])
         if not shortest <= holds[-1] <= hold:
             problems.append(f"{router} and {peer} negotiated the hold time {holds[-1]} s")
-        if "keepalive" in up[-1]:
-            intervals.append(up[-1]["keepalive"])
-            if intervals[-1] > longest:
-                problems.append(f"{router} and {peer} use a keepalive interval of {intervals[-1]} s")
+        if not up[-1].get("keepalive"):  # 0 is none, which only a hold time of 0 allows
+            untold += [f"{router} with {peer}"] if holds[-1] else []
+            continue
+        intervals.append(up[-1]["keepalive"])
+        if intervals[-1] > longest:
+            problems.append(f"{router} and {peer} use a keepalive interval of {intervals[-1]} s")
     worst = max(holds, key=lambda each: abs(each - hold))
     return ruling(
         problems,
@@ -260,10 +263,11 @@ def timers_negotiated(
         expected=f"hold time {f'{shortest:g} to ' if shortest < hold else ''}{hold:g} s,"
         f" keepalives at most {longest:g} s apart",
         observed=f"hold times {listed(sorted(set(holds)))} s, keepalive intervals {listed(sorted(set(intervals)))} s",
+        short=f"the keepalive interval is not told: {listed(untold)}" if untold else "",
     )
 
 
-@judge("keepalives-spaced")
+@judge("keepalives-spaced", drops=[Verdict.FAIL])
 def keepalives_spaced(
     messages: Evidence[BgpMessage], *, peers: dict[str, float], least: int = 4, tolerance: float = 0.1
 ) -> Judgement:
@@ -309,7 +313,7 @@ def keepalives_spaced(
     )
 
 
-@judge("attempts-spaced")
+@judge("attempts-spaced", drops=[Verdict.PASS])
 def attempts_spaced(
     messages: Evidence[BgpMessage], *, peers: list[str], rate: float, spare: int = 3, least: int = 2
 ) -> Judgement:
@@ -418,7 +422,7 @@ def prefix_restored(
     return _routes(routes, cause, expected, within, hold)
 
 
-@judge("never-routed")
+@judge("never-routed", steps=[Verdict.PASS])
 def never_routed(routes: Evidence[Route], *, prefixes: list[str], hold: float) -> Judgement:
     """Prefixes that must not be announced have no route in the router, for as long as it is watched.
 
@@ -440,12 +444,12 @@ def never_routed(routes: Evidence[Route], *, prefixes: list[str], hold: float) -
     )
 
 
-@judge("path-attributes")
+@judge("path-attributes", steps=())
 def path_attributes(
     paths: Evidence[BgpPath],
     *,
     prefixes: list[str],
-    expected: dict[str, Any],
+    expected: dict[str, Any] | None = None,
     present: list[str] | None = None,
     count: int = 1,
     others: bool = True,
@@ -461,7 +465,9 @@ def path_attributes(
         count: how many paths there must be to each prefix at least.
         others: whether there may be paths to other prefixes.
     """
-    problems = []
+    if not expected and not present and others:
+        raise Unclear("there is nothing to judge: the bound has no expected, and no present")
+    expected, problems = expected or {}, []
     if not others:
         strange = [path for path in paths.rows if not any(_is(path, prefix) for prefix in prefixes)]
         problems += [f"{path['router']} has {path['prefix']}, which nobody asked for" for path in strange]
@@ -556,6 +562,17 @@ def _settled(states: Sequence[tuple[int, Sequence[str]]], wanted: Sequence[str])
     """Since when (ns) the next hops have been as wanted until the end; None if they are not in the end."""
     same = list(takewhile(lambda state: _ips(state[1]) == _ips(wanted), reversed(states)))
     return same[-1][0] if same else None
+
+
+def _expected(peers: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    """Each router with each of its peers.
+
+    Raises:
+        Unclear: if no router has any.
+    """
+    if not any(peers.values()):
+        raise Unclear("there is no peer to judge")
+    return sorted((router, _ip(peer)) for router, each in peers.items() for peer in each)
 
 
 def _states(sessions: Evidence[Session]) -> dict[tuple[str, str], list[Session]]:

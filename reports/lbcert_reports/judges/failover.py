@@ -39,6 +39,9 @@ apart it is less."""
 BUSY = 0.25
 """The share of the processors that other programs may use before endpoints may lose probes because of them."""
 
+UNSEEN = 1.0
+"""For how long nobody may have looked what other programs used, s: who looks every second misses the last one."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -70,7 +73,7 @@ class Trial:
     void: str = ""
 
 
-@judge("failover-gap")
+@judge("failover-gap", drops=(), steps=())  # either voids a trial, or widens its interval
 def failover_gap(
     stream: Trials[Stream],
     cause: Trials[Fault],
@@ -111,6 +114,8 @@ def failover_gap(
     """
     if missing := stream.keys() - cause.keys():
         return Judgement(Verdict.INCONCLUSIVE, f"there is no fault for trial {listed(sorted(missing))}")
+    if missing := cause.keys() - stream.keys():
+        return Judgement(Verdict.INCONCLUSIVE, f"there are no probes for trial {listed(sorted(missing))}")
     allowed = lost_after if lost_after is not None else (1.0 if dead_share else 0.01)
     trials: dict[str, Trial] = {}
     for name, probes in stream.items():
@@ -120,7 +125,7 @@ def failover_gap(
         detect, announce = _signs(heard or [], (routes or {}).get(name), fault)
         trial = _gap(probes, fault, detect, run=run, dead_share=dead_share, limit=limit, precision=precision)
         reason = trial.void or _unannounced(trial, heard, fault, limit)
-        reason = reason or _starved(trial, _foreign_since(noise, fault["effective"], probes), allowed)
+        reason = reason or _starved(trial, noise, fault["effective"], probes, allowed)
         trials[name] = replace(
             trial, detect=detect, announce=announce, void=reason, foreign=_foreign(noise, probes) if noise else None
         )
@@ -165,7 +170,7 @@ def _gap(
     precision: float,
 ) -> Trial:
     """Measure one trial."""
-    period = probes.meta["period"]
+    period, step = probes.meta["period"], _step(probes)
     healed = fault["healed"]
     rows = [row for row in sorted(probes.rows, key=lambda row: row["sent"]) if healed is None or row["due"] < healed]
     # A probe on its way when the fault begins may already be hit by it.
@@ -176,7 +181,7 @@ def _gap(
     before = [row for row in rows if row["sent"] < min(hit, owed)][-run:]
     lost = [row["received"] is None for row in rows]
     late, held = _lateness(probes), _held([row for row in rows if row["sent"] >= hit - run * period])
-    void = _unusable(probes, before, run) or _unpunctual(late, held, precision)
+    void = _unusable(probes, before, run, precision) or _unpunctual(late, held, precision)
     if start == len(rows):
         void = void or "no probe was sent after the fault"
         return Trial(Interval(0.0, math.inf), late=late, held=held, void=void)
@@ -191,14 +196,15 @@ def _gap(
         good = [row for row in rows[max(0, start - 1) :] if row["received"] is not None]
         longest = max((_answered(later) - earlier["sent"] for earlier, later in pairwise(good)), default=0)
         gone = lost[start:]
-        return Trial(Interval(0.0, seconds(longest)), None, sum(gone), _share(gone), late, held, void=void)
+        return Trial(Interval(0.0, seconds(longest) + step), None, sum(gone), _share(gone), late, held, void=void)
     gaps = [_interval(rows, outage, chance) for outage in outages]
+    longest_gap = Interval(max(0.0, max(gap.lower for gap in gaps) - step), max(gap.upper for gap in gaps) + step)
     first, end = outages[0]
     missed = [i for i in range(first, end if end is not None else len(lost)) if lost[i]]
     recovered = seconds(_answered(rows[end]) - fault["began"]) if end is not None else math.inf
     return Trial(
-        gap=Interval(max(gap.lower for gap in gaps), max(gap.upper for gap in gaps)),
-        recovery=Interval(max(0.0, seconds(sent[missed[-1]] - fault["effective"])), recovered),
+        gap=longest_gap,
+        recovery=Interval(max(0.0, seconds(sent[missed[-1]] - fault["effective"]) - step), recovered + step),
         lost=sum(lost[start:]),
         lost_after=_share(lost[end:]) if end is not None else 0.0,
         late=late,
@@ -266,15 +272,22 @@ def _lateness(probes: Evidence[Stream]) -> float:
     return seconds(late[math.ceil(0.99 * len(late)) - 1]) if late else 0.0
 
 
-def _unusable(probes: Evidence[Stream], before: Sequence[Stream], run: int) -> str:
+def _unusable(probes: Evidence[Stream], before: Sequence[Stream], run: int, precision: float) -> str:
     """Why a trial cannot be measured; empty if it can."""
     if drops := probes.meta["kernel_drops"]:
         return f"the kernel dropped {drops} packets of the capture"
+    if (step := _step(probes)) > precision / 2:
+        return f"the clock was set by {step:.3f} s meanwhile, {precision / 2:g} s are tolerable"
     if len(before) < run:
         return f"only {len(before)} probes were sent before the fault, {run} are needed"
     if gone := sum(row["received"] is None for row in before):
         return f"{gone} of the last {len(before)} probes before the fault were lost already"
     return ""
+
+
+def _step(probes: Evidence[Stream]) -> float:
+    """By how much the clock was set while a stream ran, s."""
+    return seconds(abs(probes.meta.get("clock_step", 0)))
 
 
 def _held(rows: Sequence[Stream]) -> tuple[float, float]:
@@ -308,27 +321,31 @@ def _foreign(noise: Evidence[Noise], probes: Evidence[Stream]) -> float | None:
     return max((row["foreign_cpu"] for row in _spans(noise, began, probes)), default=None)
 
 
-def _foreign_since(noise: Evidence[Noise] | None, since: int, probes: Evidence[Stream]) -> float:
-    """The share of the processors that other programs used on average from a time (ns) to the end of a stream."""
-    spans = _spans(noise, since, probes) if noise else []
-    whole = sum(row["until"] - row["t"] for row in spans)
-    return sum(row["foreign_cpu"] * (row["until"] - row["t"]) for row in spans) / whole if whole else 0.0
-
-
 def _spans(noise: Evidence[Noise], since: int, probes: Evidence[Stream]) -> list[Noise]:
     """What the machine did from a time (ns) to the end of a stream."""
     ended = probes.rows[-1]["sent"] if probes.rows else 0
     return [row for row in noise.rows if row["until"] >= since and row["t"] <= ended]
 
 
-def _starved(trial: Trial, foreign: float, allowed: float) -> str:
-    """Why what was lost after the recovery says nothing: those who should answer had to wait; empty if it does."""
-    if trial.lost_after <= allowed or foreign < BUSY:
+def _starved(trial: Trial, noise: Evidence[Noise] | None, since: int, probes: Evidence[Stream], allowed: float) -> str:
+    """Why what was lost after the recovery says nothing: those who should answer had to wait; empty if it does.
+
+    What other programs used counts on average from a time (ns) to the end of the stream. Where somebody looked, but not
+    all the while, they may have used everything meanwhile.
+    """
+    if trial.lost_after <= allowed or noise is None:
         return ""
-    return (
-        f"after the recovery {trial.lost_after:.1%} of the probes were lost, while other programs used {foreign:.0%} of"
-        " the processors: endpoints that wait for one lose probes too"
-    )
+    spans = _spans(noise, since, probes)
+    seen = seconds(sum(row["until"] - row["t"] for row in spans))
+    used = seconds(sum(row["foreign_cpu"] * (row["until"] - row["t"]) for row in spans))
+    unseen = max(0.0, seconds(probes.rows[-1]["sent"] - since) - seen - UNSEEN)
+    lost = f"after the recovery {trial.lost_after:.1%} of the probes were lost, while "
+    if seen and used / seen >= BUSY:
+        share = f"{used / seen:.0%}"
+        return f"{lost}other programs used {share} of the processors: endpoints that wait for one lose probes too"
+    if used + unseen >= BUSY * (seen + unseen) and unseen:
+        return f"{lost}for {unseen:.1f} s nobody saw what other programs used of the processors"
+    return ""
 
 
 def _heard(probes: Evidence[Stream], answers: Evidence[Answer] | None) -> list[Answer] | None:

@@ -16,6 +16,7 @@ from lbcert_reports import statistics
 from lbcert_reports.evidence import ANNOUNCEMENTS, REPLIES, Answer, Evidence, Fault
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
 from lbcert_reports.judges.spans import effect, nanoseconds, rows, seconds, watched
+from lbcert_reports.verdicts import Verdict
 
 EVERYBODY: Final = {
     "garp-request": "ff:ff:ff:ff:ff:ff",
@@ -140,7 +141,7 @@ def answers_asked(
     )
 
 
-@judge("nobody-answers")
+@judge("nobody-answers", drops=[Verdict.PASS])
 def nobody_answers(
     answers: Evidence[Answer],
     cause: Evidence[Fault] | None = None,
@@ -182,7 +183,7 @@ def nobody_answers(
     )
 
 
-@judge("never-alternates")
+@judge("never-alternates", drops=[Verdict.PASS])
 def never_alternates(
     answers: Evidence[Answer],
     *,
@@ -316,7 +317,7 @@ def owner_moves(
     )
 
 
-@judge("answered-again")
+@judge("answered-again", drops=[Verdict.FAIL])
 def answered_again(
     answers: Evidence[Answer],
     cause: Evidence[Fault],
@@ -418,6 +419,9 @@ def settles_on_one(
             continue
         if not any(tenures[-1][1] in _owners(f, nodes) for f in _replies(frames) if f["t"] >= tenures[-1][0]):
             open_ends.append(f"{address} is announced by {tenures[-1][1]}, and answered by nobody,")
+            continue
+        if _unanswered(frames, ended - nanoseconds(hold)):
+            open_ends.append(f"{address} is answered by nobody any more")
             continue
         asked = sum(f["form"] == "asked" and fault["effective"] <= f["t"] < tenures[0][0] for f in frames)
         was_silent = asked > 1  # the one that was answered, and one that was not
@@ -651,7 +655,8 @@ def _by_address(answers: Evidence[Answer], addresses: Sequence[str] | None) -> d
     if addresses is not None and not addresses:
         raise Unclear("there is no address to judge")
     frames: dict[str, list[Answer]] = {address: [] for address in addresses or ()}
-    for frame in sorted(rows(answers, "answers"), key=lambda frame: frame["t"]):
+    # At the same time the question came first: an answer came to something.
+    for frame in sorted(rows(answers, "answers"), key=lambda frame: (frame["t"], frame["form"] != "asked")):
         if addresses is None or frame["address"] in frames:
             frames.setdefault(frame["address"], []).append(frame)
     if silent := [address for address, each in frames.items() if not each]:
@@ -661,6 +666,16 @@ def _by_address(answers: Evidence[Answer], addresses: Sequence[str] | None) -> d
 
 def _heard(frames: Sequence[Answer]) -> list[Answer]:
     return [frame for frame in frames if frame["form"] != "asked"]
+
+
+def _unanswered(frames: Sequence[Answer], until: int) -> bool:
+    """Whether the last questions were answered by nobody, the first of them asked before a time (ns).
+
+    A single one may have been asked just when the watch ended.
+    """
+    last = max((frame["t"] for frame in _replies(frames)), default=0)
+    asked = [frame["t"] for frame in frames if frame["form"] == "asked" and frame["t"] > last]
+    return len(asked) > 1 and asked[0] <= until
 
 
 def _replies(frames: Sequence[Answer]) -> list[Answer]:

@@ -14,7 +14,7 @@ from lbcert_reports.verdicts import Verdict
 Member = Literal["node", "endpoint"]
 
 
-@judge("all-replies-ok")
+@judge("all-replies-ok", drops=[Verdict.FAIL])
 def all_replies_ok(
     replies: Evidence[Reply],
     cause: Evidence[Fault] | None = None,
@@ -67,7 +67,7 @@ def all_replies_ok(
     )
 
 
-@judge("source-preserved")
+@judge("source-preserved", steps=())
 def source_preserved(replies: Evidence[Reply], *, requests: int = 20) -> Judgement:
     """The endpoint sees the address that the client has, in every request.
 
@@ -89,7 +89,7 @@ def source_preserved(replies: Evidence[Reply], *, requests: int = 20) -> Judgeme
     )
 
 
-@judge("source-recorded")
+@judge("source-recorded", steps=())
 def source_recorded(replies: Evidence[Reply], *, nodes: dict[str, str] | None = None, requests: int = 20) -> Judgement:
     """What the endpoint sees of the client is put on record; nothing is required of it.
 
@@ -114,7 +114,7 @@ def source_recorded(replies: Evidence[Reply], *, nodes: dict[str, str] | None = 
     )
 
 
-@judge("owner-endpoints-only")
+@judge("owner-endpoints-only", steps=())
 def owner_endpoints_only(
     replies: Evidence[Reply], answers: Evidence[Answer], *, nodes: dict[str, str], requests: int = 20
 ) -> Judgement:
@@ -156,7 +156,7 @@ def owner_endpoints_only(
     )
 
 
-@judge("even-spread")
+@judge("even-spread", steps=())
 def even_spread(
     replies: Evidence[Reply] | None = None,
     flows: Evidence[Flow] | None = None,
@@ -192,7 +192,7 @@ def even_spread(
     return _spread(_counted(replies, flows, over), shares, control, over, margin, alpha, effect, least)
 
 
-@judge("expected-shares")
+@judge("expected-shares", steps=())
 def expected_shares(
     replies: Evidence[Reply] | None = None,
     flows: Evidence[Flow] | None = None,
@@ -223,7 +223,7 @@ def expected_shares(
     return _spread(_counted(replies, flows, over), shares, control, over, margin, alpha, effect, least)
 
 
-@judge("connection-keeps-node")
+@judge("connection-keeps-node", drops=[Verdict.PASS], steps=())
 def connection_keeps_node(flows: Evidence[Flow], *, connections: int = 100) -> Judgement:
     """No connection changes the node that it enters.
 

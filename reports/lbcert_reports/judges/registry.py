@@ -13,7 +13,12 @@ A judge without a `Trials` role is repeated for inputs whose roles carry a trial
 the judgements are combined; roles without a trial are shared by all of them.
 
 Two keys of a bound are understood for every judge: ``trials``, how many trials there must be, and ``derivation``,
-where the bound comes from: a text, or a text for each key.
+where the bound comes from: a text, or a text for each key. A list or table that has to be in the bound has to hold
+something: of nothing nothing can be said.
+
+What disturbed the observation itself stands in the header of the evidence: ``kernel_drops``, frames that the capture
+lost, and ``clock_step``, by how much the clock was set meanwhile. A pass or a fail that this could have made becomes
+inconclusive. Which verdicts that are a judge declares (``@judge(name, drops=..., steps=...)``); by default both.
 """
 
 import dataclasses
@@ -21,7 +26,7 @@ import inspect
 import statistics
 import traceback
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
@@ -33,6 +38,9 @@ from lbcert_reports.verdicts import Verdict, combine
 
 SECOND: Final = 1_000_000_000
 """Nanoseconds."""
+
+TOLD_APART: Final = 0.01
+"""Steps of the clock that are no longer change no verdict, s: less is told apart by the judge of gaps alone."""
 
 Row = TypeVar("Row")
 Trials = Mapping[str, Evidence[Row]]
@@ -166,6 +174,8 @@ class Judge:
         roles: the evidence it takes.
         bound: for each key of the bound its type.
         required: keys of the bound without which it does not judge.
+        drops: the verdicts that frames which a capture lost could have made.
+        steps: the verdicts that a step of the clock could have made.
     """
 
     name: str
@@ -173,6 +183,8 @@ class Judge:
     roles: tuple[Role, ...]
     bound: Mapping[str, Any]
     required: frozenset[str]
+    drops: frozenset[Verdict]
+    steps: frozenset[Verdict]
 
     @property
     def whole(self) -> bool:
@@ -189,8 +201,19 @@ _GENERIC: Final = ("trials", "derivation")
 Function = TypeVar("Function", bound=Callable[..., Judgement])
 
 
-def judge(name: str) -> Callable[[Function], Function]:
-    """Register a function as the judge of that name."""
+def judge(
+    name: str,
+    *,
+    drops: Collection[Verdict] = (Verdict.PASS, Verdict.FAIL),
+    steps: Collection[Verdict] = (Verdict.PASS, Verdict.FAIL),
+) -> Callable[[Function], Function]:
+    """Register a function as the judge of that name.
+
+    Args:
+        name: as cases and reports name it.
+        drops: the verdicts that frames which a capture lost could have made.
+        steps: the verdicts that a step of the clock could have made.
+    """
 
     def register(function: Function) -> Function:
         hints = get_type_hints(function)
@@ -204,7 +227,9 @@ def judge(name: str) -> Callable[[Function], Function]:
                 roles.append(_role(each.name, hints[each.name]))
         if name in REGISTRY:
             raise ValueError(f"there are two judges called {name!r}")
-        REGISTRY[name] = Judge(name, function, tuple(roles), bound, frozenset(required))
+        REGISTRY[name] = Judge(
+            name, function, tuple(roles), bound, frozenset(required), frozenset(drops), frozenset(steps)
+        )
         return function
 
     return register
@@ -232,9 +257,9 @@ def run(name: str, inputs: Mapping[str, Evidence[Any]], bound: Mapping[str, Any]
         found = _find(name)
         values = _bound(found, bound)
         groups = _grouped(found, inputs)
-        _enough(groups, bound.get("trials", 0))
+        _enough(found, groups, bound.get("trials", 0))
         if found.whole:
-            judgement = found.function(**groups[""], **values)
+            judgement = _one(found, groups[""], values)
         else:
             judgement = _repeated({trial: _one(found, roles, values) for trial, roles in groups.items()})
     except Unclear as unclear:
@@ -266,6 +291,8 @@ def _bound(found: Judge, bound: Mapping[str, Any]) -> dict[str, Any]:
             values[key] = msgspec.convert(value, found.bound[key])
         except msgspec.ValidationError as error:
             raise BoundError(f"bound {key!r} of the judge {found.name}: {error}") from error
+    if empty := sorted(key for key in found.required if values[key] in ([], {})):
+        raise Unclear(f"there is nothing to judge: the bound has no {', '.join(empty)}")
     return values
 
 
@@ -315,20 +342,54 @@ def _trial_order(item: tuple[str, Any]) -> tuple[int, str]:
     return _trial_number(item[0])
 
 
-def _enough(groups: Mapping[str, Mapping[str, Any]], wanted: int) -> None:
-    """Check that there are as many trials as there must be."""
+def _enough(found: Judge, groups: Mapping[str, Mapping[str, Any]], wanted: int) -> None:
+    """Check that there are as many trials as there must be, in every role that each of them has to have."""
     got = len(groups)
-    if list(groups) == [""]:
-        got = max((len(each) for each in groups[""].values() if isinstance(each, dict)), default=1)
+    if found.whole:
+        counts = [len(groups[""][role.name]) for role in found.roles if role.trials and not role.optional]
+        got = min(counts, default=got)
     if got < wanted:
         raise Unclear(f"{got} of {wanted} trials were recorded")
 
 
 def _one(found: Judge, roles: Mapping[str, Any], values: Mapping[str, Any]) -> Judgement:
     try:
-        return found.function(**roles, **values)
+        judgement = found.function(**roles, **values)
     except Unclear as unclear:
         return Judgement(Verdict.INCONCLUSIVE, str(unclear))
+    shown = [each for role in roles.values() for each in (role.values() if isinstance(role, dict) else [role])]
+    if why := next((why for each in shown if each is not None and (why := _disturbed(found, each, judgement))), ""):
+        reason = f"{why}, which may have made it a {judgement.verdict}: {judgement.reason}"
+        return dataclasses.replace(judgement, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    return judgement
+
+
+def _disturbed(found: Judge, evidence: Evidence[Any], judgement: Judgement) -> str:
+    """What happened to the observation itself that could have made this verdict; empty if nothing did."""
+    drops, step = evidence.meta.get("kernel_drops", 0), evidence.meta.get("clock_step", 0) / SECOND
+    # What became of a connection its own socket tells; frames say only who reset it.
+    if drops and evidence.kind != "connections" and judgement.verdict in found.drops:
+        return f"the kernel dropped {drops} frames of the {evidence.kind} {evidence.name!r}"
+    if abs(step) > TOLD_APART and judgement.verdict in found.steps and not _clear(found, judgement, abs(step)):
+        return f"the clock was set by {step:+.3f} s during the {evidence.kind} {evidence.name!r}"
+    return ""
+
+
+def _clear(found: Judge, judgement: Judgement, step: float) -> bool:
+    """Whether times are further from their limits than the clock was set, s.
+
+    All of them for a pass, and how long something held has to be among them where that matters; one for a fail.
+    """
+    limited = [(each, each.bound) for each in judgement.measurements if each.unit == "s" and each.bound is not None]
+    over = [
+        ((each.value - bound.value) * (-1 if bound.op == ">=" else 1), each.resolution or 0.0)
+        for each, bound in limited
+        if each.value is not None
+    ]
+    if judgement.verdict is Verdict.FAIL:
+        return any(beyond - resolution > step for beyond, resolution in over)
+    is_measured = "hold" not in found.bound or any(bound.derivation == "hold" for _, bound in limited)
+    return bool(over) and is_measured and all(-beyond > step for beyond, _ in over)
 
 
 def _repeated(judgements: Mapping[str, Judgement]) -> Judgement:

@@ -8,6 +8,7 @@ from lbcert_reports import statistics
 from lbcert_reports.evidence import Connection, Evidence, Fault, Flow, Reply, Route
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Trials, Unclear, judge, listed, ruling
 from lbcert_reports.judges.spans import effect, nanoseconds, rows, seconds
+from lbcert_reports.verdicts import Verdict
 
 CLEAN = ("reset", "refused")
 """Ends that a client notices at once."""
@@ -31,12 +32,13 @@ def no_resets(
             those was silent, the others may be too; where it was longer than `stall`, a silence says nothing.
         count: how many it takes for a verdict.
         hold: how long each must have been open, s.
-        stall: longest time without a reply, s; where the probe or the endpoints were late, so much longer.
+        stall: longest time without a reply, s; where the probe or the endpoints were late, so much longer. A probe
+            that once was away for longer sees no stall, and passes nobody.
         gone: endpoints that were taken away on purpose; their connections do not count.
     """
     watched = [each for each in rows(connections, "connections") if each["endpoint"] not in (gone or ())]
     broken = [each for each in watched if each["outcome"] != "alive"]
-    late = seconds(connections.meta.get("absence", 0))
+    late = away = seconds(connections.meta.get("absence", 0))
     beside = max((_silence(each) for each in control.rows), default=0.0) if control else 0.0
     if control and beside <= stall:
         late += max(0.0, beside - seconds(control.meta.get("heartbeat", 0)))
@@ -51,6 +53,8 @@ def no_resets(
             short = f"{text}; but so did connections straight to endpoints, for up to {beside:.2f} s"
         else:
             problems.append(text)
+    if away > stall:
+        short = short or f"the probe did not look at its connections for {away:.2f} s, {stall:g} s are to be seen"
     if not broken and open_for < hold:
         short = short or f"a connection was open for {open_for:.1f} s only, {hold:g} s are needed"
     return ruling(
@@ -64,7 +68,7 @@ def no_resets(
     )
 
 
-@judge("connection-fates")
+@judge("connection-fates", steps=())
 def connection_fates(
     connections: Trials[Connection],
     cause: Trials[Fault] | None = None,
@@ -181,7 +185,7 @@ def _not_entering(
     return [each for each in connections if entered.get(each["source"], each["node"]) not in nodes]
 
 
-@judge("flows-moved")
+@judge("flows-moved", steps=())
 def flows_moved(
     flows: Evidence[Flow],
     control: Evidence[Flow] | None = None,
@@ -234,7 +238,7 @@ def flows_moved(
     )
 
 
-@judge("new-connections-work")
+@judge("new-connections-work", drops=[Verdict.FAIL])
 def new_connections_work(
     replies: Evidence[Reply],
     cause: Evidence[Fault],
@@ -286,7 +290,7 @@ def new_connections_work(
     )
 
 
-@judge("forwards-once-announced")
+@judge("forwards-once-announced", drops=[Verdict.FAIL])
 def forwards_once_announced(
     replies: Evidence[Reply],
     routes: Evidence[Route],

@@ -341,3 +341,18 @@ def test_each_judge_tells_its_number_and_the_limit(
     assert measurement.value == value
     assert measurement.bound is not None
     assert measurement.bound[:2] == limit
+
+
+SPELLINGS = [("2001:db8::1", "2001:DB8:0::1"), ("10.0.0.1", "::ffff:10.0.0.1")]
+
+
+@pytest.mark.parametrize(("one", "other"), SPELLINGS)
+def test_an_address_is_the_same_however_it_is_spelled(one: str, other: str) -> None:
+    twice = watch((1, "d/a", one), (2, "d/b", other))
+    says(run("no-duplicates", {"ingress": twice}, {}), Verdict.FAIL, "was held by d/a and d/b")
+    kept = watch((1, "d/a", one), (2, "d/a", other))
+    says(run("assignment-stable", {"ingress": kept}, {"hold": 9}), Verdict.PASS)
+    says(run("no-duplicates", {"ingress": kept}, {}), Verdict.PASS, "in 1 assignments")
+    for expected in ([one], [other]):
+        says(run("in-sequence", {"ingress": kept}, {"expected": expected}), Verdict.PASS)
+        says(run("exact-addresses", {"ingress": kept}, {"expected": {"d/a": expected}}), Verdict.PASS)

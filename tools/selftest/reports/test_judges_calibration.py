@@ -40,6 +40,14 @@ def judged(rows: Iterable[dict[str, Any]], **bound: Any) -> Judgement:
     return run("probe-calibration", {"gaps": evidence}, BOUND | bound)
 
 
+def lasted(size: float, lower: float, upper: float, *, off: float = 0.001) -> dict[str, Any]:
+    """A gap that was called so long, lay between two bounds, and was measured so much wider, s."""
+    return gap(size) | {
+        "injected_lower": round(lower * S), "injected_upper": round(upper * S),
+        "measured_lower": round((lower - off) * S), "measured_upper": round((upper + off) * S),
+    }  # fmt: skip
+
+
 CONTROL = gap(0, seen=0)
 
 
@@ -62,6 +70,27 @@ CONTROL = gap(0, seen=0)
         ),
         ([gap(0.02), gap(1), gap(0, seen=0, late=0.1)], "the probe was at least 0.1000 s late at the ends of all 1 "),
         ([gap(0.02), CONTROL], "no gap of 1 s by cut was made"),
+        (
+            [lasted(0.02, 0, 20), gap(1), CONTROL],
+            "all 1 gaps of 0.02 s by cut lasted anything from 0.0000 to 20.0000 s",
+        ),
+        ([lasted(0.02, 3, 3), gap(1), CONTROL], "all 1 gaps of 0.02 s by cut lasted anything from 3.0000 to 3.0000 s"),
+        ([lasted(0.02, 0.01, 0.01), gap(1), CONTROL], "all 1 gaps of 0.02 s by cut lasted anything from 0.0100 to "),
+        ([lasted(0.02, 0.035, 0.04), gap(0.02), gap(1), CONTROL], ""),
+        ([lasted(0.02, 0.036, 0.041), gap(1), CONTROL], "all 1 gaps of 0.02 s by cut lasted anything from 0.0360 to "),
+        ([lasted(0.02, 0.02, 0.026), gap(0.02), gap(1), CONTROL], ""),
+        (
+            [lasted(0.02, 0.02, 0.026), gap(1), CONTROL],
+            "gaps of 0.02 s by cut were known to 0.0060 s only, 0.0050 s are tolerable",
+        ),
+        ([lasted(1, 1, 1.09, off=0), gap(0.02), gap(0.02), CONTROL], ""),
+        ([lasted(1, 1, 1.11), gap(0.02), CONTROL], "all 1 gaps of 1 s by cut lasted anything from 1.0000 to 1.1100 s"),
+        ([lasted(0.02, 3, 3), gap(0.02), gap(0.02), gap(1), CONTROL], ""),
+        (
+            [gap(0.02, measured=0.02), gap(1), CONTROL],
+            "gaps of 0.02 s by cut were measured to 0.0400 s only, 0.0050 s are tolerable",
+        ),
+        ([gap(0.02), gap(1, measured=0.051), CONTROL], "gaps of 1 s by cut were measured to 0.1020 s only, 0.1000 s"),
         ([gap(0.02, method="drop"), gap(1), CONTROL], "no gap of 0.02 s by cut was made"),
         ([], "no control was made, no gap of 0.02 s by cut was made, no gap of 1 s by cut was made"),
     ],
@@ -72,10 +101,28 @@ def test_a_calibration_is_accepted_only_without_a_flaw(rows: list[dict[str, Any]
     assert judgement.reason.startswith(flaw or "3 known gaps were measured as they are")
 
 
+def test_the_period_of_the_probe_fits_into_the_shortest_gap() -> None:
+    def with_period(period: int) -> Judgement:
+        rows = (gap(0.02), gap(1), CONTROL)
+        evidence = Evidence[Any]("calibration", "", "calibration", {"period": period}, rows)
+        return run("probe-calibration", {"gaps": evidence}, BOUND)
+
+    assert with_period(4 * MS).verdict is Verdict.PASS
+    assert with_period(5 * MS).reason == "the probe's period is 0.005 s, too long for gaps of 0.02 s"
+    assert with_period(10 * S).verdict is Verdict.INCONCLUSIVE
+
+
+@given(st.floats(0.0026, 10), st.floats(0, 10), st.floats(0, 0.05))
+def test_truth_that_is_not_known_makes_no_measurement_right(ignorance: float, width: float, middle: float) -> None:
+    lower = max(0.0, 0.02 + middle - ignorance)
+    worthless = lasted(0.02, lower, lower + 2 * ignorance, off=width)
+    assert judged([worthless, gap(1), CONTROL]).verdict is Verdict.INCONCLUSIVE
+
+
 errors = st.lists(st.floats(-0.0009, 0.0009), min_size=1, max_size=9)
 
 
-@given(errors, st.floats(0.0, 0.01), st.permutations([0.02, 1.0]))
+@given(errors, st.floats(0.0, 0.0015), st.permutations([0.02, 1.0]))
 def test_errors_within_a_period_are_accepted_however_late_the_probe_was(
     offs: list[float], late: float, sizes: list[float]
 ) -> None:

@@ -329,13 +329,13 @@ def test_what_other_programs_used_is_on_record_and_voids_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("busy", "verdict"),
-    [([(3, 0.5)], UNCLEAR), ([(3, 0.2)], FAIL), ([(0, 1.0), (3, 0.2)], FAIL), ([(3, 1.0), (4, 0.0)], UNCLEAR)],
+    [([0.5] * 12, UNCLEAR), ([0.2] * 12, FAIL), ([1.0] * 2 + [0.2] * 10, FAIL), ([1.0, 0.0] * 6, UNCLEAR)],
     ids=["half", "a fifth", "before the fault", "in half of the time"],
 )
 def test_losses_after_the_recovery_are_nobodys_while_other_programs_take_the_machine(
-    busy: list[tuple[int, float]], verdict: Verdict
+    busy: list[float], verdict: Verdict
 ) -> None:
-    rows = tuple({"t": t * S, "until": (t + 1) * S, "foreign_cpu": share} for t, share in busy)
+    rows = tuple({"t": t * S, "until": (t + 1) * S, "foreign_cpu": share} for t, share in enumerate(busy))
     noise = Evidence("noise", "c", "n", {}, rows)
     lossy = stream((FAULT, FAULT + 1), (FAULT + 4, FAULT + 6))
     judgement = run("failover-gap", {"stream": lossy, "cause": act(), "noise": noise}, {"limit": 5})
@@ -435,3 +435,53 @@ def test_a_trial_without_its_fault_is_inconclusive() -> None:
 
 def test_too_few_trials_are_inconclusive() -> None:
     assert judged(stream(), trials=2).reason == "1 of 2 trials were recorded"
+
+
+def test_trials_are_those_that_have_both_probes_and_a_fault() -> None:
+    good, bad = stream((FAULT, FAULT + 1)), stream((FAULT, FAULT + 8))
+    causes = {f"cause.{n}": act() for n in (1, 2)}
+    whole = run("failover-gap", {"stream.1": good, "stream.2": bad, **causes}, {"limit": 4, "trials": 2})
+    assert whole.verdict is FAIL
+    left_out = run("failover-gap", {"stream.1": good, **causes}, {"limit": 4, "trials": 2})
+    assert (left_out.verdict, left_out.reason) == (UNCLEAR, "1 of 2 trials were recorded")
+    assert run("failover-gap", {"stream.1": good, **causes}, {"limit": 4}).reason == "there are no probes for trial 2"
+
+
+@given(st.integers(1, 9), st.integers(1, 9))
+@settings(max_examples=20, deadline=None)
+def test_a_cause_stands_for_no_stream(streams: int, causes: int) -> None:
+    inputs = {f"stream.{n}": stream((FAULT, FAULT + 1), seconds=6, period=0.01) for n in range(1, streams + 1)}
+    inputs |= {f"cause.{n}": act() for n in range(1, causes + 1)}
+    judgement = run("failover-gap", inputs, {"limit": 5, "trials": max(streams, causes)})
+    assert (judgement.verdict is PASS) == (streams == causes)
+
+
+@pytest.mark.parametrize("step", [3, -3, 0.51])
+def test_a_trial_during_which_the_clock_was_set_is_void(step: float) -> None:
+    probes = stream((FAULT, FAULT + 5), clock_step=round(step * S))
+    judgement = judged(probes, limit=4)
+    assert judgement.verdict is UNCLEAR
+    assert f"the clock was set by {abs(step):.3f} s meanwhile, 0.5 s are tolerable" in judgement.reason
+
+
+@pytest.mark.parametrize(
+    ("gap", "step", "verdict"), [(1, 0.2, PASS), (3.9, 0.2, UNCLEAR), (4.1, 0.2, UNCLEAR), (5, -0.2, FAIL)]
+)
+def test_a_small_step_of_the_clock_widens_the_interval(gap: float, step: float, verdict: Verdict) -> None:
+    judgement = judged(stream((FAULT, FAULT + gap), clock_step=round(step * S)), limit=4)
+    assert judgement.verdict is verdict
+    lower, upper = measured(judgement, "failover gap").interval
+    assert (lower, upper) == pytest.approx((gap - 0.2, gap + 0.2), abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"), [(12, FAIL), (11, FAIL), (8, UNCLEAR), (4, UNCLEAR), (2, UNCLEAR), (0, UNCLEAR)]
+)
+def test_what_nobody_saw_other_programs_use_is_not_taken_for_nothing(seen: int, verdict: Verdict) -> None:
+    rows = tuple({"t": t * S, "until": (t + 1) * S, "foreign_cpu": 0.1} for t in range(seen))
+    inputs = {"cause": act(), "noise": Evidence("noise", "c", "n", {}, rows)}
+    lossy = stream((FAULT, FAULT + 1), (FAULT + 4, FAULT + 6))
+    judgement = run("failover-gap", {"stream": lossy, **inputs}, {"limit": 5})
+    assert judgement.verdict is verdict
+    assert ("s nobody saw what other programs used" in judgement.reason) is (verdict is UNCLEAR)
+    assert run("failover-gap", {"stream": stream((FAULT, FAULT + 1)), **inputs}, {"limit": 5}).verdict is PASS

@@ -629,3 +629,21 @@ def test_how_long_a_released_address_was_answered_is_measured() -> None:
     assert value(judgement, "last answer") == pytest.approx(1.501)
     assert judgement.measurements[0].bound == (5.0, "<=", "bound 'within' of the requirement")
     assert run("nobody-answers", {"answers": heard(dialogue(0, 9, None))}, {"addresses": [V4]}).measurements == ()
+
+
+def test_who_falls_silent_after_one_answer_did_not_come_to_answer() -> None:
+    silent = dialogue(0, 5, ONE) + dialogue(5, 5.4, ONE) + dialogue(5.5, 30, None)
+    inputs = {"answers": heard(silent), "cause": act(5)}
+    says(run("settles-on-one", inputs, {"nodes": NODES, "within": 10, "hold": 5}), FAIL, "answered by nobody any more")
+    says(run("settles-on-one", inputs, {"nodes": NODES, "within": 30, "hold": 5}), UNCLEAR, "by nobody any more")
+
+
+def test_one_question_that_is_not_answered_yet_is_no_silence() -> None:
+    spoken = [*dialogue(0, 10, ONE), asked(11.5)]
+    inputs = {"answers": heard(spoken, ended=at(11.6)), "cause": act(5)}
+    says(run("settles-on-one", inputs, {"nodes": NODES, "within": 4, "hold": 1}), PASS)
+
+
+def test_an_answer_of_the_same_instant_comes_after_its_question() -> None:
+    frames = [each for t in range(20) for each in (frame(t, ONE, "arp-reply"), asked(t))]
+    says(run("one-announcer", {"answers": heard(frames)}, {"nodes": NODES}), PASS)

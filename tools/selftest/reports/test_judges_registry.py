@@ -1,17 +1,21 @@
 """A judge is run so that whatever goes wrong is said, and never becomes a verdict on the implementation."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lbcert_reports.evidence import Answer, Evidence, Reply, Stream
-from lbcert_reports.judges import REGISTRY, Judgement, Limit, Measurement, Role, judge, run
+from lbcert_reports.judges import REGISTRY, Judge, Judgement, Limit, Measurement, Role, judge, run
 from lbcert_reports.judges.handbook import describe
 from lbcert_reports.judges.registry import Trials, Unclear, listed, ruling
 from lbcert_reports.verdicts import Verdict
 
+S = 1_000_000_000
 REPOSITORY = Path(__file__).parents[3]
 
 
@@ -69,7 +73,7 @@ def test_two_judges_of_one_name_are_refused() -> None:
     [
         ("no-such", {}, {}, "there is no judge 'no-such'; judges are: all-replies-ok, "),
         ("test-counts", {"answers": of("answers")}, {}, "the judge test-counts needs the bound most"),
-        ("path-attributes", {}, {}, "the judge path-attributes needs the bound expected, prefixes"),
+        ("route-next-hops", {}, {}, "the judge route-next-hops needs the bound expected, within"),
         (
             "test-counts", {"answers": of("answers")}, {"most": 1, "mots": 1},
             "the judge test-counts takes no bound mots; it takes: most, slack, trials, derivation",
@@ -113,6 +117,137 @@ def test_what_does_not_suffice_is_inconclusive(
     inputs: Mapping[str, Evidence[Any]], bound: Mapping[str, Any], reason: str
 ) -> None:
     assert run("test-counts", inputs, bound) == Judgement(Verdict.INCONCLUSIVE, reason)
+
+
+NOTHING: dict[str, dict[str, Any]] = {
+    "sessions-established": {"peers": {}, "within": 9},
+    "sessions-closed": {"peers": {"r": []}, "within": 9},
+    "sessions-never-reset": {"peers": {"r": []}, "hold": 9},
+    "session-stays-down": {"peers": {"r": []}, "hold": 9},
+    "timers-negotiated": {"peers": {"r": []}, "hold": 9},
+    "route-next-hops": {"expected": {}, "within": 9},
+    "route-withdrawn": {"prefixes": [], "within": 9},
+    "never-routed": {"prefixes": [], "hold": 9},
+    "keepalives-spaced": {"peers": {}},
+    "attempts-spaced": {"peers": [], "rate": 1},
+    "exact-addresses": {"expected": []},
+    "in-sequence": {"expected": []},
+    "stays-pending": {"services": []},
+    "path-attributes": {"prefixes": ["10.0.0.1/32"], "expected": {}},
+    "probe-calibration": {"methods": [], "sizes": []},
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_of_nothing_nothing_is_said(name: str) -> None:
+    fault = {"fault": "f", "target": "t", "began": S, "effective": S, "healed": None, "proof": {}}
+    rows = {"faults": (fault,), "ingress": ({"t": 0, "service": "d/a", "addresses": [], "present": True},)}
+    inputs = {
+        role.name: Evidence[Any](role.kind, "c", role.kind, {"began": 0, "ended": 60 * S}, rows.get(role.kind, ()))
+        for role in REGISTRY[name].roles
+        if not role.optional or role.kind == "faults"
+    }
+    judgement = run(name, inputs, NOTHING[name])
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.reason.startswith(("there is nothing to judge: the bound has no ", "there is no peer to judge"))
+
+
+@pytest.mark.parametrize(("most", "verdict"), [(5, Verdict.PASS), (0, Verdict.FAIL)])
+@pytest.mark.parametrize("drops", [[], [Verdict.PASS], [Verdict.FAIL], [Verdict.PASS, Verdict.FAIL]])
+def test_frames_that_were_dropped_unmake_the_verdicts_that_they_could_have_made(
+    most: int, verdict: Verdict, drops: list[Verdict]
+) -> None:
+    REGISTRY["test-counts"] = dataclasses.replace(REGISTRY["test-counts"], drops=frozenset(drops))
+    lossy = dataclasses.replace(of("answers"), meta={"kernel_drops": 3})
+    judgement = run("test-counts", {"answers": lossy}, {"most": most})
+    assert judgement.verdict is (Verdict.INCONCLUSIVE if verdict in drops else verdict)
+    if verdict in drops:
+        assert judgement.reason.startswith(
+            f"the kernel dropped 3 frames of the answers 'answers', which may have made it a {verdict}: "
+        )
+        assert judgement.measurements, "what was measured is told all the same"
+    beside = run("test-counts", {"answers": of("answers"), "replies": lossy_replies()}, {"most": 2 * most})
+    assert beside.verdict is judgement.verdict, "in whichever role"
+    other = {"answers.1": of("answers", 9), "answers.2": lossy}
+    assert run("test-counts", other, {"most": most}).verdict is Verdict.FAIL, "of another trial it says nothing"
+
+
+def lossy_replies() -> Evidence[Any]:
+    return dataclasses.replace(of("replies"), meta={"kernel_drops": 3})
+
+
+@pytest.mark.parametrize(("step", "within", "verdict"), [(0.009, 5, Verdict.PASS), (-0.011, 5, Verdict.INCONCLUSIVE)])
+def test_a_clock_that_was_set_unmakes_what_rests_on_times_that_are_not_told(
+    step: float, within: float, verdict: Verdict
+) -> None:
+    set_back = dataclasses.replace(of("answers"), meta={"clock_step": round(step * S)})
+    assert run("test-counts", {"answers": set_back}, {"most": within}).verdict is verdict
+
+
+@given(
+    st.floats(0, 20),
+    st.floats(-20, 20).map(lambda each: round(each, 3)),
+    st.sampled_from(["within", "hold"]),
+)
+def test_a_verdict_on_a_time_stands_if_the_clock_was_set_by_less_than_it_is_from_its_limit(
+    took: float, step: float, key: str
+) -> None:
+    at_most = key == "within"
+
+    def times(answers: Evidence[Answer], *, within: float = 10, hold: float = 10) -> Judgement:
+        """Takes a time."""
+        limit = Limit(within if at_most else hold, "<=" if at_most else ">=", key)
+        bad = took > 10 if at_most else took < 10
+        return ruling(
+            ["bad"] if bad else [], "good", Measurement("time", took, "s", bound=limit), expected="", observed=""
+        )
+
+    times.__annotations__.pop("hold" if at_most else "within")
+    roles = REGISTRY["test-counts"].roles[:1]
+    both = frozenset({Verdict.PASS, Verdict.FAIL})
+    REGISTRY["test-times"] = Judge("test-times", times, roles, {key: float}, frozenset(), both, both)
+    try:
+        stepped = dataclasses.replace(of("answers"), meta={"clock_step": round(step * S)})
+        without, judgement = (run("test-times", {"answers": each}, {}) for each in (of("answers"), stepped))
+    finally:
+        del REGISTRY["test-times"]
+    stands = abs(step) <= 0.01 or abs(took - 10) > abs(step)
+    assert judgement.verdict is (without.verdict if stands else Verdict.INCONCLUSIVE)
+
+
+def test_how_long_something_held_has_to_be_told_for_a_pass_to_stand() -> None:
+    def hops(t: float, step: float = 0, hold: float = 0) -> Judgement:
+        row = {"t": round(t * S), "prefix": "10.0.0.1/32", "next_hops": ["10.0.0.2"]}
+        meta = {"began": 0, "ended": 60 * S, "clock_step": round(step * S)}
+        bound = {"expected": {"10.0.0.1/32": ["10.0.0.2"]}, "within": 30, "hold": hold}
+        return run("route-next-hops", {"routes": Evidence[Any]("routes", "c", "routes", meta, (row,))}, bound)
+
+    assert hops(5).verdict is Verdict.PASS
+    assert hops(5, step=3).verdict is Verdict.INCONCLUSIVE
+    assert (hops(40).verdict, hops(40, step=3).verdict) == (Verdict.FAIL, Verdict.FAIL)
+    assert hops(32, step=3).verdict is Verdict.INCONCLUSIVE
+
+
+LOSSY = {"began": 0, "ended": 60 * S, "kernel_drops": 400}
+OURS, THEIRS, OTHERS = "02:00:00:00:00:00", "02:00:00:00:00:01", "02:00:00:00:00:02"
+
+
+def frames(*macs: str) -> Evidence[Any]:
+    """Twenty questions about an address, each answered by all of these; the capture lost some more."""
+    rows = [
+        {"t": n * S + i, "address": "10.0.0.1", "mac": mac, "form": form, "dst": OURS, "flags": {}}
+        for n in range(20)
+        for i, (mac, form) in enumerate([(OURS, "asked"), *((mac, "arp-reply") for mac in macs)])
+    ]
+    return Evidence("answers", "c", "answers", LOSSY, tuple(rows))
+
+
+def test_silence_is_nothing_where_the_capture_lost_frames_and_what_was_heard_was_said() -> None:
+    one, nodes = {"addresses": ["10.0.0.1"]}, {"nodes": {THEIRS: "n1", OTHERS: "n2"}}
+    assert run("nobody-answers", {"answers": frames()}, one).verdict is Verdict.INCONCLUSIVE
+    assert run("nobody-answers", {"answers": frames(THEIRS)}, one).verdict is Verdict.FAIL
+    assert run("one-announcer", {"answers": frames(THEIRS)}, nodes).verdict is Verdict.INCONCLUSIVE
+    assert run("never-alternates", {"answers": frames(THEIRS)}, nodes | {"hold": 5}).verdict is Verdict.INCONCLUSIVE
 
 
 def test_a_judge_is_repeated_for_each_trial_and_the_worst_speaks() -> None:

@@ -396,3 +396,25 @@ def test_the_node_that_a_connection_entered_counts_and_not_that_of_its_endpoint(
     bound = {"before": NODES, "after": NODES[1:], "excess": 0.05}
     says(run("connection-fates", {"connections": evidence}, bound), FAIL, "60 of 60")
     assert "0 of 0" in run("connection-fates", {"connections": evidence, "flows": flows}, bound).observed
+
+
+@pytest.mark.parametrize(
+    ("silence", "absence", "verdict"),
+    [(0, 1, PASS), (0, 3, UNCLEAR), (50, 55, UNCLEAR), (60, 3, FAIL), (3.5, 1, FAIL)],
+)
+def test_a_probe_that_was_away_for_longer_than_a_stall_passes_nobody(
+    silence: float, absence: float, verdict: Verdict
+) -> None:
+    rows = connections((100, {"silence": round(silence * S)})).rows
+    away = Evidence("connections", "c", "connections", {"absence": round(absence * S)}, rows)
+    says(run("no-resets", {"connections": away}, {}), verdict, "did not look at" if verdict is UNCLEAR else "")
+
+
+def test_a_connection_that_broke_is_broken_however_long_the_probe_was_away() -> None:
+    away = Evidence("connections", "c", "connections", {"absence": 9 * S}, connections((99, {}), (1, RESET)).rows)
+    says(run("no-resets", {"connections": away}, {}), FAIL, "1 of 100 connections broke")
+
+
+def test_frames_that_were_dropped_say_nothing_of_what_became_of_connections() -> None:
+    lossy = Evidence("connections", "c", "connections", {"kernel_drops": 9}, connections((100, {})).rows)
+    says(run("no-resets", {"connections": lossy}, {}), PASS)
