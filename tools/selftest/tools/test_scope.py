@@ -158,6 +158,24 @@ def test_another_suite_may_carry_less_of_a_profile(checked: Callable[..., scope.
     assert checked(older).findings == ()
 
 
+def test_another_suite_may_not_have_known_a_capability_that_none_of_its_cases_needs(
+    checked: Callable[..., scope.Checked],
+) -> None:
+    def older(start: Start, *unknown: str) -> None:
+        start["suite"] = SUITE | {"commit": "beef"}
+        for each in start["plan"]:
+            each["needs"] = ["layer2", "session-in-speaker"]
+        capabilities = start["profile"]["capabilities"]
+        start["profile"]["capabilities"] = [each for each in capabilities if each not in unknown]
+
+    assert checked(lambda start: older(start, "ipv4", "ipv6")).findings == ()
+    for told in ("first-fit", "session-in-speaker"):
+        (finding,) = said(checked(lambda start, told=told: older(start, "ipv4", told)))
+        assert " as capabilities, profile.toml says " in finding
+    own = said(checked(lambda start: start["profile"]["capabilities"].remove("ipv4")))
+    assert any(" as capabilities, profile.toml says " in each for each in own)
+
+
 @pytest.mark.parametrize(
     ("suite", "unchecked"),
     [
