@@ -50,7 +50,7 @@ def rewrite(run: Path, change: Callable[[Event], Event | None]) -> None:
     path = run / "journal/main.jsonl"
     events = [change(json.loads(line)) for line in path.read_text().splitlines()]
     kept = [event for event in events if event is not None]
-    path.write_text("".join(json.dumps({**event, "seq": seq, "t": seq}) + "\n" for seq, event in enumerate(kept)))
+    path.write_text("".join(made.line({**event, "seq": seq, "t": seq}) for seq, event in enumerate(kept)))
 
 
 def found(run: Path) -> list[str]:
@@ -275,7 +275,7 @@ def test_a_run_begins_once_and_first(run: Path) -> None:
     assert found(run)[0] == "run-started: there are 0 such events, a run begins once"
     path = run / "journal/main.jsonl"
     events = [*map(json.loads, path.read_text().splitlines()), *kept, *kept]
-    path.write_text("".join(json.dumps({**each, "seq": seq, "t": seq}) + "\n" for seq, each in enumerate(events)))
+    path.write_text("".join(made.line({**each, "seq": seq, "t": seq}) for seq, each in enumerate(events)))
     said = found(run)
     assert "run-started: there are 2 such events, a run begins once" in said
     assert "run-started: comes after 11 other events of main" in said
@@ -382,7 +382,7 @@ def test_a_time_that_no_clock_shows_is_refused_with_its_file(run: Path, number: 
     replace(run, path, gzip.compress(header + b"\n" + row + b"\n"))
     assert any(f"cannot be judged again: {path}:2: holds a number of twenty digits or more" in f for f in found(run))
     journal = run / "journal/main.jsonl"
-    journal.write_text(journal.read_text().replace('"t": 0', f'"t": {number}'))
+    journal.write_text(journal.read_text().replace('"t":0', f'"t":{number}'))
     with pytest.raises(JournalError, match=r"main\.jsonl:1: holds a number of twenty digits or more"):
         rejudge(run)
 
