@@ -19,6 +19,7 @@ from lbcert_reports.calibrations import METHODS, SIZES, is_calibration
 from lbcert_reports.evidence import Evidence
 from lbcert_reports.evidence import digest as digest_of
 from lbcert_reports.journal import Event, Journal
+from lbcert_reports.recorder import folder
 from lbcert_reports.report import Report, claimed
 from lbcert_reports.verdicts import Verdict, combine
 
@@ -92,10 +93,31 @@ def profile(run: Path, journal: Journal) -> Iterator[Finding]:
             yield Finding("profile.toml", f"has the SHA-256 {got}, the run began with {said}")
 
 
-def files(run: Path, events: list[Event]) -> Iterator[Finding]:
+def unended(journal: Journal) -> set[str]:
+    """The cases that began and have no end: the run was killed, or a worker of it, or it goes on."""
+    ended = {(event.writer, event["case"]) for event in journal.of("case-finished")}
+    return {event["case"] for event in journal.of("case-started") if (event.writer, event["case"]) not in ended}
+
+
+def untold(run: Path, journal: Journal) -> list[str]:
+    """The evidence files of which the journal does not tell, by their paths."""
+    known = {event["path"] for event in journal.of("evidence")}
+    found = (path.relative_to(run).as_posix() for path in sorted((run / "evidence").rglob("*")) if path.is_file())
+    return [name for name in found if name not in known]
+
+
+def is_cut_off(name: str, journal: Journal) -> bool:
+    """Whether an evidence file of which the journal does not tell may be that of a run that was killed, or goes on.
+
+    Evidence is written before its event: in between the journal does not know it, and it may be half a file.
+    """
+    return is_member(name) and (not journal.finished or name.split("/")[1] in map(folder, unended(journal)))
+
+
+def files(run: Path, journal: Journal) -> Iterator[Finding]:
     """Evidence files that are not as the journal says."""
     known: set[str] = set()
-    for event in events:
+    for event in journal.of("evidence"):
         path = run / event["path"]
         if event["path"] in known:
             yield Finding(event["path"], "is recorded twice")
@@ -108,9 +130,8 @@ def files(run: Path, events: list[Event]) -> Iterator[Finding]:
         elif path.stat().st_size != event["bytes"]:
             yield Finding(event["path"], f"has {path.stat().st_size} bytes, the journal has {event['bytes']}")
         known.add(event["path"])
-    for path in sorted((run / "evidence").rglob("*")):
-        name = path.relative_to(run).as_posix()
-        if path.is_file() and name not in known:
+    for name in untold(run, journal):
+        if not is_cut_off(name, journal):
             yield Finding(name, "is evidence of which the journal knows nothing")
 
 
@@ -189,7 +210,7 @@ def faults(journal: Journal, read: Read) -> Iterator[Finding]:
 
     Both are written at once, the event first. Where that did not succeed the case broke, or the run ended.
     """
-    broken = {event["case"] for event in journal.of("case-finished") if event["error"]}
+    broken = {event["case"] for event in journal.of("case-finished") if event["error"]} | unended(journal)
     for event, following in _neighbours(journal):
         if event.event != "fault":
             continue

@@ -63,6 +63,7 @@ class Rejudged:
         report: what the journal comes to, if it makes a run.
         held: what each verdict was held against, in the order of the journal.
         unused: the evidence on which no verdict rests.
+        untold: files beside of which the journal does not tell, as whatever is killed may leave them.
     """
 
     verdicts: int
@@ -75,6 +76,7 @@ class Rejudged:
     report: Report | None = None
     held: tuple[Held, ...] = ()
     unused: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -116,7 +118,7 @@ def _rejudged(run: Path, journal: Journal, manifest: bundle.Manifest | None, fin
     if manifest:
         findings += [*coherence.manifest(manifest, journal, digest), *coherence.members(run, journal)]
     recorded = journal.of("evidence")
-    files = [*coherence.files(run, recorded)]
+    files = [*coherence.files(run, journal)]
     findings += files
     shelf = _Shelf(run, recorded, {finding.place for finding in files}, findings.append)
     measurements: dict[tuple[str, str | None, str], list[Event]] = {}
@@ -135,10 +137,11 @@ def _rejudged(run: Path, journal: Journal, manifest: bundle.Manifest | None, fin
                 findings.append(Finding(_place(event), str(error)))
         elif event.event == "case-finished":
             shelf.close(event["case"])
+    unended = coherence.unended(journal)
     findings += [
         Finding(f"{case or 'run'} {requirement}", f"{len(left)} measurements belong to no verdict")
         for (_, case, requirement), left in measurements.items()
-        if journal.finished
+        if journal.finished and case not in unended
     ]
     findings += [*coherence.faults(journal, shelf.whole), *coherence.calibrations(journal, shelf.whole)]
     shelf.rest()
@@ -159,6 +162,7 @@ def _rejudged(run: Path, journal: Journal, manifest: bundle.Manifest | None, fin
         report,
         tuple(held),
         tuple(dict.fromkeys(event["path"] for event in recorded if event["path"] not in used)),
+        tuple(name for name in coherence.untold(run, journal) if coherence.is_cut_off(name, journal)),
     )
 
 
