@@ -28,8 +28,20 @@ WORDS: Final = frozenset(map(str, Verdict))
 Read = Callable[[str], Evidence[Any] | None]
 """Gives an evidence file by its path; None if that is not as it was recorded, which is a finding of its own."""
 
+CLOCKS: Final = 5_000_000_000
+"""How far the times in evidence may lie beyond those in the journal, ns.
+
+All are of one machine's CLOCK_REALTIME. But the load generator and the watch of the machine tell of whole seconds, of
+which the first begins before the case and the last ends after it, late on a busy machine; Kubernetes writes times in
+whole seconds; and who keeps the clock sets it at once where it is more than a fraction of a second off.
+"""
+
+SHARED: Final = frozenset({"ingress", "events"})
+"""Kinds of what cases may have watched in common, before the first of them began: one arrangement for many."""
+
 _MOST_DIFFERENCES: Final = 20
 _LACKS: Final = "nothing"
+_OF_A_CASE: Final = frozenset({"evidence", "fault", "measurement", "verdict"})
 
 
 @dataclass(frozen=True)
@@ -200,6 +212,43 @@ def _is_inapplicable(start: Event | None, case: Mapping[str, Any]) -> bool:
 
 def _words(value: object) -> set[str]:
     return {each for each in value if isinstance(each, str)} if isinstance(value, list | tuple) else set()
+
+
+def placed(journal: Journal) -> Iterator[Finding]:
+    """What a case recorded, did or was judged by before its begin or after its end."""
+    lasting: set[tuple[str, str]] = set()
+    for event in journal.events:
+        case: str = event.fields.get("case") or ""
+        if event.event == "case-started":
+            lasting.add((event.writer, case))
+        elif event.event == "case-finished":
+            lasting.discard((event.writer, case))
+        elif event.event in _OF_A_CASE and case and (event.writer, case) not in lasting:
+            what = event["path"] if event.event == "evidence" else f"{event.event} {event.seq} of {event.writer}"
+            yield Finding(case, f"{what} does not lie between its begin and its end in the journal")
+
+
+def spans(journal: Journal) -> dict[str, tuple[int, int]]:
+    """From when to when the times in each evidence file of a case may lie, ns: from its case's begin to its event."""
+    begins: dict[tuple[str, str], int] = {}
+    allowed = {}
+    for event in journal.events:
+        if event.event == "case-started":
+            begins[event.writer, event["case"]] = event.t
+        elif event.event == "evidence" and event["case"]:
+            begin = begins.get((event.writer, event["case"]), event.t)
+            begin = journal.events[0].t if event["kind"] in SHARED else begin
+            allowed[event["path"]] = begin - CLOCKS, event.t + CLOCKS
+    return allowed
+
+
+def within(path: str, seen: Evidence[Any], span: tuple[int, int]) -> Iterator[Finding]:
+    """Evidence of another time than that at which the journal tells of it."""
+    if times := seen.times:
+        early, late = span[0] - times[0], times[1] - span[1]
+        if early > 0 or late > 0:
+            by, when = (early, "before") if early > 0 else (late, "after")
+            yield Finding(path, f"is of {(by + CLOCKS) / 1e9:.1f} s {when} the journal has it seen")
 
 
 # --- what was done and calibrated ----------------------------------------------------------------------------------

@@ -400,6 +400,65 @@ def test_a_fault_without_evidence_is_found_unless_its_case_broke(with_fault: Pat
     assert found(with_fault) == []
 
 
+@pytest.fixture
+def timed(tmp_path: Path) -> Path:
+    """A finished run of two cases: each sends a request, and one is judged for it."""
+    recorder = Recorder(tmp_path, now=made.clock())
+    begin(recorder, "good", "idle")
+    with recorder.case("good") as record:
+        one = requests(record, "one")
+        record.judge("ALLOC-001", "all-replies-ok", {"replies.1": one}, {"requests": 1, "trials": 1})
+    with recorder.case("idle") as record:
+        record.note("nothing")
+    recorder.event("run-finished", cases={"pass": 1, "not-run": 1}, duration=1.0)
+    return tmp_path
+
+
+YEAR = 365 * 86400
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (54.9, "is of 5.1 s before the journal has it seen"),
+        (55, None),
+        (125, None),
+        (125.1, "is of 5.1 s after the journal has it seen"),
+        (YEAR, f"is of {YEAR - 120}.0 s after the journal has it seen"),
+    ],
+)
+def test_evidence_of_another_time_than_its_case_is_found(timed: Path, seconds: float, said: str | None) -> None:
+    path = "evidence/good/one.jsonl.gz"
+    header, row = map(json.loads, gzip.decompress((timed / path).read_bytes()).splitlines())
+    rows = "".join(json.dumps(each) + "\n" for each in (header, row | {"t": int(seconds * S)}))
+    replace(timed, path, gzip.compress(rows.encode()))
+    assert found(timed) == ([f"{path}: {said}"] if said else [])
+
+
+def test_a_watch_that_cases_share_may_have_begun_before_them_and_not_before_the_run(tmp_path: Path) -> None:
+    clock = iter([60, 70, 100, 200, 300, 400, 500])
+    recorder = Recorder(tmp_path, now=lambda: next(clock) * S)
+    begin(recorder, "good")
+    with recorder.case("good") as record:
+        record.evidence("ingress", [{**ASSIGNED[0], "t": 61 * S}], "shared", began=60 * S)
+        record.evidence("ingress", ASSIGNED, "earlier", began=54 * S, ended=60 * S)
+    recorder.event("run-finished", cases={"not-run": 1}, duration=1.0)
+    assert found(tmp_path) == ["evidence/good/earlier.jsonl.gz: is of 59.0 s before the journal has it seen"]
+
+
+@pytest.mark.parametrize("event", ["evidence", "verdict"])
+def test_what_does_not_lie_within_its_case_is_found(timed: Path, event: str) -> None:
+    path = timed / "journal/main.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    moved = next(line for line in lines if f'"event":"{event}"' in line)
+    lines.remove(moved)
+    lines.insert(-1, moved)
+    path.write_text("".join(lines))
+    rewrite(timed, lambda e: e)
+    what = {"evidence": "evidence/good/one.jsonl.gz", "verdict": "verdict 9 of main"}[event]
+    assert f"good: {what} does not lie between its begin and its end in the journal" in found(timed)
+
+
 @pytest.mark.parametrize("number", [10**19, -(10**400)])
 def test_a_time_that_no_clock_shows_is_refused_with_its_file(run: Path, number: int) -> None:
     path = "evidence/good/watch.jsonl.gz"
