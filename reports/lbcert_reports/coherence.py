@@ -19,6 +19,7 @@ from lbcert_reports.calibrations import METHODS, SIZES, is_calibration
 from lbcert_reports.evidence import Evidence
 from lbcert_reports.evidence import digest as digest_of
 from lbcert_reports.journal import Event, Journal
+from lbcert_reports.recorder import folder
 from lbcert_reports.report import Report, claimed
 from lbcert_reports.verdicts import Verdict, combine
 
@@ -27,8 +28,20 @@ WORDS: Final = frozenset(map(str, Verdict))
 Read = Callable[[str], Evidence[Any] | None]
 """Gives an evidence file by its path; None if that is not as it was recorded, which is a finding of its own."""
 
+CLOCKS: Final = 5_000_000_000
+"""How far the times in evidence may lie beyond those in the journal, ns.
+
+All are of one machine's CLOCK_REALTIME. But the load generator and the watch of the machine tell of whole seconds, of
+which the first begins before the case and the last ends after it, late on a busy machine; Kubernetes writes times in
+whole seconds; and who keeps the clock sets it at once where it is more than a fraction of a second off.
+"""
+
+SHARED: Final = frozenset({"ingress", "events"})
+"""Kinds of what cases may have watched in common, before the first of them began: one arrangement for many."""
+
 _MOST_DIFFERENCES: Final = 20
 _LACKS: Final = "nothing"
+_OF_A_CASE: Final = frozenset({"evidence", "fault", "measurement", "verdict"})
 
 
 @dataclass(frozen=True)
@@ -92,10 +105,31 @@ def profile(run: Path, journal: Journal) -> Iterator[Finding]:
             yield Finding("profile.toml", f"has the SHA-256 {got}, the run began with {said}")
 
 
-def files(run: Path, events: list[Event]) -> Iterator[Finding]:
+def unended(journal: Journal) -> set[str]:
+    """The cases that began and have no end: the run was killed, or a worker of it, or it goes on."""
+    ended = {(event.writer, event["case"]) for event in journal.of("case-finished")}
+    return {event["case"] for event in journal.of("case-started") if (event.writer, event["case"]) not in ended}
+
+
+def untold(run: Path, journal: Journal) -> list[str]:
+    """The evidence files of which the journal does not tell, by their paths."""
+    known = {event["path"] for event in journal.of("evidence")}
+    found = (path.relative_to(run).as_posix() for path in sorted((run / "evidence").rglob("*")) if path.is_file())
+    return [name for name in found if name not in known]
+
+
+def is_cut_off(name: str, journal: Journal) -> bool:
+    """Whether an evidence file of which the journal does not tell may be that of a run that was killed, or goes on.
+
+    Evidence is written before its event: in between the journal does not know it, and it may be half a file.
+    """
+    return is_member(name) and (not journal.finished or name.split("/")[1] in map(folder, unended(journal)))
+
+
+def files(run: Path, journal: Journal) -> Iterator[Finding]:
     """Evidence files that are not as the journal says."""
     known: set[str] = set()
-    for event in events:
+    for event in journal.of("evidence"):
         path = run / event["path"]
         if event["path"] in known:
             yield Finding(event["path"], "is recorded twice")
@@ -108,9 +142,8 @@ def files(run: Path, events: list[Event]) -> Iterator[Finding]:
         elif path.stat().st_size != event["bytes"]:
             yield Finding(event["path"], f"has {path.stat().st_size} bytes, the journal has {event['bytes']}")
         known.add(event["path"])
-    for path in sorted((run / "evidence").rglob("*")):
-        name = path.relative_to(run).as_posix()
-        if path.is_file() and name not in known:
+    for name in untold(run, journal):
+        if not is_cut_off(name, journal):
             yield Finding(name, "is evidence of which the journal knows nothing")
 
 
@@ -181,6 +214,43 @@ def _words(value: object) -> set[str]:
     return {each for each in value if isinstance(each, str)} if isinstance(value, list | tuple) else set()
 
 
+def placed(journal: Journal) -> Iterator[Finding]:
+    """What a case recorded, did or was judged by before its begin or after its end."""
+    lasting: set[tuple[str, str]] = set()
+    for event in journal.events:
+        case: str = event.fields.get("case") or ""
+        if event.event == "case-started":
+            lasting.add((event.writer, case))
+        elif event.event == "case-finished":
+            lasting.discard((event.writer, case))
+        elif event.event in _OF_A_CASE and case and (event.writer, case) not in lasting:
+            what = event["path"] if event.event == "evidence" else f"{event.event} {event.seq} of {event.writer}"
+            yield Finding(case, f"{what} does not lie between its begin and its end in the journal")
+
+
+def spans(journal: Journal) -> dict[str, tuple[int, int]]:
+    """From when to when the times in each evidence file of a case may lie, ns: from its case's begin to its event."""
+    begins: dict[tuple[str, str], int] = {}
+    allowed = {}
+    for event in journal.events:
+        if event.event == "case-started":
+            begins[event.writer, event["case"]] = event.t
+        elif event.event == "evidence" and event["case"]:
+            begin = begins.get((event.writer, event["case"]), event.t)
+            begin = journal.events[0].t if event["kind"] in SHARED else begin
+            allowed[event["path"]] = begin - CLOCKS, event.t + CLOCKS
+    return allowed
+
+
+def within(path: str, seen: Evidence[Any], span: tuple[int, int]) -> Iterator[Finding]:
+    """Evidence of another time than that at which the journal tells of it."""
+    if times := seen.times:
+        early, late = span[0] - times[0], times[1] - span[1]
+        if early > 0 or late > 0:
+            by, when = (early, "before") if early > 0 else (late, "after")
+            yield Finding(path, f"is of {(by + CLOCKS) / 1e9:.1f} s {when} the journal has it seen")
+
+
 # --- what was done and calibrated ----------------------------------------------------------------------------------
 
 
@@ -189,7 +259,7 @@ def faults(journal: Journal, read: Read) -> Iterator[Finding]:
 
     Both are written at once, the event first. Where that did not succeed the case broke, or the run ended.
     """
-    broken = {event["case"] for event in journal.of("case-finished") if event["error"]}
+    broken = {event["case"] for event in journal.of("case-finished") if event["error"]} | unended(journal)
     for event, following in _neighbours(journal):
         if event.event != "fault":
             continue

@@ -312,6 +312,12 @@ KINDS: Final[Mapping[str, type]] = {
 """Every kind of evidence and the type of its rows."""
 
 
+TIMES: Final = frozenset(
+    {"t", "until", "due", "sent", "received", "began", "effective", "healed", "opened", "at", "last_reply", "ended"}
+)
+"""The fields of rows and headers that are times."""
+
+
 class Meta(TypedDict, total=False):
     """Header fields with a meaning; a header may hold others beside."""
 
@@ -380,6 +386,13 @@ class Evidence(Generic[Row]):
         began = self.meta.get("began", times[0] if times else None)
         ended = self.meta.get("ended", times[-1] if times else None)
         return None if began is None or ended is None else (began, ended)
+
+    @property
+    def times(self) -> tuple[int, int] | None:
+        """The earliest and the latest time in it, header and rows (ns); None if there is none."""
+        of: list[Mapping[str, Any]] = [self.meta, *(row for row in self.rows if isinstance(row, Mapping))]
+        found = [each[field] for each in of for field in TIMES & each.keys() if isinstance(each[field], int)]
+        return (min(found), max(found)) if found else None
 
 
 @dataclasses.dataclass(frozen=True)

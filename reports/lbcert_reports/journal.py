@@ -2,15 +2,15 @@
 
 Every process of a run appends to its own file ``RUN/journal/<writer>.jsonl``, one event a line, each durable before
 the run goes on. Reading merges the files by time. A run that was killed may leave half a line at the end of a file:
-that line is reported as torn and left out. Anything else that is wrong with a journal is an error with its place.
+that line is reported as torn and left out. Anything else that is wrong with a journal is an error with its place, even
+a line that means an event and is not the one that is written for it: a digest over events would not tell them apart.
 """
 
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NotRequired, TypedDict
 
@@ -19,6 +19,12 @@ import msgspec
 from lbcert_reports.durable import sync_folder
 from lbcert_reports.integers import refuse_absurd
 from lbcert_reports.located import LocatedError
+
+LARGEST: Final = 32_000_000
+"""Bytes that all files of a journal may have together: fifty times those of a full run, several those of a campaign."""
+
+LONGEST: Final = 4_000_000
+"""Bytes that a line may have: forty times those of the longest, which holds the plan."""
 
 
 class Bound(TypedDict):
@@ -245,15 +251,16 @@ class JournalWriter:
         """Write one event; it is durable when this returns.
 
         Raises:
-            JournalError: if the fields are not the event's, or the disk refuses; what was written before stays.
+            JournalError: if the fields are not the event's or too large, or the disk refuses; what was written before
+                stays.
         """
         place = f"{self.path}:{self._seq + 1}"
         # Within one writer time never goes back, so that merging by time keeps the order of its events.
         self._last = max(self._now(), self._last)
         checked = _check(event, fields, place)
-        record = {"seq": self._seq, "t": self._last, "event": event, **fields}
-        line = msgspec.json.encode(record) + b"\n"
+        line = _line(self._seq, self._last, event, fields) + b"\n"
         refuse_absurd(line, self.path, self._seq + 1, JournalError)
+        _refuse_large(line, place, LARGEST - self._size - len(line))
         try:
             rest = line
             while rest:
@@ -278,28 +285,47 @@ def read(run: Path) -> Journal:
     """Read all journal files of a run directory and merge them by time, writer and number.
 
     Raises:
-        JournalError: if there is none, or one is malformed otherwise than by a torn last line.
+        JournalError: if there is none, one is malformed otherwise than by a torn last line, a line has more bytes than
+            `LONGEST`, or all of them have more than `LARGEST`.
     """
     files = sorted((run / "journal").glob("*.jsonl"))
     if not files:
         raise JournalError(str(run), "holds no journal", "is this a run directory of lbcert?")
     events: list[Event] = []
     torn: list[Torn] = []
+    left = LARGEST
     for path in files:
-        try:
-            lines = path.read_bytes().split(b"\n")
-        except OSError as error:
-            raise JournalError(str(path), f"cannot be read: {error.strerror or error}") from error
-        if rest := lines.pop():
-            torn.append(Torn(f"{path}:{len(lines) + 1}", rest.decode(errors="replace"), path.stem))
-        own = [_parse(line, path, seq) for seq, line in enumerate(lines)]
-        for earlier, later in pairwise(own):
-            if later.t < earlier.t:
-                raise JournalError(
-                    f"{path}:{later.seq + 1}", "is older than the line before", "the journal was altered"
-                )
-        events += own
+        last = 0
+        for seq, line in enumerate(_lines(path)):
+            place = f"{path}:{seq + 1}"
+            left -= len(line)
+            _refuse_large(line, place, left)
+            if not line.endswith(b"\n"):
+                torn.append(Torn(place, line.decode(errors="replace"), path.stem))
+                break
+            event = _parse(line[:-1], path, seq)
+            if seq and event.t < last:
+                raise JournalError(place, "is older than the line before", "the journal was altered")
+            last = event.t
+            events.append(event)
     return Journal(sorted(events, key=lambda each: (each.t, each.writer, each.seq)), torn)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines of a journal file one by one, so that nothing is held of what is refused."""
+    try:
+        with path.open("rb") as file:
+            yield from iter(lambda: file.readline(LONGEST + 1), b"")
+    except OSError as error:
+        raise JournalError(str(path), f"cannot be read: {error.strerror or error}") from error
+
+
+def _refuse_large(line: bytes, place: str, left: int) -> None:
+    """Refuse what takes more memory than anything that lbcert records, when it is written and when it is read."""
+    if len(line) > LONGEST:
+        raise JournalError(place, f"has more than {LONGEST} bytes", "no event of lbcert does")
+    if left < 0:
+        raise JournalError(place, f"is beyond the {LARGEST} bytes that a journal may have", "certify in parts: --only")
 
 
 def _parse(line: bytes, path: Path, seq: int) -> Event:
@@ -314,7 +340,15 @@ def _parse(line: bytes, path: Path, seq: int) -> Event:
     if (number := record.pop("seq", None)) != seq:
         raise JournalError(place, f"has seq {number!r}, {seq} is due", "a line is missing or out of order")
     event = record.pop("event", None)
-    return Event(t, path.stem, seq, event, _check(event, record, place))
+    checked = _check(event, record, place)
+    if _line(seq, t, str(event), checked) != line:
+        raise JournalError(place, "is not as lbcert writes this event", "the journal was altered")
+    return Event(t, path.stem, seq, str(event), checked)
+
+
+def _line(seq: int, t: int, event: str, fields: Mapping[str, Any]) -> bytes:
+    """The one line that is written for an event, without its end."""
+    return msgspec.json.encode({"seq": seq, "t": t, "event": event, **fields})
 
 
 def _check(event: object, fields: dict[str, Any], place: str) -> dict[str, Any]:

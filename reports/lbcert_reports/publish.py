@@ -75,7 +75,7 @@ def _refuse_altered(run: Path, manifest: bundle.Manifest) -> None:
     recorded = journal.read(run)
     findings = (
         *coherence.manifest(manifest, recorded, journal_digest(recorded)),
-        *coherence.files(run, recorded.of("evidence")),
+        *coherence.files(run, recorded),
     )
     for finding in findings:
         raise BundleError(finding.place, finding.problem, "`lbcert judge` says all that does not hold")

@@ -1,10 +1,11 @@
 """Judging again: every verdict of a run recomputed from its evidence, and nothing taken on trust.
 
-What is checked: the bytes of each evidence file against the digest in the journal, and its header against the event
-that tells of it; that no file is missing, or there beside; that each verdict with its reason and its measurements
-follows from evidence of its own case, of which no file counts as several trials; and what `coherence` holds against
-each other: the run's beginning and end, its cases, faults and calibrations, the report and the profile. Of a bundle
-also that it is whole, and holds what its manifest says. What does not hold is a *finding* with its place.
+What is checked: the bytes of each evidence file against the digest in the journal, its header against the event that
+tells of it, and its times against those of its case; that no file is missing, or there beside; that each verdict with
+its reason and its measurements follows from evidence of its own case, of which no file counts as several trials; and
+what `coherence` holds against each other: the run's beginning and end, its cases, faults and calibrations, the report
+and the profile. Of a bundle also that it is whole, and holds what its manifest says. What does not hold is a *finding*
+with its place.
 """
 
 from collections.abc import Callable, Mapping
@@ -63,6 +64,7 @@ class Rejudged:
         report: what the journal comes to, if it makes a run.
         held: what each verdict was held against, in the order of the journal.
         unused: the evidence on which no verdict rests.
+        untold: files beside of which the journal does not tell, as whatever is killed may leave them.
     """
 
     verdicts: int
@@ -75,6 +77,7 @@ class Rejudged:
     report: Report | None = None
     held: tuple[Held, ...] = ()
     unused: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -116,9 +119,9 @@ def _rejudged(run: Path, journal: Journal, manifest: bundle.Manifest | None, fin
     if manifest:
         findings += [*coherence.manifest(manifest, journal, digest), *coherence.members(run, journal)]
     recorded = journal.of("evidence")
-    files = [*coherence.files(run, recorded)]
+    files = [*coherence.files(run, journal)]
     findings += files
-    shelf = _Shelf(run, recorded, {finding.place for finding in files}, findings.append)
+    shelf = _Shelf(run, journal, {finding.place for finding in files}, findings.append)
     measurements: dict[tuple[str, str | None, str], list[Event]] = {}
     held = []
     count = 0
@@ -135,14 +138,15 @@ def _rejudged(run: Path, journal: Journal, manifest: bundle.Manifest | None, fin
                 findings.append(Finding(_place(event), str(error)))
         elif event.event == "case-finished":
             shelf.close(event["case"])
+    unended = coherence.unended(journal)
     findings += [
         Finding(f"{case or 'run'} {requirement}", f"{len(left)} measurements belong to no verdict")
         for (_, case, requirement), left in measurements.items()
-        if journal.finished
+        if journal.finished and case not in unended
     ]
     findings += [*coherence.faults(journal, shelf.whole), *coherence.calibrations(journal, shelf.whole)]
     shelf.rest()
-    findings += [*coherence.ends(journal), *coherence.outcomes(journal)]
+    findings += [*coherence.ends(journal), *coherence.outcomes(journal), *coherence.placed(journal)]
     report = _report(run, journal, findings)
     findings += coherence.profile(run, journal)
     used = {path for event in journal.of("verdict") for path in event["inputs"].values()}
@@ -159,6 +163,7 @@ def _rejudged(run: Path, journal: Journal, manifest: bundle.Manifest | None, fin
         report,
         tuple(held),
         tuple(dict.fromkeys(event["path"] for event in recorded if event["path"] not in used)),
+        tuple(name for name in coherence.untold(run, journal) if coherence.is_cut_off(name, journal)),
     )
 
 
@@ -181,14 +186,15 @@ class _Shelf:
 
     Args:
         run: the run directory.
-        events: the events that tell of evidence.
+        journal: tells of the evidence.
         altered: paths of files that are not as they were.
         find: takes what does not hold of a file.
     """
 
-    def __init__(self, run: Path, events: list[Event], altered: set[str], find: Callable[[Finding], object]) -> None:
+    def __init__(self, run: Path, journal: Journal, altered: set[str], find: Callable[[Finding], object]) -> None:
         self._run = run
-        self._events = {event["path"]: event for event in events}
+        self._events = {event["path"]: event for event in journal.of("evidence")}
+        self._spans = coherence.spans(journal)
         self._altered = altered
         self._find = find
         self._read: set[str] = set()
@@ -261,6 +267,9 @@ class _Shelf:
         for what, then, now in zip(("case", "name", "kind", "number of rows"), said, got, strict=True):
             if then != now:
                 self._find(Finding(event["path"], f"its {what} is {now!r}, the journal has {then!r}"))
+        if span := self._spans.get(event["path"]):
+            for finding in coherence.within(event["path"], read, span):
+                self._find(finding)
 
 
 def _counted_twice(inputs: Mapping[str, str], read: Mapping[str, Evidence[Any]]) -> str:

@@ -76,6 +76,9 @@ def judge(run: Path | None, bounds: bool) -> int:
     if again.report and not findings:
         lines += [f"{each['name']}: {each['certificate']}, {each['summary']}" for each in again.report["profiles"]]
     lines += checked.unchecked
+    lines += [
+        f"{each} not judged: its case, or the run, was cut off before the journal told of it" for each in again.untold
+    ]
     lines.append(f"{again.verdicts} verdicts recomputed, {len(findings)} findings")
     if again.interrupted and again.digest:
         lines.append("the run was interrupted: there may be more that was not judged")

@@ -1,13 +1,26 @@
 """Journals made in memory, for tests that say in a line what happened in a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any
+
+import msgspec
 
 from lbcert_reports import report
 from lbcert_reports.evidence import Evidence
 from lbcert_reports.journal import Event, Journal
 
 START = 1_795_000_000_000_000_000
+
+
+def clock() -> Callable[[], int]:
+    """A clock that shows 0, and a minute more each time that it is looked at, ns."""
+    return count(0, 60 * 1_000_000_000).__next__
+
+
+def line(event: Mapping[str, Any]) -> str:
+    """An event as a line of a journal, as it is written there."""
+    return msgspec.json.encode(event).decode() + "\n"
 
 
 def requirement(name: str, level: str = "MUST", profile: str = "core-l2") -> dict[str, str]:

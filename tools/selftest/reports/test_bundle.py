@@ -34,7 +34,7 @@ PROFILE = 'name = "made"\n'
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of two cases with its reports: one passes, one fails."""
     folder = tmp_path_factory.mktemp("bundle") / "run"
-    recorder = Recorder(folder)
+    recorder = Recorder(folder, now=made.clock())
     pools = {"good": "10.0.0.0/24", "bad": "10.1.0.0/24"}
     recorder.event(
         "run-started",
@@ -427,7 +427,13 @@ def test_no_archive_crashes_the_reader(judged: Callable[[bytes], Rejudged], data
 
 
 ODD = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just("pass") | st.just("\0"),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.just("pass")
+    | st.just("\0"),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=4,
 )
@@ -441,7 +447,7 @@ def test_no_journal_crashes_the_judge(packed: Path, judged: Callable[[bytes], Re
     event = data.draw(st.sampled_from(lines))
     field = data.draw(st.sampled_from(sorted(event)))
     event[field] = data.draw(ODD)
-    files["journal/main.jsonl"] = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    files["journal/main.jsonl"] = "".join(map(made.line, lines)).encode()
     try:
         judged(forged(files))
     except JournalError as error:
@@ -466,5 +472,5 @@ def test_no_report_and_no_evidence_crash_the_judge(
     for event in journal:
         if event["event"] == "evidence" and event["case"] == "good":
             event |= {"sha256": hashlib.sha256(evidence).hexdigest(), "bytes": len(evidence)}
-    files["journal/main.jsonl"] = b"".join(json.dumps(line).encode() + b"\n" for line in journal)
+    files["journal/main.jsonl"] = "".join(map(made.line, journal)).encode()
     judged(forged(files))

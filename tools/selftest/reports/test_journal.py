@@ -6,8 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -113,6 +116,9 @@ for number in range(100000):
     assert not journal.read(tmp_path).finished
 
 
+FIRST = '{"seq":0,"t":1,"event":"note","case":null,"text":"a"}'
+
+
 @pytest.mark.parametrize(
     ("lines", "number", "problem"),
     [
@@ -127,6 +133,12 @@ for number in range(100000):
             "is older than the line before",
         ),
         (["[]"], 1, "is not an event with a time t"),
+        ([f"{FIRST} "], 1, "is not as lbcert writes this event"),
+        ([f"{FIRST}\r"], 1, "is not as lbcert writes this event"),
+        ([FIRST.replace('"event"', '"event":"phase","event"')], 1, "is not as lbcert writes this event"),
+        ([FIRST.replace('"seq":0,"t":1', '"t":1,"seq":0')], 1, "is not as lbcert writes this event"),
+        ([FIRST.replace('"a"', '"\\u0061"')], 1, "is not as lbcert writes this event"),
+        ([FIRST, ""], 2, "is not JSON"),
     ],
 )
 def test_a_journal_that_was_altered_is_one_error_with_its_line(
@@ -134,11 +146,75 @@ def test_a_journal_that_was_altered_is_one_error_with_its_line(
 ) -> None:
     (tmp_path / "journal").mkdir()
     path = tmp_path / "journal/main.jsonl"
-    path.write_text("".join(f"{line}\n" for line in lines))
+    path.write_text("".join(f"{line}\n" for line in lines), newline="")
     with pytest.raises(JournalError) as error:
         journal.read(tmp_path)
     assert error.value.place == f"{path}:{number}"
     assert problem in error.value.problem
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**62), 2**62)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.text(), VALUES, max_size=4), st.data())
+def test_what_is_written_is_read_and_no_other_bytes_are_the_same_event(
+    folder: Callable[[], Path], proof: dict[str, Any], data: st.DataObject
+) -> None:
+    run = folder()
+    writer = JournalWriter(run, now=lambda: 7)
+    fault = {"fault": "cut", "target": "n1", "began": 1, "effective": 2, "healed": None, "proof": proof}
+    event = writer.append("fault", case="a", **fault)
+    assert journal.read(run).events == [event]
+    line = writer.path.read_bytes()
+    at = data.draw(st.integers(0, len(line) - 1))
+    other = line[:at] + data.draw(st.binary(max_size=2)) + line[at + data.draw(st.integers(0, 2)) :]
+    writer.path.write_bytes(other)
+    with suppress(JournalError):
+        assert journal.read(run).events != [event] or other.startswith(line)
+
+
+def test_a_journal_is_read_line_by_line_within_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("gw0", "main"):
+        writer = JournalWriter(tmp_path, name, now=lambda: 1)
+        for _ in range(2):
+            writer.append("note", case=None, text="a" * 40)
+    size = len(writer.path.read_bytes())
+    monkeypatch.setattr(journal, "LARGEST", 2 * size)
+    assert len(journal.read(tmp_path).events) == 4
+    monkeypatch.setattr(journal, "LARGEST", 2 * size - 1)
+    with pytest.raises(
+        JournalError, match=rf"main\.jsonl:2: is beyond the {2 * size - 1} bytes that a journal may have"
+    ):
+        journal.read(tmp_path)
+    monkeypatch.setattr(journal, "LARGEST", size)
+    with pytest.raises(JournalError, match=r"main\.jsonl:3: is beyond"):
+        writer.append("note", case=None, text="")
+    monkeypatch.setattr(journal, "LONGEST", size // 2)
+    with pytest.raises(JournalError, match=rf"main\.jsonl:3: has more than {size // 2} bytes"):
+        writer.append("note", case=None, text="a" * 41)
+    assert writer.path.read_bytes().count(b"\n") == 2
+    writer.path.write_bytes(b"x" * size)
+    with pytest.raises(JournalError, match=rf"main\.jsonl:1: has more than {size // 2} bytes"):
+        journal.read(tmp_path)
+
+
+def test_a_journal_that_is_refused_takes_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal/main.jsonl").write_bytes(b"\n" * 20_000_000)
+    tracemalloc.start()
+    with pytest.raises(JournalError, match=r"main\.jsonl:1: is not JSON"):
+        journal.read(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 def test_a_folder_without_journal_is_no_run_directory(tmp_path: Path) -> None:

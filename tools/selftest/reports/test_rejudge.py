@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from lbcert_reports import rejudge as rejudging
 from lbcert_reports.journal import JournalError
 from lbcert_reports.publish import write_all
-from lbcert_reports.recorder import Recorder
+from lbcert_reports.recorder import Recorder, folder
 from lbcert_reports.rejudge import rejudge
 
 S = 1_000_000_000
@@ -32,7 +33,7 @@ def begin(recorder: Recorder, *names: str, **start: Any) -> None:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A finished run of two cases: one passes, one fails."""
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, now=made.clock())
     begin(recorder, "good", "bad")
     for case, pool in (("good", "10.0.0.0/24"), ("bad", "10.1.0.0/24")):
         with recorder.case(case) as record:
@@ -50,7 +51,10 @@ def rewrite(run: Path, change: Callable[[Event], Event | None]) -> None:
     path = run / "journal/main.jsonl"
     events = [change(json.loads(line)) for line in path.read_text().splitlines()]
     kept = [event for event in events if event is not None]
-    path.write_text("".join(json.dumps({**event, "seq": seq, "t": seq}) + "\n" for seq, event in enumerate(kept)))
+    latest = accumulate((event["t"] for event in kept), max)
+    path.write_text(
+        "".join(made.line({**each, "seq": seq, "t": t}) for seq, (each, t) in enumerate(zip(kept, latest, strict=True)))
+    )
 
 
 def found(run: Path) -> list[str]:
@@ -98,6 +102,32 @@ def test_a_missing_file_is_found(run: Path) -> None:
 def test_a_file_beside_is_found(run: Path) -> None:
     (run / "evidence/good/more.jsonl.gz").write_bytes(b"")
     assert found(run) == ["evidence/good/more.jsonl.gz: is evidence of which the journal knows nothing"]
+    assert rejudge(run).untold == ()
+
+
+@pytest.mark.parametrize("killed", ["run", "worker"])
+def test_what_is_killed_between_a_file_and_its_event_leaves_no_finding(tmp_path: Path, killed: str) -> None:
+    recorder, worker = (Recorder(tmp_path, writer, now=made.clock()) for writer in ("main", "gw0"))
+    begin(recorder, "good", "cut/off")
+    with recorder.case("good") as record:
+        ref = record.evidence("ingress", ASSIGNED, "watch", ended=60 * S)
+        record.judge("ALLOC-001", "assigned-from-pool", {"ingress": ref}, {"pools": ["10.0.0.0/24"]})
+    worker.case("cut/off").start()
+    measured = {"name": "a", "value": 1, "unit": "s", "interval": None, "n": 1, "method": "", "resolution": None}
+    worker.event(
+        "measurement", case="cut/off", requirement="ALLOC-001", **measured, bound=None, samples=None
+    )  # and no verdict
+    worker.event("fault", case="cut/off", **FAULT)
+    half = f"evidence/{folder('cut/off')}/half.jsonl.gz"
+    (tmp_path / half).parent.mkdir()
+    (tmp_path / half).write_bytes(b"\x1f\x8b")
+    if killed == "worker":
+        recorder.event("run-finished", cases={"pass": 1}, duration=1.0)
+    assert found(tmp_path) == []
+    assert rejudge(tmp_path).untold == (half,)
+    (tmp_path / "evidence/good/more.jsonl.gz").write_bytes(b"")
+    if killed == "worker":
+        assert found(tmp_path) == ["evidence/good/more.jsonl.gz: is evidence of which the journal knows nothing"]
 
 
 @pytest.mark.parametrize(
@@ -143,19 +173,15 @@ def test_what_another_machine_does_to_the_last_digits_is_no_finding(run: Path) -
 
 
 def test_a_measurement_that_is_left_out_or_added_is_found(run: Path) -> None:
-    seen: list[Event] = []
-
-    def move(event: Event) -> Event | None:
-        if event["event"] == "measurement" and event["case"] == "good":
-            seen.append(event)
-            return None
-        return seen.pop() if event["event"] == "case-finished" and seen else event
-
-    rewrite(run, move)
-    first, *_, last = found(run)
+    path = run / "journal/main.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if '"event":"measurement"' in line)
+    lines[at : at + 2] = reversed(lines[at : at + 2])
+    path.write_text("".join(lines))
+    rewrite(run, lambda e: e)
+    first, second = found(run)
     assert "measurements do not follow: the journal has [], the evidence says ['time to address']" in first
-    assert "good ALLOC-001: 1 measurements belong to no verdict" in found(run)
-    assert last.startswith("run-finished: counts"), "the case that no longer finishes is missed"
+    assert second == "good ALLOC-001: 1 measurements belong to no verdict"
 
 
 def test_an_outcome_that_does_not_follow_is_found(run: Path) -> None:
@@ -244,7 +270,7 @@ def test_a_file_of_another_case_under_the_name_of_this_one_is_found(run: Path) -
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"kind": "noise"}, "its kind is 'ingress', the journal has 'noise'"),
+        ({"kind": "events"}, "its kind is 'ingress', the journal has 'events'"),
         ({"name": "other"}, "its name is 'watch', the journal has 'other'"),
         ({"rows": 7}, "its number of rows is 2, the journal has 7"),
     ],
@@ -272,10 +298,10 @@ def test_a_case_that_nobody_planned_is_found(run: Path) -> None:
 def test_a_run_begins_once_and_first(run: Path) -> None:
     kept: list[Event] = []
     rewrite(run, lambda e: kept.append(e) if e["event"] == "run-started" else e)  # type: ignore[func-returns-value]
-    assert found(run)[0] == "run-started: there are 0 such events, a run begins once"
+    assert "run-started: there are 0 such events, a run begins once" in found(run)
     path = run / "journal/main.jsonl"
     events = [*map(json.loads, path.read_text().splitlines()), *kept, *kept]
-    path.write_text("".join(json.dumps({**each, "seq": seq, "t": seq}) + "\n" for seq, each in enumerate(events)))
+    path.write_text("".join(made.line({**each, "seq": seq, "t": seq}) for seq, each in enumerate(events)))
     said = found(run)
     assert "run-started: there are 2 such events, a run begins once" in said
     assert "run-started: comes after 11 other events of main" in said
@@ -289,7 +315,7 @@ def test_a_torn_line_after_the_end_of_a_run_is_found(run: Path) -> None:
 
 
 def test_evidence_on_which_no_verdict_rests_is_read_too(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, now=made.clock())
     begin(recorder, "good")
     with recorder.case("good") as record:
         ref = record.evidence("ingress", ASSIGNED, "watch", ended=60 * S)
@@ -300,8 +326,8 @@ def test_evidence_on_which_no_verdict_rests_is_read_too(tmp_path: Path) -> None:
     assert found(tmp_path) == [f"{ref.path}:1: has version 2, this lbcert reads version 1"]
 
 
-def requests(record: Any, name: str, t: int = S) -> Any:
-    """Record one request that was answered."""
+def requests(record: Any, name: str, t: int = 61 * S) -> Any:
+    """Record one request that was answered, by default a second after the begin of a run's first case."""
     row = {"t": t, "source": "10.0.0.9:4000", "vantage": "client", "address": "10.0.0.1", "port": 80,
            "protocol": "tcp", "outcome": "ok", "client_seen": None, "endpoint": None, "node": None,
            "latency": 1}  # fmt: skip
@@ -319,11 +345,11 @@ def requests(record: Any, name: str, t: int = S) -> Any:
 def test_what_counts_as_several_trials_and_was_seen_once_is_found(
     tmp_path: Path, second: str, said: str | None
 ) -> None:
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, now=made.clock())
     begin(recorder, "good")
     with recorder.case("good") as record:
         one = requests(record, "one")
-        two = one if second == "same file" else requests(record, "two", S if second == "same rows" else 2 * S)
+        two = one if second == "same file" else requests(record, "two", (61 if second == "same rows" else 62) * S)
         judged = record.judge(
             "ALLOC-001", "all-replies-ok", {"replies.1": one, "replies.2": two}, {"requests": 1, "trials": 2}
         )
@@ -374,6 +400,65 @@ def test_a_fault_without_evidence_is_found_unless_its_case_broke(with_fault: Pat
     assert found(with_fault) == []
 
 
+@pytest.fixture
+def timed(tmp_path: Path) -> Path:
+    """A finished run of two cases: each sends a request, and one is judged for it."""
+    recorder = Recorder(tmp_path, now=made.clock())
+    begin(recorder, "good", "idle")
+    with recorder.case("good") as record:
+        one = requests(record, "one")
+        record.judge("ALLOC-001", "all-replies-ok", {"replies.1": one}, {"requests": 1, "trials": 1})
+    with recorder.case("idle") as record:
+        record.note("nothing")
+    recorder.event("run-finished", cases={"pass": 1, "not-run": 1}, duration=1.0)
+    return tmp_path
+
+
+YEAR = 365 * 86400
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (54.9, "is of 5.1 s before the journal has it seen"),
+        (55, None),
+        (125, None),
+        (125.1, "is of 5.1 s after the journal has it seen"),
+        (YEAR, f"is of {YEAR - 120}.0 s after the journal has it seen"),
+    ],
+)
+def test_evidence_of_another_time_than_its_case_is_found(timed: Path, seconds: float, said: str | None) -> None:
+    path = "evidence/good/one.jsonl.gz"
+    header, row = map(json.loads, gzip.decompress((timed / path).read_bytes()).splitlines())
+    rows = "".join(json.dumps(each) + "\n" for each in (header, row | {"t": int(seconds * S)}))
+    replace(timed, path, gzip.compress(rows.encode()))
+    assert found(timed) == ([f"{path}: {said}"] if said else [])
+
+
+def test_a_watch_that_cases_share_may_have_begun_before_them_and_not_before_the_run(tmp_path: Path) -> None:
+    clock = iter([60, 70, 100, 200, 300, 400, 500])
+    recorder = Recorder(tmp_path, now=lambda: next(clock) * S)
+    begin(recorder, "good")
+    with recorder.case("good") as record:
+        record.evidence("ingress", [{**ASSIGNED[0], "t": 61 * S}], "shared", began=60 * S)
+        record.evidence("ingress", ASSIGNED, "earlier", began=54 * S, ended=60 * S)
+    recorder.event("run-finished", cases={"not-run": 1}, duration=1.0)
+    assert found(tmp_path) == ["evidence/good/earlier.jsonl.gz: is of 59.0 s before the journal has it seen"]
+
+
+@pytest.mark.parametrize("event", ["evidence", "verdict"])
+def test_what_does_not_lie_within_its_case_is_found(timed: Path, event: str) -> None:
+    path = timed / "journal/main.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    moved = next(line for line in lines if f'"event":"{event}"' in line)
+    lines.remove(moved)
+    lines.insert(-1, moved)
+    path.write_text("".join(lines))
+    rewrite(timed, lambda e: e)
+    what = {"evidence": "evidence/good/one.jsonl.gz", "verdict": "verdict 9 of main"}[event]
+    assert f"good: {what} does not lie between its begin and its end in the journal" in found(timed)
+
+
 @pytest.mark.parametrize("number", [10**19, -(10**400)])
 def test_a_time_that_no_clock_shows_is_refused_with_its_file(run: Path, number: int) -> None:
     path = "evidence/good/watch.jsonl.gz"
@@ -382,7 +467,7 @@ def test_a_time_that_no_clock_shows_is_refused_with_its_file(run: Path, number: 
     replace(run, path, gzip.compress(header + b"\n" + row + b"\n"))
     assert any(f"cannot be judged again: {path}:2: holds a number of twenty digits or more" in f for f in found(run))
     journal = run / "journal/main.jsonl"
-    journal.write_text(journal.read_text().replace('"t": 0', f'"t": {number}'))
+    journal.write_text(journal.read_text().replace('"t":0', f'"t":{number}'))
     with pytest.raises(JournalError, match=r"main\.jsonl:1: holds a number of twenty digits or more"):
         rejudge(run)
 
@@ -413,7 +498,7 @@ def test_evidence_of_one_case_does_not_unfold_without_limit(run: Path, monkeypat
 
 
 def test_a_file_is_read_once_for_all_the_verdicts_of_its_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, now=made.clock())
     begin(recorder, "good")
     with recorder.case("good") as record:
         ref = record.evidence("ingress", ASSIGNED, "watch", ended=60 * S)

@@ -7,6 +7,7 @@ import re
 import runpy
 import signal
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -531,7 +532,10 @@ def a_run(folder: Path, verdict: str | None, *, finished: bool = True, only: str
     with recorder.case(name) as case:
         if verdict:
             seen = case.evidence(
-                "ingress", [{"t": 1, "service": "a/b", "addresses": [], "present": True}], "seen", pools=[]
+                "ingress",
+                [{"t": time.time_ns(), "service": "a/b", "addresses": [], "present": True}],
+                "seen",
+                pools=[],
             )
             assert seen.kind == "ingress"
             case.judge("L2-003", "precondition", {}, {"unmet": "no address"})

@@ -47,7 +47,9 @@ def record(tmp_path: Path) -> CaseRecorder:
         key: {} for key in ("suite", "profile", "testbed", "environment", "options", "requirements")
     }
     recorder.event("run-started", run="gate", command="", plan=plan, **facts)
-    return recorder.case("a case")
+    record = recorder.case("a case")
+    record.start()
+    return record
 
 
 @contextmanager
