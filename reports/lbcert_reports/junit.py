@@ -2,7 +2,8 @@
 
 JUnit knows passed, failed, error and skipped. Only a case that passed reads as passed. A SHOULD or MAY that is missed
 costs no certificate, and no gate may fail for it: it is skipped, with the reason. What is inconclusive, was cut off, or
-passed although the profile declares that it fails is an error, so that no gate takes it for a success.
+passed although the profile declares that it fails is an error, so that no gate takes it for a success. So is a case
+that came to no end, unless the run was interrupted before it began.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ _ELEMENTS: Final[Mapping[str, str]] = {
     "inconclusive": "error",
     "unexpected-pass": "error",
     "interrupted": "error",
+    "unfinished": "error",
     "not-run": "skipped",
     "expected-failure": "skipped",
     "not-applicable": "skipped",
@@ -39,7 +41,7 @@ def render(report: Mapping[str, Any]) -> str:
     for area, results in groupby(by_area, key=lambda result: str(result["area"])):
         suite = ET.SubElement(suites, "testsuite", name=area or "cases", timestamp=report["run"]["date"])
         for result in results:
-            suite.append(_case(result, levels, unexpected))
+            suite.append(_case(result, levels, unexpected, interrupted=report["run"]["interrupted"]))
         _count(suite)
     if report["run"]["interrupted"] or not report["results"]:
         suite = ET.SubElement(suites, "testsuite", name="run", timestamp=report["run"]["date"])
@@ -53,7 +55,9 @@ def render(report: Mapping[str, Any]) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
 
 
-def _case(result: Mapping[str, Any], levels: Mapping[str, str], unexpected: set[str]) -> ET.Element:
+def _case(
+    result: Mapping[str, Any], levels: Mapping[str, str], unexpected: set[str], *, interrupted: bool
+) -> ET.Element:
     case = ET.Element(
         "testcase",
         classname=str(result["area"]) or "cases",
@@ -64,6 +68,8 @@ def _case(result: Mapping[str, Any], levels: Mapping[str, str], unexpected: set[
     for requirement in result["requirementIds"]:
         ET.SubElement(properties, "property", name="requirement", value=requirement)
     word = _word(result, levels, unexpected)
+    if word == "not-run" and (result["attempts"] or not interrupted):
+        word = "unfinished"
     if word in _ELEMENTS:
         reasons = (each["reason"] for each in result["judgements"] if each["outcome"] == word and not result["error"])
         reason = next(reasons, result["reason"]) or word
@@ -79,7 +85,9 @@ def _case(result: Mapping[str, Any], levels: Mapping[str, str], unexpected: set[
 
 
 def _word(result: Mapping[str, Any], levels: Mapping[str, str], unexpected: set[str]) -> str:
-    word = _missed(result, levels) if result["verdict"] == "fail" else str(result["verdict"])
+    word = str(result["verdict"])
+    if word == "fail" or (word == "not-run" and any(each["outcome"] == "fail" for each in result["judgements"])):
+        word = _missed(result, levels)
     known = ("pass", "deviation", "noted", "expected-failure")
     return "unexpected-pass" if word in known and unexpected & set(result["requirementIds"]) else word
 

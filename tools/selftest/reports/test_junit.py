@@ -35,9 +35,23 @@ def test_a_judged_case_reads_as_what_it_came_to(outcome: str, said: tuple[str, s
     assert cases(made.build(made.case("a", made.verdict("L2-001", outcome), outcome=outcome)))["a"] == said
 
 
-@pytest.mark.parametrize("outcome", ["not-run", "not-applicable"])
-def test_a_case_without_a_verdict_is_skipped_with_the_reason(outcome: str) -> None:
-    assert cases(made.build(made.case("a", covers=["L2-001"], outcome=outcome)))["a"] == ("skipped", outcome)
+def test_a_case_that_does_not_apply_is_skipped_with_the_reason() -> None:
+    document = made.build(made.case("a", covers=["L2-001"], outcome="not-applicable"))
+    assert cases(document)["a"] == ("skipped", "not-applicable")
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_case_that_came_to_no_end_is_an_error_unless_the_run_was_interrupted_before_it(finished: bool) -> None:
+    document = made.build(
+        made.case("crashed", covers=["L2-001"], outcome=None),
+        made.case("missed", made.verdict("L2-002", "fail"), outcome=None),
+        made.case("after", covers=["L2-003"], outcome="unstarted"),
+        finished=finished,
+    )
+    found = cases(document)
+    assert found["crashed"] == ("error", "unfinished")
+    assert found["missed"] == ("failure", "fail")
+    assert found["after"] == (("error", "unfinished") if finished else ("skipped", "not-run"))
 
 
 @pytest.mark.parametrize(("level", "said"), [("SHOULD", "deviation"), ("MAY", "noted")])
