@@ -482,7 +482,8 @@ def gratuitous_announced(
         addresses: the addresses that are judged; by default all that were heard of.
     """
     fault = effect(cause)
-    problems, delays, offsets, texts = [], [], [], []
+    until = fault["healed"] or watched(answers)[1]
+    problems, delays, offsets, texts, short = [], [], [], [], []
     for address, frames in _by_address(answers, addresses).items():
         heard = [f for f in _heard(frames) if f["t"] < (fault["healed"] or math.inf)]
         old = {owner for f in heard if f["t"] < fault["began"] for owner in _owners(f, nodes)}
@@ -491,6 +492,11 @@ def gratuitous_announced(
             raise Unclear(f"no other node took over {address} after {fault['fault']}")
         owner = min(_owners(new[0], nodes) - old)
         announced = [f for f in new if f["form"] in ANNOUNCEMENTS and owner in _owners(f, nodes)]
+        span = seconds(until - new[0]["t"])
+        if not announced and span < within:
+            texts.append(f"{address}: nothing from {owner} for {span:.2f} s")
+            short.append(f"{owner} was watched for {span:.2f} s only once it had {address}, {within:g} s are needed")
+            continue
         if not announced and manner:
             raise Unclear(f"{owner} took over {address} and announced nothing")
         if not announced:
@@ -538,6 +544,7 @@ def gratuitous_announced(
         + (f" with {_said(flags)}" if flags else "")
         + (f", bursts at {listed(bursts, 9)} s" if bursts else ""),
         observed=listed(texts),
+        short=listed(short),
     )
 
 

@@ -13,7 +13,7 @@ from lbcert_fixtures.probes.layer2 import Answer, Asking
 from lbcert_fixtures.probes.stream import Stream, StreamRow
 from lbcert_fixtures.probes.watch import together
 from lbcert_fixtures.testbeds import Fault, PreconditionUnmetError, Testbed
-from lbcert_reports.evidence import REPLIES
+from lbcert_reports.evidence import ANNOUNCEMENTS, REPLIES
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 
 VANTAGES: Final = ("client", "far-client")
@@ -138,6 +138,8 @@ class Takeovers:
             fault = inject(victim)
             if passing is None:
                 taken = self._is_taken_over(fault, answers, addresses, streams, mac)
+                for address in addresses if taken else ():  # a cure before that would cut it off
+                    answers.until_answered(address, HANDOVER_SECONDS, other_than=[mac], forms=ANNOUNCEMENTS)
                 self._announced = time.monotonic() + self.announcing
             else:
                 passing(fault)

@@ -474,7 +474,7 @@ LATE = [frame(t + 0.3, TWO, "garp-reply", target=V4) for t in BURSTS]
         ([*MOVED, *GARP, frame(14.1, TWO, "garp-reply")], {"end": 5}, PASS, "every takeover"),
         ([*MOVED, *GARP, frame(14.5, TWO, "garp-reply")], SCHEDULE, PASS, "every takeover"),
         ([*MOVED, frame(9, TWO, "garp-reply", dst=ALL_NODES)], {}, FAIL, f"announced 10.0.0.9 to {ALL_NODES} instead"),
-        ([*MOVED, frame(3, ONE, "garp-request")], {}, FAIL, "announced nothing"),
+        ([frame(3, ONE, "garp-request"), *MOVED], {}, FAIL, "announced nothing"),
         (MOVED + GARP[4:], {}, FAIL, "n2 announced 10.0.0.9 2.20 s after it first answered"),
         (MOVED + GARP[1::2], {"forms": ["garp-request"]}, FAIL, "n2 announced 10.0.0.9 without garp-request"),
         (MOVED + GARP, {"forms": ["garp-request", "garp-reply"]}, PASS, "every takeover"),
@@ -507,6 +507,14 @@ def test_what_is_announced_after_the_fault_was_healed_does_not_count() -> None:
     says(run("gratuitous-announced", late, {"nodes": NODES, "end": 5}), PASS)
     cured = {"answers": heard(MOVED, GARP), "cause": act(5, healed=8.9)}
     says(run("gratuitous-announced", cured, {"nodes": NODES, **SCHEDULE, "manner": True}), UNCLEAR, "no other node")
+
+
+def test_a_fault_that_was_healed_before_the_announcement_was_due_shows_nothing() -> None:
+    for healed, verdict in ((9.9, UNCLEAR), (10.1, FAIL)):  # a second is granted, from the first answer on
+        soon = {"answers": heard(MOVED), "cause": act(5, healed=healed)}
+        says(run("gratuitous-announced", soon, {"nodes": NODES}), verdict)
+    good = {"answers": heard(MOVED, GARP), "cause": act(5, healed=9.5)}
+    says(run("gratuitous-announced", good, {"nodes": NODES}), PASS)
 
 
 def test_an_answer_to_one_that_asks_it_alone_needs_no_link_layer_option() -> None:
