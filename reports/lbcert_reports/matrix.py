@@ -40,6 +40,11 @@ class Result:
     seconds: float
     failed: Sequence[Failed] = ()
 
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing speaks against what the case was run before: it passed, or does not apply."""
+        return self.verdict in ("pass", "not-applicable")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -108,7 +113,7 @@ class Matrix:
     @property
     def lost(self) -> list[Result]:
         """The cases that the flawless reference did not pass, with those that came to no end."""
-        return [*(each for each in self.clean if each.verdict not in ("pass", "not-applicable")), *self.unended]
+        return [*(each for each in self.clean if not each.is_good), *self.unended]
 
     @property
     def unended(self) -> list[Result]:

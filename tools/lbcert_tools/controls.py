@@ -205,7 +205,7 @@ def plan(cases: Sequence[Case], defects: Iterable[str], costs: Costs, *, against
         against: ``assigned``, ``named`` or ``all``.
     """
     tasks = []
-    assigned = assign(cases, costs)
+    assigned = assign(cases, costs) if against == "assigned" else {}
     untimed = {case.case for case in cases if case.untimed}
     for defect in defects:
         named = sorted(naming(cases, defect), key=costs.of)
@@ -460,8 +460,8 @@ class Controls:
     def _told(self, ended: Running) -> str:
         took = f"{time.monotonic() - ended.began:.0f} s"
         if not ended.task.defect:
-            passed = {each.case for each in self.clean if each.verdict in ("pass", "not-applicable")}
-            lost = [case for case in ended.task.cases if case not in passed]
+            good = {each.case for each in self.clean if each.is_good}
+            lost = [case for case in ended.task.cases if case not in good]
             return f"no defect: {len(ended.task.cases)} cases, {', '.join(lost) or 'none'} lost ({took})"
         row = self.rows[ended.task.defect]
         said = "; ".join(f"{each.case}: {each.verdict}" for each in row.results) or "no case ended"
