@@ -8,14 +8,14 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Final
 
 from lbcert_reports.bundle import REQUIRED, Manifest, is_member
-from lbcert_reports.calibrations import METHODS, SIZES, is_calibration
+from lbcert_reports.calibrations import METHODS, SIZES, is_calibration, measurable
 from lbcert_reports.evidence import Evidence
 from lbcert_reports.evidence import digest as digest_of
 from lbcert_reports.journal import Event, Journal
@@ -284,35 +284,59 @@ def _neighbours(journal: Journal) -> Iterator[tuple[Event, Event | None]]:
 
 
 def calibrations(journal: Journal, read: Read) -> Iterator[Finding]:
-    """Calibrations that ask for less than any run does, share their evidence, or were not made where they stand."""
-    recorded = {
-        following["path"]: (event.t, following.t)
-        for event, following in _neighbours(journal)
-        if following and following.event == "evidence"
-    }
+    """Calibrations that ask for less than any run does, share their probes, or were not made where they stand.
+
+    What one rests on was recorded since the writer's last case began, and seen since the last phase or case did.
+    """
+    before: dict[str, int] = {}
+    recorded: dict[str, dict[str, tuple[int, int]]] = {}
     used: set[str] = set()
     for event in journal.events:
-        if not is_calibration(event):
-            continue
-        if lacking := _lacking(event["bound"]):
-            yield Finding("run calibration", f"is held against {lacking}")
-        for path in event["inputs"].values():
-            if path in used:
-                yield Finding("run calibration", f"rests on {path}, as another does")
+        since = recorded.setdefault(event.writer, {})
+        if event.event == "evidence":
+            since[event["path"]] = before.get(event.writer, event.t), event.t
+        elif is_calibration(event):
+            yield from (Finding("run calibration", flaw) for flaw in _calibration(event, since, used, read))
+        elif event.event not in _OF_A_CASE:
+            before[event.writer] = event.t
+        if event.event == "case-started":
+            since.clear()
+
+
+def _calibration(event: Event, recorded: Mapping[str, tuple[int, int]], used: set[str], read: Read) -> Iterator[str]:
+    """What is wrong with one calibration.
+
+    Args:
+        event: its verdict.
+        recorded: from when to when what it may rest on was seen, ns, by its path.
+        used: the streams on which others rest; its own is added.
+        read: gives evidence.
+    """
+    for role, path in event["inputs"].items():
+        if path in used:
+            yield f"rests on {path}, as another does"
+        seen = read(path)
+        if role == "stream":
             used.add(path)
-            begin, end = recorded.get(path, (0, 0))
-            seen = read(path)
-            times = [row["t"] for row in seen.rows if "t" in row] if seen else []
-            if times and not begin <= min(times) <= max(times) <= end:
-                yield Finding("run calibration", f"rests on {path}, whose gaps were not made when the journal says")
+            period = seen.meta.get("period", 0) / 1e9 if seen else 0
+            if lacking := _lacking(event["bound"], measurable(SIZES, period)):
+                yield f"is held against {lacking}"
+        begin, end = recorded.get(path, (0, 0))
+        if seen and seen.times and not begin <= seen.times[0] <= seen.times[1] <= end:
+            yield f"rests on {path}, which was not seen when the journal says"
 
 
-def _lacking(bound: Mapping[str, Any]) -> str:
-    """Which known gaps a calibration does not ask for, though each must."""
+def _lacking(bound: Mapping[str, Any], wanted: Sequence[float]) -> str:
+    """Which known gaps a calibration does not ask for, though each must.
+
+    Args:
+        bound: what it asks for.
+        wanted: the lengths that it has to ask for, s.
+    """
     methods, sizes = bound.get("methods"), bound.get("sizes")
     if not isinstance(methods, list) or any(each not in methods for each in METHODS):
         return f"other methods than {', '.join(METHODS)}"
-    if not isinstance(sizes, list) or (missing := [each for each in SIZES if each not in sizes]):
+    if not isinstance(sizes, list) or (missing := [each for each in wanted if each not in sizes]):
         return f"no gaps of {', '.join(f'{each:g}' for each in missing) if isinstance(sizes, list) else 'any'} s"
     return ""
 

@@ -239,20 +239,19 @@ class Noise(TypedDict):
 
 
 class Calibration(TypedDict):
-    """One gap of known length and what was measured of it; each lies between two bounds, ns."""
+    """One gap of known length, ns.
 
-    t: int
+    Nothing passed from `effective` to `healing`, and everything did before `began` and after `healed`.
+    """
+
     method: str
     """how it was made: ``link cut``, ``packet drop``; empty for a control"""
     size: int
-    """the length that was meant; 0 for a control, in which nothing was cut"""
-    injected_lower: int
-    injected_upper: int
-    measured_lower: int
-    measured_upper: int
-    gaps_seen: int
-    late: int
-    """the longest that a probe was late at its begin or its end, ns; 0 if that was less than half a period"""
+    """the length that was meant, ns; 0 for a control, in which nothing was cut"""
+    began: int
+    effective: int
+    healing: int
+    healed: int
 
 
 class LoadSecond(TypedDict):
@@ -313,7 +312,10 @@ KINDS: Final[Mapping[str, type]] = {
 
 
 TIMES: Final = frozenset(
-    {"t", "until", "due", "sent", "received", "began", "effective", "healed", "opened", "at", "last_reply", "ended"}
+    {
+        *("t", "until", "due", "sent", "received", "began", "effective", "healing", "healed"),
+        *("opened", "at", "last_reply", "ended"),
+    }
 )
 """The fields of rows and headers that are times."""
 
@@ -350,6 +352,22 @@ class StreamMeta(TypedDict):
     period: int
     kernel_drops: int
     clock_step: NotRequired[int]
+
+
+def probe_of(meta: Mapping[str, Any]) -> str:
+    """What a stream was measured with, in words, as far as its header tells: one probe is calibrated for itself.
+
+    Args:
+        meta: the header.
+    """
+    family = {"ipv4": "IPv4", "ipv6": "IPv6"}.get(meta.get("family", ""), "")
+    parts = [
+        str(meta.get("protocol", "")).upper(),
+        family and f"over {family}",
+        f"every {meta.get('period', 0) / 1e6:g} ms",
+        f"from {meta['vantage']}" if "vantage" in meta else "",
+    ]
+    return " ".join(part for part in parts if part)
 
 
 class EvidenceError(LocatedError):

@@ -121,6 +121,8 @@ class VerdictGiven(TypedDict):
     reason: str
     expected: str
     observed: str
+    probes: NotRequired[list[str]]
+    """with what gaps were measured; of a calibration, what it calibrates"""
 
 
 class CaseFinished(TypedDict):

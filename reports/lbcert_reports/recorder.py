@@ -313,6 +313,7 @@ class CaseRecorder:
             reason=judgement.reason,
             expected=judgement.expected,
             observed=judgement.observed,
+            **({"probes": list(judgement.probes)} if judgement.probes else {}),
         )
         self.verdicts.append(judgement.verdict)
         return judgement

@@ -138,6 +138,8 @@ def _rejudged(run: Path, journal: Journal, manifest: bundle.Manifest | None, fin
                 findings.append(Finding(_place(event), str(error)))
         elif event.event == "case-finished":
             shelf.close(event["case"])
+        elif event.event == "phase":
+            shelf.close(None)
     unended = coherence.unended(journal)
     findings += [
         Finding(f"{case or 'run'} {requirement}", f"{len(left)} measurements belong to no verdict")
@@ -232,8 +234,8 @@ class _Shelf:
         except EvidenceError:
             return None
 
-    def close(self, case: str) -> None:
-        """Hold the evidence of a case no longer."""
+    def close(self, case: str | None) -> None:
+        """Hold the evidence of a case no longer; without one that of the run itself."""
         self._held.pop(case, None)
 
     def rest(self) -> None:
@@ -313,8 +315,9 @@ def _verdict(event: Event, told: list[Event], read: Mapping[str, Evidence[Any]])
             ("reason", judgement.reason),
             ("expected", judgement.expected),
             ("observed", judgement.observed),
+            ("probes", list(judgement.probes)),
         )
-        if event[field] != said
+        if event.fields.get(field, []) != said
     ]
     return findings + _measurements(place, told, judgement)
 

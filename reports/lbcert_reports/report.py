@@ -19,9 +19,9 @@ import jsonschema
 
 from lbcert_reports import panels
 from lbcert_reports.calibrations import doubts, is_calibration
-from lbcert_reports.evidence import Evidence
+from lbcert_reports.evidence import Evidence, probe_of
 from lbcert_reports.journal import Event, Journal
-from lbcert_reports.judges.calibration import groups
+from lbcert_reports.judges.calibration import Gap, groups, measure
 from lbcert_reports.located import LocatedError
 from lbcert_reports.selection import one_family
 from lbcert_reports.timelines import stamp
@@ -243,15 +243,21 @@ def _judgement(
 
 
 def _calibration(journal: Journal, evidence: Callable[[str], Evidence[Any]]) -> dict[str, Any]:
-    """Each calibration of the run, and what all of them together say by length and method of the gaps."""
+    """Each calibration of the run, and what all together say of each probe, by length and method of the gaps."""
     made = [event for event in journal.events if is_calibration(event)]
-    seen = [evidence(event["inputs"]["gaps"]) for event in made]
-    rows = [row for each in seen for row in each.rows]
+    measured: dict[tuple[str, int], list[Gap]] = {}
+    for event in made:
+        if "stream" not in event["inputs"]:
+            continue  # it could not be made
+        gaps, stream = (evidence(event["inputs"][role]) for role in ("gaps", "stream"))
+        found = measured.setdefault((probe_of(stream.meta), stream.meta["period"]), [])
+        found += measure(gaps, stream, event["bound"]["sizes"])
     return {
         "made": [
             {
                 "date": stamp(event.t),
                 "writer": event.writer,
+                "probes": event.fields.get("probes", []),
                 "accepted": event["verdict"] == Verdict.PASS,
                 "reason": event["reason"],
             }
@@ -259,6 +265,7 @@ def _calibration(journal: Journal, evidence: Callable[[str], Evidence[Any]]) -> 
         ],
         "gaps": [
             {
+                "probe": probe,
                 "method": group.method,
                 "size": group.size,
                 "n": group.n,
@@ -268,7 +275,8 @@ def _calibration(journal: Journal, evidence: Callable[[str], Evidence[Any]]) -> 
                 "allowed": group.allowed,
                 "accepted": not group.flaws,
             }
-            for group in groups(rows, max((each.meta.get("period", 0) for each in seen), default=0))
+            for (probe, period), gaps in sorted(measured.items())
+            for group in groups(gaps, period)
         ],
     }
 

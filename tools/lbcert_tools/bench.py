@@ -11,15 +11,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from lbcert_fixtures.cache import cache_folder
 from lbcert_fixtures.deployment import Deployment
-from lbcert_fixtures.probes.calibration import LINK_CUT, PACKET_DROP, calibrate, error, holds, link_cutter
+from lbcert_fixtures.probes.calibration import LINK_CUT, PACKET_DROP, calibrate, link_cutter
 from lbcert_fixtures.probes.packet_drop import PacketDrop
 from lbcert_fixtures.profiles import load, resolve
 from lbcert_fixtures.testbeds import netns
 from lbcert_fixtures.testbeds.netns import Lab, LabOptions, wire
-from lbcert_tools import bench_certificate, bench_report
+from lbcert_reports.calibrations import measurable
+from lbcert_reports.evidence import Evidence
+from lbcert_reports.judges.calibration import Gap, measure
+from lbcert_tools import bench_certificate, bench_report, calibrating
 
 Row = tuple[str, float, str]
 """Name, value, unit."""
@@ -74,21 +78,28 @@ def implementation() -> Iterator[Row]:
 
 
 def gap() -> Iterator[Row]:
-    """The probe against known gaps: how often the truth lies in the interval, how wide that is, and how far off."""
-    with netns.start("bench-gap", LabOptions(nodes=1)) as lab, PacketDrop(lab, "router") as drop:
-        cutters = {LINK_CUT: link_cutter(lab, "far-client"), PACKET_DROP: drop}
-        rows, _ = calibrate(lab, "far-client", "n1", cutters, GAPS)
-    widths = [(row["measured_upper"] - row["measured_lower"]) / 1e6 for row in rows]
-    yield "gaps injected", len(rows), ""
-    yield "truth inside the interval", 100 * sum(map(holds, rows)) / len(rows), "%"
-    yield "width, median", statistics.median(widths), "ms"
-    yield "width, 99th percentile", statistics.quantiles(widths, n=100)[98], "ms"
-    yield "width, longest", max(widths), "ms"
-    for method in cutters:
-        off = [error(row) / 1e6 for row in rows if row["method"] == method]
-        yield f"{method}: bias, median", statistics.median(off), "ms"
-        yield f"{method}: bias of one gap, least", min(off), "ms"
-        yield f"{method}: bias of one gap, greatest", max(off), "ms"
+    """Every probe against known gaps: how often the truth lies in the interval, how wide that is, and how far off."""
+    with netns.start("bench-gap", LabOptions(nodes=1)) as lab, PacketDrop(lab, calibrating.ROUTER) as drop:
+        cutters = {LINK_CUT: link_cutter(lab, calibrating.FAR), PACKET_DROP: drop}
+        for probes in calibrating.rounds(("ipv4", "ipv6"), "n1"):
+            injected, streams = calibrate(lab, probes, cutters, GAPS)
+            made = Evidence[Any]("calibration", "", "gaps", {}, tuple(injected))
+            for probe, stream in streams.items():
+                seen = Evidence[Any]("stream", "", probe.name, stream.meta(), tuple(stream.rows()))
+                yield from _of_a_probe(probe.name, measure(made, seen, measurable(GAPS, probe.every)))
+
+
+def _of_a_probe(name: str, gaps: Sequence[Gap]) -> Iterator[Row]:
+    widths = [1000 * (gap.measured.upper - gap.measured.lower) for gap in gaps]
+    yield f"{name}: gaps", len(gaps), ""
+    yield f"{name}: truth inside the interval", 100 * sum(gap.holds for gap in gaps) / len(gaps), "%"
+    yield f"{name}: width, median", statistics.median(widths), "ms"
+    yield f"{name}: width, longest", max(widths), "ms"
+    for method in (LINK_CUT, PACKET_DROP):
+        off = [1000 * gap.error for gap in gaps if gap.method == method]
+        yield f"{name}: bias by {method}, median", statistics.median(off), "ms"
+        yield f"{name}: bias by {method} of one gap, least", min(off), "ms"
+        yield f"{name}: bias by {method} of one gap, greatest", max(off), "ms"
 
 
 def report() -> Iterator[Row]:

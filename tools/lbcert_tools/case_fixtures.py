@@ -11,6 +11,7 @@ from lbcert_fixtures.deployment import Deployment, NotReadyError
 from lbcert_fixtures.probes.noise import NoiseWatch
 from lbcert_fixtures.profiles import Profile, ResolvedManifest, resolve
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
+from lbcert_fixtures.testbeds.families import FAMILIES
 from lbcert_fixtures.testbeds.netns import wire
 from lbcert_reports.experiments import Experiment, keep
 from lbcert_reports.recorder import folder
@@ -104,19 +105,23 @@ def calibrated(
     implementation: Deployment,  # noqa: ARG001 - the machine is to be as busy with it as during the cases
     settings: Settings,
 ) -> Iterator[None]:
-    """The probe measures known gaps before the first case that asks for this, and again when the cases are over.
+    """The probes measure known gaps before the first case that asks for this, and again when the cases are over.
 
     Without it the verdict of a case on how long a gap was does not stand. In between the machine is watched.
     """
     certification = _certification(request)
     journal, who = recorder(request.config), writer(request.config)
-    lengths = calibrating.lengths(settings.trials)
+    lengths, families = calibrating.lengths(settings.trials), FAMILIES[settings.testbed.families]
 
     def calibrate(when: str) -> None:
         with journal.phase("calibration"):
-            judgement = calibrating.calibrated(testbed, journal, f"calibration-{when}-{who}", lengths)
-        if judgement.verdict is not Verdict.PASS:
-            journal.note(f"The probe's calibration {when} the timed cases is not accepted: {judgement.reason}.")
+            judgements = calibrating.calibrated(testbed, journal, f"calibration-{when}-{who}", lengths, families)
+        for each in judgements:
+            if each.verdict is not Verdict.PASS:
+                probe = ", ".join(each.probes)
+                journal.note(
+                    f"The probe's calibration {when} the timed cases is not accepted ({probe}): {each.reason}."
+                )
 
     calibrate("before")
     with NoiseWatch(_processes(request.config, testbed)) as certification.noise:

@@ -465,7 +465,8 @@ class Controls:
             return f"no defect: {len(ended.task.cases)} cases, {', '.join(lost) or 'none'} lost ({took})"
         row = self.rows[ended.task.defect]
         said = "; ".join(f"{each.case}: {each.verdict}" for each in row.results) or "no case ended"
-        return f"{row.defect}: {'caught' if row.caught else 'NOT CAUGHT'} by {said} ({took})"
+        outcome = "caught" if row.caught else "not caught yet" if ended.task.more else "NOT CAUGHT"
+        return f"{row.defect}: {outcome} by {said} ({took})"
 
 
 def _say(text: str) -> None:

@@ -6,7 +6,7 @@ is escaped by the template engine, and the page forbids itself every script but 
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -116,6 +116,7 @@ def render(report: Mapping[str, Any], difference: Mapping[str, Any] | None = Non
             timelines=timelines,
             ways=_ways(report["panels"]["paths"]),
             tally=_tally(report["summary"]["requirements"]),
+            probes=_probes(report["calibration"]["gaps"]),
             **_settings(report),
             style=Markup(style),  # noqa: S704 - both are files of this package
             script=Markup(script),  # noqa: S704
@@ -175,6 +176,29 @@ def _ways(paths: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     order = {"l2": 0, "bgp": 1, "Cluster": 0, "Local": 1}
     ranked = sorted(paths, key=lambda way: (way["family"], order.get(way["mode"], 2), order.get(way["policy"], 2)))
     return [{**way, "nodes": nodes} for way in ranked]
+
+
+def _probes(gaps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What known gaps say of each probe: all of them together, and the length and method at which its bias is worst."""
+    by_probe: dict[str, list[Mapping[str, Any]]] = {}
+    for each in gaps:
+        by_probe.setdefault(each["probe"], []).append(each)
+    found = []
+    for probe, every in by_probe.items():
+        cut = [each for each in every if each["size"]]
+        found.append(
+            {
+                "probe": probe,
+                "gaps": sum(each["n"] for each in cut),
+                "controls": sum(each["n"] for each in every if not each["size"]),
+                "void": sum(each["void"] for each in every),
+                "worst": max(cut, key=lambda each: abs(each["bias"]), default=None),
+                "least": min((each["spread"][0] for each in cut), default=0),
+                "greatest": max((each["spread"][1] for each in cut), default=0),
+                "accepted": all(each["accepted"] for each in every),
+            }
+        )
+    return found
 
 
 def _tally(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -1,19 +1,21 @@
 """The judge of the probe itself: known gaps, and whether the stream measured them as they were.
 
-The rule was fixed in advance. For each method of injection and each length the *bias* is the median of how much longer
-a gap was measured than it was, by the middles of both intervals. A calibration is accepted if no gap is missed, none is
-seen where none was, the truth lies in the interval that was measured for every single gap, no bias is larger than
-one period of the probe and half the width of the interval in which the truth is known to lie, and the measured interval
-is no wider than `sharp`, nor is that of the truth, by their medians. As in a trial, a gap at whose ends the probe was
-late says nothing of how it measures, and one that was not as long as was meant nothing of that length; there have to be
-others.
+They are measured by what measures the outages of trials (`failover.outages`). The rule was fixed in advance. For each
+method of injection and each length the *bias* is the median of how much longer a gap was measured than it was, by the
+middles of both intervals. A calibration is accepted if no gap is missed, none is seen where none was, the truth lies in
+the interval that was measured for every single gap, no bias is larger than one period of the probe and half the width
+of the interval in which the truth is known to lie, and the measured interval is no wider than `sharp`, nor is that of
+the truth, by their medians. As in a trial, a gap at whose ends the probe was late says nothing of how it measures, and
+one that was not as long as was meant nothing of that length; there have to be others.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from lbcert_reports.evidence import Calibration, Evidence
+from lbcert_reports.evidence import Calibration, Evidence, Stream, probe_of
+from lbcert_reports.judges.failover import outages
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, judge, listed
 from lbcert_reports.judges.spans import seconds
 from lbcert_reports.statistics import Interval
@@ -27,6 +29,48 @@ Two are what a punctual probe needs, four one that is late by a period at either
 
 LONGER = 0.02
 """How much longer than was meant a gap may be, s: 15 ms were seen of a link that was cut beside other work."""
+
+RUN = 10
+"""How many probes make a sustained run between two known gaps; as many again before and after are looked at."""
+
+EDGE = 3
+"""How many periods before and after a gap's ends the probe has to be punctual."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One gap of known length, and what the probe makes of it.
+
+    Attributes:
+        method: how it was made; empty for a control.
+        size: the length that was meant, s; 0 for a control.
+        truth: the interval in which its length is known to lie, s.
+        measured: the interval that was measured, s; from 0 to what the probe may have overlooked if it saw none.
+        seen: how many gaps the probe saw.
+        late: the longest that a probe was late at its ends, s; 0 if that was less than half a period.
+    """
+
+    method: str
+    size: float
+    truth: Interval
+    measured: Interval
+    seen: int
+    late: float
+
+    @property
+    def error(self) -> float:
+        """How much longer it was measured than it was, by the middles of both intervals, s."""
+        return (sum(self.measured) - sum(self.truth)) / 2
+
+    @property
+    def holds(self) -> bool:
+        """Whether what was measured is consistent with the truth: the two overlap."""
+        return self.measured.lower <= self.truth.upper and self.truth.lower <= self.measured.upper
+
+    @property
+    def as_meant(self) -> bool:
+        """Whether it was about as long as was meant."""
+        return not self.size or self.size <= self.truth.upper <= self.size + max(LONGER, self.size / 10)
 
 
 @dataclass(frozen=True)
@@ -55,11 +99,55 @@ class Group:
     flaws: tuple[str, ...]
 
 
-def groups(rows: Iterable[Calibration], period: int) -> list[Group]:
-    """What known gaps come to, by length and method; the controls first."""
-    found: dict[tuple[int, str], list[Calibration]] = {}
-    for row in rows:
-        found.setdefault((row["size"], row["method"]), []).append(row)
+def measure(gaps: Evidence[Calibration], stream: Evidence[Stream], sizes: Iterable[float]) -> list[Gap]:
+    """What a stream makes of known gaps.
+
+    Args:
+        gaps: the known gaps.
+        stream: what probed meanwhile.
+        sizes: the lengths that are asked for, s; a stream may be too slow for the others. Controls always are.
+    """
+    asked = {0.0, *sizes}
+    rows = sorted(stream.rows, key=lambda row: row["sent"])
+    sent = [row["sent"] for row in rows]
+    return [_measured(each, rows, sent, stream.meta["period"]) for each in gaps.rows if seconds(each["size"]) in asked]
+
+
+def _measured(gap: Calibration, rows: Sequence[Stream], sent: Sequence[int], period: int) -> Gap:
+    margin = 2 * RUN * period
+    around = rows[bisect_left(sent, gap["began"] - margin) : bisect_left(sent, gap["healed"] + margin)]
+    measured, seen = outages(around, gap["began"], period, RUN)
+    watched = seconds(gap["healed"] - gap["began"] + 2 * margin)  # nothing is known of one that had not ended then
+    ends = ((gap["began"], gap["effective"]), (gap["healing"], gap["healed"]))
+    late = max(
+        (
+            row.get("late", 0)
+            for begin, end in ends
+            for row in around
+            if row["due"] <= end + EDGE * period and row["sent"] >= begin - EDGE * period
+        ),
+        default=0,
+    )
+    return Gap(
+        gap["method"],
+        seconds(gap["size"]),
+        Interval(seconds(gap["healing"] - gap["effective"]), seconds(gap["healed"] - gap["began"])),
+        Interval(measured.lower, min(measured.upper, watched)),
+        seen,
+        seconds(late),
+    )
+
+
+def groups(gaps: Iterable[Gap], period: int) -> list[Group]:
+    """What known gaps come to, by length and method; the controls first.
+
+    Args:
+        gaps: as one probe measured them.
+        period: of the probe, ns.
+    """
+    found: dict[tuple[float, str], list[Gap]] = {}
+    for gap in gaps:
+        found.setdefault((gap.size, gap.method), []).append(gap)
     return [_group(each, seconds(period)) for _, each in sorted(found.items())]
 
 
@@ -68,60 +156,50 @@ def sharp(size: float, period: float) -> float:
     return max(PERIODS * period, size / 10)
 
 
-def _is_as_meant(row: Calibration) -> bool:
-    """Whether a gap was about as long as was meant."""
-    size, upper = seconds(row["size"]), seconds(row["injected_upper"])
-    return not size or size <= upper <= size + max(LONGER, size / 10)
-
-
-def _group(every: Sequence[Calibration], period: float) -> Group:
-    size, method = seconds(every[0]["size"]), every[0]["method"]
-    punctual = [row for row in every if seconds(row["late"]) <= period]
-    rows = [row for row in punctual if _is_as_meant(row)]
-    n, void = len(rows), len(every) - len(rows)
+def _group(every: Sequence[Gap], period: float) -> Group:
+    size, method = every[0].size, every[0].method
+    punctual = [gap for gap in every if gap.late <= period]
+    gaps = [gap for gap in punctual if gap.as_meant]
+    n, void = len(gaps), len(every) - len(gaps)
     named = f"gaps of {size:g} s by {method}" if size else "controls"
-    if punctual and not rows:
-        lower, upper = min(row["injected_lower"] for row in punctual), max(row["injected_upper"] for row in punctual)
-        flaws = [f"all {len(punctual)} {named} lasted anything from {seconds(lower):.4f} to {seconds(upper):.4f} s"]
-        return Group(method, size, 0, void, 0.0, Interval(0.0, 0.0), 0.0, tuple(flaws))
-    if not rows:
-        late = seconds(min(row["late"] for row in every))
-        flaws = [f"the probe was at least {late:.4f} s late at the ends of all {void} {named}"]
-        return Group(method, size, 0, void, 0.0, Interval(0.0, 0.0), 0.0, tuple(flaws))
+    if not gaps:
+        if punctual:
+            lower, upper = min(gap.truth.lower for gap in punctual), max(gap.truth.upper for gap in punctual)
+            flaw = f"all {len(punctual)} {named} lasted anything from {lower:.4f} to {upper:.4f} s"
+        else:
+            late = min(gap.late for gap in every)
+            flaw = f"the probe was at least {late:.4f} s late at the ends of all {void} {named}"
+        return Group(method, size, 0, void, 0.0, Interval(0.0, 0.0), 0.0, (flaw,))
     if not size:
-        phantoms = sum(bool(row["gaps_seen"]) for row in rows)
+        phantoms = sum(bool(gap.seen) for gap in gaps)
         flaws = [f"{phantoms} of {n} controls showed a gap"] if phantoms else []
         return Group(method, size, n, void, 0.0, Interval(0.0, 0.0), 0.0, tuple(flaws))
-    errors = sorted(
-        seconds(row["measured_lower"] + row["measured_upper"] - row["injected_lower"] - row["injected_upper"]) / 2
-        for row in rows
-    )
-    known = [seconds(row["injected_upper"] - row["injected_lower"]) / 2 for row in rows]
-    bias, allowed = median(errors), period + median(known)
-    outside = sum(
-        row["measured_lower"] > row["injected_upper"] or row["injected_lower"] > row["measured_upper"] for row in rows
-    )
+    errors = sorted(gap.error for gap in gaps)
+    known = median(gap.truth.upper - gap.truth.lower for gap in gaps)
+    width = median(gap.measured.upper - gap.measured.lower for gap in gaps)
+    bias, allowed, tolerable = median(errors), period + known / 2, sharp(size, period)
     flaws = [
         f"{count} of {n} {named} {problem}"
         for count, problem in (
-            (sum(not row["gaps_seen"] for row in rows), "were missed"),
-            (sum(row["gaps_seen"] > 1 for row in rows), "were seen as several"),
-            (outside, "were not what was measured"),
+            (sum(not gap.seen for gap in gaps), "were missed"),
+            (sum(gap.seen > 1 for gap in gaps), "were seen as several"),
+            (sum(not gap.holds for gap in gaps), "were not what was measured"),
         )
         if count
     ]
-    width = median(seconds(row["measured_upper"] - row["measured_lower"]) for row in rows)
     if abs(bias) > allowed:
         flaws.append(f"{named} were measured {bias:+.4f} s off, {allowed:.4f} s are tolerable")
-    elif 2 * median(known) > sharp(size, period):
-        flaws.append(f"{named} were known to {2 * median(known):.4f} s only, {sharp(size, period):.4f} s are tolerable")
-    elif width > sharp(size, period):
-        flaws.append(f"{named} were measured to {width:.4f} s only, {sharp(size, period):.4f} s are tolerable")
+    elif known > tolerable:
+        flaws.append(f"{named} were known to {known:.4f} s only, {tolerable:.4f} s are tolerable")
+    elif width > tolerable:
+        flaws.append(f"{named} were measured to {width:.4f} s only, {tolerable:.4f} s are tolerable")
     return Group(method, size, n, void, bias, Interval(errors[0], errors[-1]), allowed, tuple(flaws))
 
 
 @judge(CALIBRATION)
-def probe_calibration(gaps: Evidence[Calibration], *, methods: list[str], sizes: list[float]) -> Judgement:
+def probe_calibration(
+    gaps: Evidence[Calibration], stream: Evidence[Stream], *, methods: list[str], sizes: list[float]
+) -> Judgement:
     """Gaps of known length are measured as they are, and none is seen where none is.
 
     For each method and size the bias is the median of how much longer a gap was measured than it was, by the middles of
@@ -129,16 +207,17 @@ def probe_calibration(gaps: Evidence[Calibration], *, methods: list[str], sizes:
     lie. The truth has to lie in the interval that was measured for each gap, none may be missed, and controls, in which
     nothing is cut, may show none. Truth and measurement may be five periods wide, or a tenth of the length, by their
     medians. A gap at whose ends the probe was more than a period late is void, and so is one that was longer than was
-    meant by more than 20 ms, or a tenth if that is more. Five periods have to fit into the shortest. Without an
-    accepted calibration before and after it no verdict on timing stands.
+    meant by more than 20 ms, or a tenth if that is more. Five periods have to fit into the shortest. A verdict on
+    timing stands only if each of its probes has an accepted calibration before and after it.
 
     Args:
-        gaps: the known gaps, and what was measured of them; the header holds the probe's period.
+        gaps: the known gaps; of other lengths than are asked for there may be more.
+        stream: the probes meanwhile.
         methods: the ways in which each size has to be made.
         sizes: the lengths that there have to be, s; a control there has to be too.
     """
-    period = gaps.meta.get("period", 0)
-    there = groups(gaps.rows, period)
+    period = stream.meta["period"]
+    there = groups(measure(gaps, stream, sizes), period)
     done = {(group.size, group.method) for group in there}
     wanted = [(0.0, ""), *((size, method) for size in sizes for method in methods)]
     lacking = [f"no gap of {size:g} s by {method}" if size else "no control" for size, method in wanted]
@@ -164,4 +243,5 @@ def probe_calibration(gaps: Evidence[Calibration], *, methods: list[str], sizes:
             )
             for group in measured
         ),
+        (probe_of(stream.meta),),
     )

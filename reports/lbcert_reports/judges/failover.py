@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from lbcert_reports import statistics
-from lbcert_reports.evidence import ANNOUNCEMENTS, Answer, Evidence, Fault, Noise, Route, Stream
+from lbcert_reports.evidence import ANNOUNCEMENTS, Answer, Evidence, Fault, Noise, Route, Stream, probe_of
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Trials, judge, listed
 from lbcert_reports.judges.spans import effect, nanoseconds, seconds
 from lbcert_reports.statistics import Interval
@@ -156,7 +156,22 @@ def failover_gap(
             ),
             *_details(trials, allowed, void),
         ),
+        tuple(sorted({probe_of(probes.meta) for probes in stream.values()})),
     )
+
+
+def outages(rows: Sequence[Stream], began: int, period: int, run: int) -> tuple[Interval, int]:
+    """The longest interruption of a stream, as an interval, s, and how many there were.
+
+    Args:
+        rows: the probes, in the order in which they were sent; those before count as answered.
+        began: when the cause began, ns.
+        period: planned distance between two probes, ns.
+        run: how many probes make a sustained run.
+    """
+    start = _first_hit(rows, began, period, run)
+    found = _outages([row["received"] is None for row in rows], start, run, 0)
+    return _longest(rows, found, start, 0, run), len(found)
 
 
 def _gap(
@@ -173,9 +188,8 @@ def _gap(
     period, step = probes.meta["period"], _step(probes)
     healed = fault["healed"]
     rows = [row for row in sorted(probes.rows, key=lambda row: row["sent"]) if healed is None or row["due"] < healed]
-    # A probe on its way when the fault begins may already be hit by it.
-    hit = fault["began"] - max(2 * period, _trip(rows, fault, run))
-    start = next((i for i, row in enumerate(rows) if row["sent"] >= hit), len(rows))
+    start = _first_hit(rows, fault["began"], period, run)
+    hit = _hit(rows, fault["began"], period, run)
     # What holds up a probe holds up endpoints too: an answer that the fault cut off was not lost before it.
     owed = fault["began"] - nanoseconds(min(precision / 2, LATE_ANSWER))
     before = [row for row in rows if row["sent"] < min(hit, owed)][-run:]
@@ -187,23 +201,20 @@ def _gap(
         return Trial(Interval(0.0, math.inf), late=late, held=held, void=void)
     chance = math.ceil(math.log(CHANCE / run) / math.log(dead_share)) if dead_share else 0
     sent = [row["sent"] for row in rows]
-    outages = _outages(lost, start, run, chance)
-    if not outages:
+    found = _outages(lost, start, run, chance)
+    gap = _longest(rows, found, start, chance, run)
+    if not found:
         span = seconds(sent[-1] - fault["effective"])
         # When another node was seen to take over, and forwarding went on, there is nothing more to wait for.
         if span < min(limit, math.inf if detect is None else detect + seconds(run * period)):
             void = void or f"the stream ended {span:.2f} s after the fault, {limit:g} s are needed"
-        good = [row for row in rows[max(0, start - 1) :] if row["received"] is not None]
-        longest = max((_answered(later) - earlier["sent"] for earlier, later in pairwise(good)), default=0)
         gone = lost[start:]
-        return Trial(Interval(0.0, seconds(longest) + step), None, sum(gone), _share(gone), late, held, void=void)
-    gaps = [_interval(rows, outage, chance) for outage in outages]
-    longest_gap = Interval(max(0.0, max(gap.lower for gap in gaps) - step), max(gap.upper for gap in gaps) + step)
-    first, end = outages[0]
+        return Trial(Interval(0.0, gap.upper + step), None, sum(gone), _share(gone), late, held, void=void)
+    first, end = found[0]
     missed = [i for i in range(first, end if end is not None else len(lost)) if lost[i]]
     recovered = seconds(_answered(rows[end]) - fault["began"]) if end is not None else math.inf
     return Trial(
-        gap=longest_gap,
+        gap=Interval(max(0.0, gap.lower - step), gap.upper + step),
         recovery=Interval(max(0.0, seconds(sent[missed[-1]] - fault["effective"]) - step), recovered + step),
         lost=sum(lost[start:]),
         lost_after=_share(lost[end:]) if end is not None else 0.0,
@@ -211,6 +222,29 @@ def _gap(
         held=held,
         void=void,
     )
+
+
+def _hit(rows: Sequence[Stream], began: int, period: int, run: int) -> int:
+    """From when on probes may have been hit by what began then, ns: one that was on its way may."""
+    return began - max(2 * period, _trip(rows, began, run))
+
+
+def _first_hit(rows: Sequence[Stream], began: int, period: int, run: int) -> int:
+    """The place of the first probe that may have been hit; past the last if there is none."""
+    hit = _hit(rows, began, period, run)
+    return next((i for i, row in enumerate(rows) if row["sent"] >= hit), len(rows))
+
+
+def _longest(
+    rows: Sequence[Stream], found: Sequence[tuple[int, int | None]], start: int, chance: int, run: int
+) -> Interval:
+    """The longest of some outages, s; without any what there may have been unseen from a place among the rows on."""
+    if not found:
+        good = [row for row in rows[max(0, start - 1) :] if row["received"] is not None]
+        hidden = max((_answered(later) - earlier["sent"] for earlier, later in pairwise(good)), default=0)
+        return Interval(0.0, seconds(hidden))
+    gaps = [_interval(rows, outage, chance, run) for outage in found]
+    return Interval(max(gap.lower for gap in gaps), max(gap.upper for gap in gaps))
 
 
 def _outages(lost: Sequence[bool], start: int, run: int, chance: int) -> list[tuple[int, int | None]]:
@@ -237,14 +271,18 @@ def _outages(lost: Sequence[bool], start: int, run: int, chance: int) -> list[tu
     return outages
 
 
-def _interval(rows: Sequence[Stream], outage: tuple[int, int | None], chance: int) -> Interval:
-    """The interval in which the length of an outage lies, s."""
+def _interval(rows: Sequence[Stream], outage: tuple[int, int | None], chance: int, run: int) -> Interval:
+    """The interval in which the length of an outage lies, s.
+
+    The first lost probe may have met it as late as its answer would have come: as late as the slowest of those around.
+    """
     first, end = outage
     before = rows[max(0, first - 1)]
     missed = [row for row in rows[first:end] if row["received"] is None]
     # The last ones may have been lost to dead endpoints when forwarding was back already.
     last = missed[max(0, len(missed) - 1 - chance)]
-    trip = max(_answered(row) - row["sent"] for row in (before, rows[end] if end is not None else before))
+    around = [*rows[max(0, first - run) : first], *(rows[end : end + run] if end is not None else ())]
+    trip = max((_answered(row) - row["sent"] for row in around), default=0)
     lower = max(0.0, seconds(last["sent"] - missed[0]["sent"] - trip))
     return Interval(lower, seconds(_answered(rows[end]) - before["sent"]) if end is not None else math.inf)
 
@@ -254,9 +292,9 @@ def _answered(row: Stream) -> int:
     return row["received"] if row["received"] is not None else row["sent"]
 
 
-def _trip(rows: Sequence[Stream], fault: Fault, run: int) -> int:
-    """The longest that the last answers before a fault took, ns."""
-    answered = [row for row in rows if row["received"] is not None and row["received"] < fault["began"]]
+def _trip(rows: Sequence[Stream], began: int, run: int) -> int:
+    """The longest that the last answers before a time took, ns."""
+    answered = [row for row in rows if row["received"] is not None and row["received"] < began]
     return max((_answered(row) - row["sent"] for row in answered[-run:]), default=0)
 
 

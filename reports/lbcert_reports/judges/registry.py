@@ -98,6 +98,7 @@ class Judgement:
         expected: what the requirement asks for, with its numbers.
         observed: what there was, with its numbers.
         measurements: the numbers on which it rests.
+        probes: with what gaps were measured, if they were: unless each of these was calibrated it does not stand.
     """
 
     verdict: Verdict
@@ -105,6 +106,7 @@ class Judgement:
     expected: str = ""
     observed: str = ""
     measurements: tuple[Measurement, ...] = ()
+    probes: tuple[str, ...] = ()
 
 
 def ruling(
@@ -406,6 +408,7 @@ def _repeated(judgements: Mapping[str, Judgement]) -> Judgement:
         reason=reason,
         observed=f"trial {trial}: {worst.observed}" if worst.observed else "",
         measurements=_pooled(judgements.values()),
+        probes=tuple(sorted({probe for each in judgements.values() for probe in each.probes})),
     )
 
 

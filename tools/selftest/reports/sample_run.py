@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from known_gaps import injected, probed
+
+from lbcert_reports.calibrations import METHODS, measurable
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef, Recorder
 from lbcert_suites.catalogue import catalogue
 
@@ -231,17 +234,17 @@ ENVIRONMENT: dict[str, Any] = {
 
 
 def calibration(sample: Sample, when: str) -> None:
-    """The probe before known gaps: each is measured a little too long."""
-    rows = [
-        {"t": sample.now, "method": method if size else "", "size": size * MS, "gaps_seen": int(size > 0), "late": 0,
-         "injected_lower": size * MS, "injected_upper": size * MS + MS // 10,
-         "measured_lower": max(0, size * MS - MS // 2), "measured_upper": size * MS + 14 * MS // 10}
-        for size in (0, 5, 20, 100, 1000) for method in (("link cut", "packet drop") if size else ("",))
-    ]  # fmt: skip
+    """Two probes before known gaps: a thousand a second, and a hundred."""
     own = sample.recorder.own()
-    gaps = own.evidence("calibration", rows, f"calibration-{when}-main", period=MS)
-    bound = {"methods": ["link cut", "packet drop"], "sizes": [0.005, 0.02, 0.1, 1]}
-    own.judge("calibration", "probe-calibration", {"gaps": gaps}, bound)
+    sizes = [0.005, 0.02, 0.1, 1]
+    rows = injected(0, *(round(size * SECOND) for size in sizes), methods=METHODS, began=sample.now)
+    begin, sample.now = sample.now, rows[-1]["healed"] + SECOND
+    gaps = own.evidence("calibration", rows, f"calibration-{when}-main")
+    for period in (MS, 10 * MS):
+        seen = probed(rows, period, begin=begin + 43 * MS // 10)
+        stream = own.evidence("stream", seen.rows, f"calibration-{when}-main-{period // MS}ms", **seen.meta)
+        bound = {"methods": list(METHODS), "sizes": measurable(sizes, period / SECOND)}
+        own.judge("calibration", "probe-calibration", {"gaps": gaps, "stream": stream}, bound)
     sample.now += SECOND
 
 

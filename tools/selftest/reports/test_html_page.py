@@ -196,24 +196,29 @@ def test_expected_observed_reason_and_digest_of_the_evidence_can_be_read(page: P
     assert report_of(sample)["evidence"][0]["sha256"] in said
 
 
-def test_bias_and_spread_of_the_probe_are_shown_by_length_and_method(page: Page) -> None:
+def test_bias_and_spread_are_shown_of_each_probe(page: Page) -> None:
     text = " ".join(" ".join(page.said).split())
-    assert "The probe against known gaps, before and after the timed cases" in text
-    assert "none, as a control 2 no gap seen" in text
-    assert "5 ms, link cut 2 400 µs (400 µs) 1.05 ms" in text
-    assert "1 s, packet drop 2 400 µs (400 µs) 1.05 ms" in text
+    assert "Each probe against known gaps, before and after the timed cases" in text
+    assert re.search(r"UDP over IPv6 every 1 ms from client 16 2 controls -?[\d.]+ µs, of [\d.]+ m?s by (link|p)", text)
+    assert re.search(r"UDP over IPv6 every 10 ms from client 8 2 controls .* 10.02 ms .*? too long yes", text)
     assert "is not accepted" not in text
 
 
 def test_a_calibration_that_was_refused_says_so_and_why() -> None:
     report = build(made.journal(made.case("a", made.verdict("L2-003", "pass"))), lambda _: pytest.fail("no evidence"))
     report["calibration"]["made"] = [
-        {"date": "2026-11-25T10:00:00Z", "writer": "main", "accepted": False, "reason": "1 of 1 controls showed a gap"}
+        {
+            "date": "2026-11-25T10:00:00Z",
+            "writer": "main",
+            "accepted": False,
+            "reason": "1 of 1 controls showed a gap",
+            "probes": ["UDP every 1 ms"],
+        }
     ]
     text = " ".join(" ".join(Page(html.render(report)).said).split())
     assert (
-        "The calibration of 25 November 2026, 10:00 UTC is not accepted, so no verdict on timing beside it stands: "
-        "1 of 1 controls showed a gap."
+        "The calibration of 25 November 2026, 10:00 UTC is not accepted, so no verdict on timing beside it "
+        "by that probe (UDP every 1 ms) stands: 1 of 1 controls showed a gap."
     ) in text
 
 

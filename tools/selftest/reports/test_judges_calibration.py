@@ -1,15 +1,19 @@
 """A probe is believed if it measures known gaps as they are: bias, misses and phantoms are found, and nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from known_gaps import BEGIN, evidence, injected, probed
 
 from lbcert_reports.evidence import Evidence
-from lbcert_reports.judges import Judgement, run
-from lbcert_reports.judges.calibration import groups
+from lbcert_reports.judges import Judgement, calibration, run
+from lbcert_reports.judges.calibration import Gap, groups, measure
+from lbcert_reports.statistics import Interval
 from lbcert_reports.verdicts import Verdict
 
 S, MS = 1_000_000_000, 1_000_000
@@ -25,27 +29,22 @@ def gap(
     measured: float = 0.001,
     method: str = "cut",
     late: float = 0.0,
-) -> dict[str, Any]:
+) -> Gap:
     """A known gap: how far off the middle was measured, and how far either end is from the middle, s."""
-    middle, size_ns = round((size + off) * S), round(size * S)
-    return {
-        "t": 0, "method": method if size else "", "size": size_ns, "gaps_seen": seen, "late": round(late * S),
-        "injected_lower": size_ns - round(known * S), "injected_upper": size_ns + round(known * S),
-        "measured_lower": middle - round(measured * S), "measured_upper": middle + round(measured * S),
-    }  # fmt: skip
+    truth, middle = Interval(size - known, size + known), size + off
+    return Gap(method if size else "", size, truth, Interval(middle - measured, middle + measured), seen, late)
 
 
-def judged(rows: Iterable[dict[str, Any]], **bound: Any) -> Judgement:
-    evidence = Evidence[Any]("calibration", "", "calibration", {"period": MS}, tuple(rows))
-    return run("probe-calibration", {"gaps": evidence}, BOUND | bound)
+def judged(gaps: Iterable[Gap], *, period: int = MS, **bound: Any) -> Judgement:
+    """What is said of gaps that were measured so."""
+    inputs = {"gaps": evidence("calibration", ()), "stream": evidence("stream", (), period=period, kernel_drops=0)}
+    with patch.object(calibration, "measure", lambda *_: list(gaps)):
+        return run("probe-calibration", inputs, BOUND | bound)
 
 
-def lasted(size: float, lower: float, upper: float, *, off: float = 0.001) -> dict[str, Any]:
+def lasted(size: float, lower: float, upper: float, *, off: float = 0.001) -> Gap:
     """A gap that was called so long, lay between two bounds, and was measured so much wider, s."""
-    return gap(size) | {
-        "injected_lower": round(lower * S), "injected_upper": round(upper * S),
-        "measured_lower": round((lower - off) * S), "measured_upper": round((upper + off) * S),
-    }  # fmt: skip
+    return replace(gap(size), truth=Interval(lower, upper), measured=Interval(lower - off, upper + off))
 
 
 CONTROL = gap(0, seen=0)
@@ -78,7 +77,7 @@ CONTROL = gap(0, seen=0)
         ([lasted(0.02, 0.01, 0.01), gap(1), CONTROL], "all 1 gaps of 0.02 s by cut lasted anything from 0.0100 to "),
         ([lasted(0.02, 0.035, 0.04), gap(0.02), gap(1), CONTROL], ""),
         ([lasted(0.02, 0.036, 0.041), gap(1), CONTROL], "all 1 gaps of 0.02 s by cut lasted anything from 0.0360 to "),
-        ([lasted(0.02, 0.02, 0.026), gap(0.02), gap(1), CONTROL], ""),
+        ([lasted(0.02, 0.02, 0.026), gap(0.02, measured=0.0009), gap(1), CONTROL], ""),
         (
             [lasted(0.02, 0.02, 0.026), gap(1), CONTROL],
             "gaps of 0.02 s by cut were known to 0.0060 s only, 0.0050 s are tolerable",
@@ -95,7 +94,7 @@ CONTROL = gap(0, seen=0)
         ([], "no control was made, no gap of 0.02 s by cut was made, no gap of 1 s by cut was made"),
     ],
 )  # fmt: skip
-def test_a_calibration_is_accepted_only_without_a_flaw(rows: list[dict[str, Any]], flaw: str) -> None:
+def test_a_calibration_is_accepted_only_without_a_flaw(rows: list[Gap], flaw: str) -> None:
     judgement = judged(rows)
     assert judgement.verdict is (Verdict.INCONCLUSIVE if flaw else Verdict.PASS)
     assert judgement.reason.startswith(flaw or "3 known gaps were measured as they are")
@@ -103,9 +102,7 @@ def test_a_calibration_is_accepted_only_without_a_flaw(rows: list[dict[str, Any]
 
 def test_the_period_of_the_probe_fits_into_the_shortest_gap() -> None:
     def with_period(period: int) -> Judgement:
-        rows = (gap(0.02), gap(1), CONTROL)
-        evidence = Evidence[Any]("calibration", "", "calibration", {"period": period}, rows)
-        return run("probe-calibration", {"gaps": evidence}, BOUND)
+        return judged([gap(0.02), gap(1), CONTROL], period=period)
 
     assert with_period(4 * MS).verdict is Verdict.PASS
     assert with_period(5 * MS).reason == "the probe's period is 0.005 s, too long for gaps of 0.02 s"
@@ -172,3 +169,124 @@ def test_bias_and_spread_are_stated_for_each_length_and_method() -> None:
     assert cut.bound is not None
     assert cut.bound[:2] == (pytest.approx(0.0011), "<=")
     assert (drop.name, drop.n) == ("bias at 1 s by drop", 1)
+
+
+# --- what a stream makes of known gaps -------------------------------------------------------------------------------
+
+
+def altered(stream: Evidence[Any], change: Any) -> Evidence[Any]:
+    return replace(stream, rows=tuple(change(row) for row in stream.rows))
+
+
+SIZES = [5 * MS, 20 * MS, 100 * MS]
+
+
+def of(stream: Evidence[Any], gaps: Sequence[dict[str, Any]], **bound: Any) -> Judgement:
+    asked = {"methods": ["cut"], "sizes": [0.005, 0.02, 0.1]} | bound
+    return run("probe-calibration", {"gaps": evidence("calibration", gaps), "stream": stream}, asked)
+
+
+def test_a_stream_that_sees_known_gaps_as_they_are_is_accepted_and_named() -> None:
+    gaps = injected(0, *SIZES)
+    judgement = of(probed(gaps), gaps)
+    assert (judgement.verdict, judgement.reason) == (Verdict.PASS, "3 known gaps were measured as they are")
+    assert judgement.probes == ("UDP over IPv6 every 1 ms from client",)
+
+
+@given(
+    st.lists(st.integers(5 * MS, 150 * MS), min_size=1, max_size=3),
+    st.integers(0, MS),
+    st.integers(1, 5 * MS),
+    st.integers(),
+)
+def test_the_truth_lies_in_the_interval_whatever_the_phase_the_jitter_and_the_path(
+    sizes: list[int], phase: int, trip: int, seed: int
+) -> None:
+    gaps = injected(0, *sizes, began=BEGIN + phase)
+    stream = probed(gaps, trip=trip, seed=seed)
+    measured = measure(evidence("calibration", gaps), stream, [size / S for size in sizes])
+    assert len(measured) == 1 + len(sizes)
+    for each in measured:
+        assert each.holds
+        assert each.measured.upper - each.measured.lower <= (4 * MS + 6 * trip) / S
+    assert measured[0].seen == 0
+
+
+def test_gaps_for_which_a_stream_is_too_slow_are_none_of_its_own() -> None:
+    gaps = injected(5 * MS, 20 * MS, 100 * MS, 0)
+    slow = probed(gaps, 10 * MS)
+    assert of(slow, gaps, sizes=[0.1]).verdict is Verdict.PASS
+    assert [gap.size for gap in measure(evidence("calibration", gaps), slow, [0.1])] == [0.1, 0]
+    assert of(slow, gaps).verdict is Verdict.INCONCLUSIVE
+
+
+def early(row: dict[str, Any]) -> dict[str, Any]:
+    """As a probe that tells too early a time of what is answered."""
+    return row | {"sent": row["sent"] - (2 * MS if row["received"] else 0)}
+
+
+def aloof(row: dict[str, Any]) -> dict[str, Any]:
+    """As a probe that takes the first five answers after a gap, and the last before it, for none."""
+    near = any(each["began"] - 2 * MS < row["sent"] < each["healed"] + 5 * MS for each in injected(0, *SIZES)[1:])
+    return row | {"received": None} if near else row
+
+
+def deaf(row: dict[str, Any]) -> dict[str, Any]:
+    """As a probe that overlooks every twentieth answer."""
+    return row if row["seq"] % 20 else row | {"received": None}
+
+
+def credulous(row: dict[str, Any]) -> dict[str, Any]:
+    """As a probe that takes anything for an answer."""
+    return row | {"received": row["received"] or row["sent"] + MS // 10}
+
+
+@pytest.mark.parametrize(
+    ("broken", "flaw"),
+    [
+        (early, "gaps of 0.005 s by cut were measured to 0.0084 s only, 0.0050 s are tolerable"),
+        (aloof, "1 of 1 gaps of 0.005 s by cut were not what was measured"),
+        (deaf, "1 of 1 controls showed a gap"),
+        (credulous, "1 of 1 gaps of 0.005 s by cut were missed"),
+    ],
+)
+def test_a_stream_that_tells_something_else_is_not_accepted(broken: Any, flaw: str) -> None:
+    gaps = injected(0, *SIZES)
+    judgement = of(altered(probed(gaps), broken), gaps)
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert flaw in judgement.reason
+
+
+def test_a_probe_that_was_late_at_an_end_says_nothing_of_that_gap() -> None:
+    gaps = injected(0, 5 * MS, 20 * MS, 20 * MS, 100 * MS)
+
+    def held_up(row: dict[str, Any]) -> dict[str, Any]:
+        near = 0 <= row["due"] - gaps[2]["healed"] < 2 * MS
+        return row | {"sent": row["sent"] + 3 * MS, "received": None, "late": 3 * MS} if near else row
+
+    judgement = of(altered(probed(gaps), held_up), gaps)
+    assert judgement.verdict is Verdict.PASS
+    assert [(each.n, each.method.endswith(", 1 void")) for each in judgement.measurements] == [
+        (1, False), (1, True), (1, False),
+    ]  # fmt: skip
+
+
+def test_a_gap_that_does_not_end_for_the_probe_is_not_accepted_and_has_a_length() -> None:
+    gaps = injected(0, 20 * MS)
+    ended = gaps[1]["healed"]
+    judgement = of(altered(probed(gaps), lambda row: row | {"received": None} if row["sent"] > ended else row), gaps)
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert all(0 <= each.value <= 0.1 for each in judgement.measurements)
+
+
+@pytest.mark.parametrize("meta", [{"kernel_drops": 1}, {"clock_step": S}])
+def test_a_disturbed_stream_is_not_accepted(meta: dict[str, Any]) -> None:
+    gaps = injected(0, *SIZES)
+    stream = probed(gaps)
+    assert of(replace(stream, meta={**stream.meta, **meta}), gaps).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_calibration_without_its_probes_is_not_accepted() -> None:
+    asked = {"methods": ["cut"], "sizes": [0.005]}
+    judgement = run("probe-calibration", {"gaps": evidence("calibration", injected(0, 5 * MS))}, asked)
+    assert (judgement.verdict, judgement.reason) == (Verdict.INCONCLUSIVE, "there is no evidence for 'stream'")
