@@ -123,10 +123,11 @@ def calibrated(
                     f"The probe's calibration {when} the timed cases is not accepted ({probe}): {each.reason}."
                 )
 
-    calibrate("before")
+    if settings.calibrate:
+        calibrate("before")
     with NoiseWatch(_processes(request.config, testbed)) as certification.noise:
         yield
-    if not certification.interrupted:
+    if settings.calibrate and not certification.interrupted:
         calibrate("after")
 
 

@@ -349,7 +349,7 @@ def _row(defect: Defect, cases: Iterable[Case]) -> Row:
 
 
 def _run_cases(
-    folder: Path, profile: Path, place: Place, cases: Sequence[str], trials: int, plugins: Sequence[object]
+    folder: Path, profile: Path, place: Place, cases: Sequence[str], options: Sequence[str], plugins: Sequence[object]
 ) -> None:
     """Run cases in a lab; in a process of its own."""
     _stand(place)
@@ -366,7 +366,7 @@ def _run_cases(
             *("-p", "no:cacheprovider", "--strict-markers", "--assert=plain", "-q"),
             *(f"--lbcert-profile={profile}", f"--lbcert-run-dir={folder / 'run'}", f"--lbcert-lab={place.lab}"),
             *(f"--lbcert-only={case}" for case in cases),
-            *(f"--lbcert-trials={trials}", "--lbcert-seed=1"),
+            *(*options, "--lbcert-seed=1"),
             *(str(suites / area) for area in areas),
         ],
         plugins,
@@ -380,8 +380,9 @@ def _start(task: Task, place: Place, folder: Path, *, whole: bool) -> Running:
     profile = write_profile(folder / "profile", task.defect)
     defect = CATALOGUE[task.defect] if task.defect else None
     plugins = [EndsOnceCaught(_row(defect, ()))] if defect and not whole else []
-    trials = defect.trials if defect else 1
-    process = _FORK.Process(target=_run_cases, args=(folder, profile, place, task.cases, trials, plugins))
+    # what a judge says of a defect is what counts, whether or not it could stand in a certificate
+    options = [f"--lbcert-trials={defect.trials}", "--lbcert-no-calibration"] if defect else ["--lbcert-trials=1"]
+    process = _FORK.Process(target=_run_cases, args=(folder, profile, place, task.cases, options, plugins))
     process.start()
     return Running(task, process, folder, time.monotonic())
 

@@ -62,6 +62,10 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
     "keep-lab": {"action": "store_true", "help": "leave the lab standing at the end, for `lbcert lab`"},
     "seed": {"metavar": "N", "type": int, "help": "seed of whatever cases choose at random (default: new each run)"},
     "shuffle": {"action": "store_true", "help": "run the cases in an order that the seed decides"},
+    "no-calibration": {
+        "action": "store_true",
+        "help": "do not calibrate the probes, which takes seconds: every verdict on timing is inconclusive then",
+    },
     "aside": {
         "action": "store_true",
         "help": "two workers of pytest-xdist, of which one takes what is marked untimed, at the lowest priority",

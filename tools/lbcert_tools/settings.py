@@ -38,6 +38,7 @@ class Settings:
         shuffle: whether the seed decides the order of the cases.
         load_workers: processes of the load generator; 0 for one that does it all.
         load_ui: port on which its web UI is offered; 0 for none.
+        calibrate: whether the probes are calibrated.
     """
 
     profile: Profile
@@ -54,6 +55,7 @@ class Settings:
     shuffle: bool = False
     everything: bool = False
     aside: bool = False
+    calibrate: bool = True
 
     @property
     def shown(self) -> Profile:
@@ -152,6 +154,7 @@ def settings_of(config: pytest.Config) -> Settings:
         everything=_option(config, "all"),
         aside=_option(config, "aside"),
         shuffle=bool(_option(config, "shuffle")),
+        calibrate=not _option(config, "no-calibration"),
     )
 
 

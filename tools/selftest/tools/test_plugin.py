@@ -12,7 +12,7 @@ import pytest
 from lbcert_fixtures.testbeds import netns
 from lbcert_reports import journal
 from lbcert_reports.matrix import Row
-from lbcert_tools import case_fixtures, plugin, testbeds  # noqa: F401 - pytester unloads what only a run loads, and numpy cannot be loaded twice
+from lbcert_tools import calibrating, case_fixtures, plugin, testbeds  # noqa: F401 - pytester unloads what only a run loads, and numpy cannot be loaded twice
 from lbcert_tools.controls import EndsOnceCaught
 from lbcert_tools.planning import PlanError, all_cases
 
@@ -287,6 +287,33 @@ def test_an_expected_failure_that_passes_is_said(cases, run, excused: str) -> No
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*L2-003: passes although the profile declares it to fail*"])
     assert outcomes(events) == {"layer2/it": "pass"}
+
+
+@pytest.mark.parametrize("option", ["--seed=1", "--no-calibration"])
+def test_the_probes_are_calibrated_before_and_after_unless_that_is_left_out(
+    cases, run, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    cases('''
+        @pytest.fixture(scope="session")
+        def testbed():
+            return type("Testbed", (), {"name": "none"})()
+
+        @pytest.fixture(scope="session")
+        def implementation(testbed):
+            return None
+
+        @pytest.mark.covers("L2-042")
+        @pytest.mark.catches("two-announcers")
+        @pytest.mark.usefixtures("calibrated")
+        def test_moves(record):
+            """A claim."""
+            told(record, "L2-042", "pass")
+    ''')
+    made: list[str] = []
+    monkeypatch.setattr(calibrating, "calibrated", lambda *given: made.append(given[2]) or [])
+    _, events = run(option)
+    assert outcomes(events) == {"layer2/moves": "pass"}
+    assert made == ([] if "no-" in option else ["calibration-before-main", "calibration-after-main"])
 
 
 def test_an_interrupt_leaves_the_case_and_the_run_unfinished(cases, run) -> None:
