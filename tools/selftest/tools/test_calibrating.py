@@ -1,5 +1,6 @@
 """In a quiet lab the calibration of every probe is accepted, and that of a broken probe is not."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,10 +103,10 @@ def test_every_probe_measures_known_gaps_as_they_are(lab: Lab, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("broken", "flaw"),
     [
-        (Longer, "gaps of 0.005 s by packet drop were not what was measured"),
-        (Vague, "gaps of 0.005 s by packet drop were measured +0.00"),
-        (Blunt, "3 of 3 gaps of 0.005 s by packet drop were missed"),
-        (Nervous, "1 of 1 controls showed a gap"),
+        (Longer, "of 0.005 s by (link cut|packet drop) were not what was measured"),
+        (Vague, r"of 0.005 s by (link cut|packet drop) were measured \+0.00"),
+        (Blunt, "of 0.005 s by (link cut|packet drop) were missed"),
+        (Nervous, "controls showed a gap"),
     ],
 )
 def test_a_broken_probe_is_not_accepted(lab: Lab, tmp_path: Path, broken: type[Stream], flaw: str) -> None:
@@ -115,7 +116,7 @@ def test_a_broken_probe_is_not_accepted(lab: Lab, tmp_path: Path, broken: type[S
     assert len(fast) == 4
     for each in fast:
         assert each.verdict is Verdict.INCONCLUSIVE
-        assert flaw in each.reason
+        assert re.search(flaw, each.reason), each.reason
 
 
 def test_every_probe_by_which_cases_measure_gaps_is_calibrated() -> None:
