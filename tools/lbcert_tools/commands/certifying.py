@@ -15,6 +15,7 @@ import click
 from click.core import ParameterSource
 
 from lbcert_fixtures.commands import dying_with_us
+from lbcert_fixtures.probes.noise import share_in_use
 from lbcert_tools.commands.doctoring import show
 from lbcert_tools.commands.labs import FEATURE_GATES, NODE_IMAGE
 from lbcert_tools.refusals import UNDETERMINED, USAGE, Refusal, no_run
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from lbcert_tools.planning import Case
 
 _LOOK_SECONDS = 0.2
+_TAKEN = 0.5
+"""Where other programs use so much of the processors, a lab at the lowest priority gets too little to be of use."""
 
 
 @click.command()
@@ -58,7 +61,8 @@ _LOOK_SECONDS = 0.2
     "--aside/--no-aside",
     default=True,
     show_default=True,
-    help="Whether cases that measure no times go to a second lab, which gets what the first leaves of the machine.",
+    help="Whether cases that measure no times go to a second lab, which gets what the first leaves of the "
+    "machine. Where other programs use most of that, one lab takes all unless this is asked for.",
 )
 @click.option("--nodes", type=click.IntRange(1), metavar="N", help="Nodes of a lab: 3 by default.")
 @click.option("--kubernetes", metavar="VERSION", help="Version of Kubernetes, as in 1.36.")
@@ -172,6 +176,9 @@ def certify(
     if blocked and aside and not (blocked := doctor.blocking(replace(wish, labs=1))):
         click.echo("one lab takes all cases: the machine does not carry a second (see `lbcert doctor`)", err=True)
         aside = False
+    elif aside and not _asked_for("aside") and (used := share_in_use()) > _TAKEN:
+        click.echo(f"one lab takes all cases: other programs use {used:.0%} of the processors", err=True)
+        aside = False
     if blocked:
         for finding in blocked:
             show(finding)
@@ -216,9 +223,8 @@ def _refuse_idle(cases: "Sequence[Case]", testbed: str) -> None:
     Raises:
         click.BadParameter: naming the first.
     """
-    context = click.get_current_context()
-    given = context.params
-    if given["aside"] and context.get_parameter_source("aside") is ParameterSource.COMMANDLINE:
+    given = click.get_current_context().params
+    if given["aside"] and _asked_for("aside"):
         if given["lab"]:
             raise click.BadParameter(f"the lab {given['lab']} takes all cases", param_hint="--aside")
         if given["workers"] > 1:
@@ -230,6 +236,11 @@ def _refuse_idle(cases: "Sequence[Case]", testbed: str) -> None:
             if given[option] is not None:
                 message = "only chaos experiments make load, and none is chosen (see --all, or --only chaos)"
                 raise click.BadParameter(message, param_hint=f"--{option.replace('_', '-')}")
+
+
+def _asked_for(option: str) -> bool:
+    """Whether an option was given, and does not stand by default."""
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def _preparation(profile: Any, testbed: Any, lab: str | None) -> Any:

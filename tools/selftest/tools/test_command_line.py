@@ -840,3 +840,21 @@ def test_two_runs_never_share_a_directory(tmp_path: Path, monkeypatch: pytest.Mo
     second = choose_run("./my lb.toml")
     assert first != second
     assert first.name.startswith("my-lb-")
+
+
+@pytest.mark.parametrize(
+    ("used", "arguments", "aside"),
+    [(0.1, [], True), (0.9, [], False), (0.9, ["--aside"], True), (0.1, ["--no-aside"], False)],
+)
+def test_no_lab_stands_aside_where_other_programs_use_the_machine(
+    lbcert: Lbcert, monkeypatch: pytest.MonkeyPatch, used: float, arguments: list[str], aside: bool
+) -> None:
+    begun: list[dict[str, Any]] = []
+    monkeypatch.setattr(doctor, "blocking", lambda _: [])
+    monkeypatch.setattr(certifying, "share_in_use", lambda: used)
+    monkeypatch.setattr(certifying, "_run", lambda _run, options, *_: begun.append(options) or True)
+    monkeypatch.setattr(certifying, "conclude", lambda *_, **__: 0)
+    code, _, err = lbcert("certify", "--profile=reference", "--quick", *arguments)
+    assert code == 0
+    assert [each["aside"] for each in begun] == [aside]
+    assert ("other programs use 90% of the processors" in err) == (used > 0.5 and not arguments)
