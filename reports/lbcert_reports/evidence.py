@@ -252,6 +252,8 @@ class Calibration(TypedDict):
     effective: int
     healing: int
     healed: int
+    late: int
+    """the longest that an answer to a datagram was late at its ends; 0 if that was less than half a millisecond"""
 
 
 class LoadSecond(TypedDict):

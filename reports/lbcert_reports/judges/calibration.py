@@ -5,8 +5,9 @@ method of injection and each length the *bias* is the median of how much longer 
 middles of both intervals. A calibration is accepted if no gap is missed, none is seen where none was, the truth lies in
 the interval that was measured for every single gap, no bias is larger than one period of the probe and half the width
 of the interval in which the truth is known to lie, and the measured interval is no wider than `sharp`, nor is that of
-the truth, by their medians. As in a trial, a gap at whose ends the probe was late says nothing of how it measures, and
-one that was not as long as was meant nothing of that length; there have to be others.
+the truth, by their medians. Where `FEW` gaps count their median says little of a bias: it may be half the width of the
+measured interval, as each of them may. As in a trial, a gap at whose ends the probe or its answers were late says
+nothing of how it measures, and one that was not as long as was meant nothing of that length; there have to be others.
 """
 
 from bisect import bisect_left
@@ -33,6 +34,9 @@ LONGER = 0.02
 RUN = 10
 """How many probes make a sustained run between two known gaps; as many again before and after are looked at."""
 
+FEW = 4
+"""A probe that is a little late now and then measures single gaps more than a period off, as its interval says."""
+
 EDGE = 3
 """How many periods before and after a gap's ends the probe has to be punctual."""
 
@@ -47,7 +51,7 @@ class Gap:
         truth: the interval in which its length is known to lie, s.
         measured: the interval that was measured, s; from 0 to what the probe may have overlooked if it saw none.
         seen: how many gaps the probe saw.
-        late: the longest that a probe was late at its ends, s; 0 if that was less than half a period.
+        late: the longest that a probe was late at its ends, or the process that answers, s; 0 if that was little.
     """
 
     method: str
@@ -110,10 +114,15 @@ def measure(gaps: Evidence[Calibration], stream: Evidence[Stream], sizes: Iterab
     asked = {0.0, *sizes}
     rows = sorted(stream.rows, key=lambda row: row["sent"])
     sent = [row["sent"] for row in rows]
-    return [_measured(each, rows, sent, stream.meta["period"]) for each in gaps.rows if seconds(each["size"]) in asked]
+    answers = stream.meta.get("protocol") != "tcp"  # a kernel answers those, and no process
+    return [
+        _measured(each, rows, sent, stream.meta["period"], answers=answers)
+        for each in gaps.rows
+        if seconds(each["size"]) in asked
+    ]
 
 
-def _measured(gap: Calibration, rows: Sequence[Stream], sent: Sequence[int], period: int) -> Gap:
+def _measured(gap: Calibration, rows: Sequence[Stream], sent: Sequence[int], period: int, *, answers: bool) -> Gap:
     margin = 2 * RUN * period
     around = rows[bisect_left(sent, gap["began"] - margin) : bisect_left(sent, gap["healed"] + margin)]
     measured, seen = outages(around, gap["began"], period, RUN)
@@ -134,7 +143,7 @@ def _measured(gap: Calibration, rows: Sequence[Stream], sent: Sequence[int], per
         Interval(seconds(gap["healing"] - gap["effective"]), seconds(gap["healed"] - gap["began"])),
         Interval(measured.lower, min(measured.upper, watched)),
         seen,
-        seconds(late),
+        seconds(max(late, gap["late"] if answers else 0)),
     )
 
 
@@ -177,7 +186,8 @@ def _group(every: Sequence[Gap], period: float) -> Group:
     errors = sorted(gap.error for gap in gaps)
     known = median(gap.truth.upper - gap.truth.lower for gap in gaps)
     width = median(gap.measured.upper - gap.measured.lower for gap in gaps)
-    bias, allowed, tolerable = median(errors), period + known / 2, sharp(size, period)
+    bias, tolerable = median(errors), sharp(size, period)
+    allowed = (max(period, width / 2) if n <= FEW else period) + known / 2
     flaws = [
         f"{count} of {n} {named} {problem}"
         for count, problem in (
@@ -204,11 +214,12 @@ def probe_calibration(
 
     For each method and size the bias is the median of how much longer a gap was measured than it was, by the middles of
     both intervals. It may be one period of the probe, and half the width of the interval in which the truth is known to
-    lie. The truth has to lie in the interval that was measured for each gap, none may be missed, and controls, in which
-    nothing is cut, may show none. Truth and measurement may be five periods wide, or a tenth of the length, by their
-    medians. A gap at whose ends the probe was more than a period late is void, and so is one that was longer than was
-    meant by more than 20 ms, or a tenth if that is more. Five periods have to fit into the shortest. A verdict on
-    timing stands only if each of its probes has an accepted calibration before and after it.
+    lie; where fewer than five gaps count, half the width of the measured interval if that is more. The truth has to lie
+    in the interval that was measured for each gap, none may be missed, and controls, in which nothing is cut, may show
+    none. Truth and measurement may be five periods wide, or a tenth of the length, by their medians. A gap at whose
+    ends the probe, or the process that answers it, was more than a period late is void, and so is one that was longer
+    than was meant by more than 20 ms, or a tenth if that is more. Five periods have to fit into the shortest. A verdict
+    on timing stands only if each of its probes has an accepted calibration before and after it.
 
     Args:
         gaps: the known gaps; of other lengths than are asked for there may be more.

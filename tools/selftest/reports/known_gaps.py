@@ -21,7 +21,7 @@ def injected(*sizes: int, methods: Sequence[str] = ("cut",), began: int = BEGIN)
     for size in sizes:
         for method in methods if size else [""]:
             call, end = CALL if size else 0, now + size
-            times = {"began": now, "effective": now + call, "healing": end, "healed": end + call}
+            times = {"began": now, "effective": now + call, "healing": end, "healed": end + call, "late": 0}
             rows.append({"method": method, "size": size, **times})
             now = end + call + SETTLED
     return rows
