@@ -131,8 +131,10 @@ def read_argued(path: Path = EQUIVALENT) -> list[Argued]:
     return [Argued(**each) for each in tomllib.loads(path.read_text()).get("mutant", [])]
 
 
-def _is_annotation(node: Any) -> bool:
-    """Whether a node of a source is in an annotation: that says what a value is, and does nothing."""
+def _is_idle(node: Any) -> bool:
+    """Whether a node of a source does nothing: in an annotation, or between the parameters of a function."""
+    if node.parent and node.parent.type == "parameters":
+        return True
     while parent := node.parent:
         before = parent.children[parent.children.index(node) - 1]
         if parent.type in _ANNOTATES and getattr(before, "value", "") == _ANNOTATES[parent.type]:
@@ -168,7 +170,7 @@ class Copy:
 
     def positions(self) -> list[Position]:
         """Where Cosmic Ray can change what the module does, from top to bottom."""
-        nodes = [(node, _is_annotation(node)) for node in ast_nodes(pickle.loads(self._tree))]  # noqa: S301 - ours
+        nodes = [(node, _is_idle(node)) for node in ast_nodes(pickle.loads(self._tree))]  # noqa: S301 - ours
         found = []
         for name in operator_names():
             operator = get_operator(name)

@@ -159,7 +159,7 @@ def nobody_answers(
         within: until when after the cause answers are allowed, s.
         asks: how many questions per address after that it takes for a verdict.
     """
-    since = effect(cause)["effective"] + nanoseconds(within) if cause else 0
+    since = effect(cause)["effective"] + nanoseconds(within) if cause else -math.inf
     problems, silences = [], []
     fewest = asks
     for address, frames in _by_address(answers, addresses).items():

@@ -11,8 +11,8 @@ from lbcert_reports.judges import Judgement, run
 from lbcert_reports.verdicts import Verdict
 
 S = 1_000_000_000
-EPOCH = 1_000
-"""Begin of every watch, s: so that nothing works only because time begins at 0."""
+EPOCH = -1_000
+"""Begin of every watch, s: so that nothing works only because time begins at 0, or goes on for longer than since."""
 POOL = ["10.0.0.0/30", "fd00::10 - fd00::12"]
 A, B, C = "10.0.0.0", "10.0.0.1", "10.0.0.2"
 

@@ -10,8 +10,8 @@ from lbcert_reports.judges import Judgement, run
 from lbcert_reports.verdicts import Verdict
 
 S = 1_000_000_000
-EPOCH = 1_000
-"""Begin of every watch, s: so that nothing works only because time begins at 0."""
+EPOCH = -1_000
+"""Begin of every watch, s: so that nothing works only because time begins at 0, or goes on for longer than since."""
 PASS, FAIL, UNCLEAR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 UP, DOWN = "Established", "Active"
 N1, N2, N3 = "172.18.0.11", "172.18.0.12", "172.18.0.13"

@@ -10,8 +10,8 @@ from lbcert_reports.judges import Judgement, run
 from lbcert_reports.verdicts import Verdict
 
 S = 1_000_000_000
-EPOCH = 1_000
-"""Begin of every watch, s: so that nothing works only because time begins at 0."""
+EPOCH = -1_000
+"""Begin of every watch, s: so that nothing works only because time begins at 0, or goes on for longer than since."""
 V4, V6 = "10.0.0.9", "fd00::9"
 ME, ONE, TWO, THREE = "02:00:00:00:00:00", "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"
 NODES = {ONE: "n1", TWO: "n2", THREE: "n3"}

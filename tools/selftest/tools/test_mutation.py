@@ -35,8 +35,10 @@ for mutant in copied.mutants([("core/AddNot", 0), added]):
     assert survived == "survived | return x + 1 | return x - 1"
 
 
-def test_annotations_and_what_is_no_program_are_no_mutants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All else is, also what stands beside an annotation."""
+def test_what_does_nothing_and_what_is_no_program_are_no_mutants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All else is, also what stands beside an annotation and in the default of a parameter."""
     source = """
         def f(x: int | 2 = 3, *, y: list[4]) -> int | 5:
             z: int | 6 = x + y
