@@ -68,12 +68,15 @@ _OPTIONS: Final = ("-x", "-s", "-m", "not browser", "-c", os.devnull, *(f"-pno:{
 _ANNOTATES: Final = {"tfpdef": ":", "annassign": ":", "funcdef": "->"}
 """What stands before an annotation, in each part of a program that may have one."""
 
-_TO_ORDER: Final = {
-    f"core/ReplaceComparisonOperator_{equality}_{order}"
-    for equality in ("Eq", "NotEq")
-    for order in ("Lt", "LtE", "Gt", "GtE")
-}
+_ORDERS: Final = ("Lt", "LtE", "Gt", "GtE")
+
+_TO_ORDER: Final = {f"core/ReplaceComparisonOperator_{each}_{order}" for each in ("Eq", "NotEq") for order in _ORDERS}
 """Operators that make a question of order from one of equality."""
+
+_FROM_IDENTITY: Final = {
+    f"core/ReplaceComparisonOperator_{each}_{other}" for each in ("Is", "IsNot") for other in ("Eq", "NotEq", *_ORDERS)
+}
+"""Operators that make another question from one of identity, which is asked of members of enumerations and classes."""
 
 _COPIED: Final = ("reports/lbcert_reports", "tools/selftest/reports", "docs")
 """Of the repository: sources, tests, and what tests read."""
@@ -143,8 +146,14 @@ def _is_idle(node: Any) -> bool:
     return False
 
 
-def _is_order_of_text(operator: str, node: Any, place: tuple[int, int]) -> bool:
-    """Whether the change is to ask which of two words comes first in the alphabet, one of them a literal."""
+def _is_senseless(operator: str, node: Any, place: tuple[int, int]) -> bool:
+    """Whether the change asks what means nothing, or the same.
+
+    That is which of two words, one of them a literal, comes first in the alphabet; and anything about what there is
+    once but whether it is that.
+    """
+    if operator in _FROM_IDENTITY:
+        return True
     if operator not in _TO_ORDER:
         return False
     return (place, "string") in ((at.start_pos, after.type) for at, after in pairwise(node.children))
@@ -176,7 +185,7 @@ class Copy:
             operator = get_operator(name)
             if not operator.arguments():
                 places = [
-                    (place, idle or _is_order_of_text(name, node, place[0]))
+                    (place, idle or _is_senseless(name, node, place[0]))
                     for node, idle in nodes
                     for place in operator().mutation_positions(node)
                 ]

@@ -208,6 +208,7 @@ MEMBERS = ["n1", "n2", "n3"]
         ({"n1": 1500, "n2": 1500}, {}, FAIL, "n3 got 0.0% instead of 33.3%"),
         ({"n1": 1000, "n2": 1000, "n3": 990, "n4": 10}, {}, FAIL, "n4 got 10 of 3000 flows, and should get none"),
         ({"n1": 100, "n2": 100, "n3": 100}, {}, UNCLEAR, "300 flows, 1000 are needed"),
+        ({"n1": 1000, "n2": 1020, "n3": 980}, {"least": 3000}, PASS, "the worst deviation is at most 2.8%"),
         ({"n1": 100, "n2": 100, "n3": 100}, {"least": 100}, UNCLEAR, "more flows are needed"),
         ({"n1": 33, "n2": 40, "n3": 27}, {"least": 50}, UNCLEAR, "more flows are needed"),
         ({"n1": 9600, "n2": 10200, "n3": 10200}, {}, PASS, "every share is within 5.0%"),
@@ -243,6 +244,8 @@ def test_an_unevenness_that_the_control_route_has_too_is_the_routers() -> None:
     says(straight, FAIL, "n1 got 23.3%")
     assert value(straight, "difference from control") < 1e-9
     assert value(straight, "effect of control") > 0.1
+    alike = {"members": MEMBERS, "alpha": value(judgement, "difference from control")}
+    says(run("even-spread", inputs, alike), UNCLEAR, "the control route spreads alike")
     assert [each.n for each in straight.measurements] == [3000, 3000, 3000, 6000, 6000]
     few = run("even-spread", {**inputs, "control": flows({"n1": 46, "n2": 77, "n3": 77})}, {"members": MEMBERS})
     assert [each.n for each in few.measurements][-2:] == [3200, 3200]
@@ -256,6 +259,10 @@ def test_a_spread_exactly_at_a_limit_is_not_uneven() -> None:
     wide = {"effect": 1.0, "margin": 0.2}
     for limit in ({"alpha": p.value}, {"margin": 0.2, "effect": effect.value}, {**wide, "margin": worst.interval[0]}):
         assert run("even-spread", inputs, {"members": MEMBERS, **limit}).verdict is not FAIL
+    even = {"flows": flows({"n1": 1000, "n2": 1020, "n3": 980})}
+    deviation = run("even-spread", even, {"members": MEMBERS}).measurements[0].interval
+    assert deviation is not None
+    says(run("even-spread", even, {"members": MEMBERS, "margin": deviation[1]}), PASS)
     for beyond in ({"alpha": p.value * 2}, {"margin": 0.2, "effect": 0.2}, {**wide, "margin": worst.interval[0] / 2}):
         assert run("even-spread", inputs, {"members": MEMBERS, **beyond}).verdict is FAIL
 

@@ -42,7 +42,7 @@ def test_what_does_nothing_and_what_is_no_program_are_no_mutants(
     source = """
         def f(x: int | 2 = 3, *, y: list[4]) -> int | 5:
             z: int | 6 = x + y
-            return {7: 8, **z} if y == "a" else z
+            return {7: 8, **z} if y == "a" else y is str
     """
     for folder in ("reports/lbcert_reports", "tools/selftest/reports", "docs"):
         (tmp_path / folder).mkdir(parents=True)
@@ -54,8 +54,9 @@ def test_what_does_nothing_and_what_is_no_program_are_no_mutants(
     assert lines - {line.replace(" ", "") for line in source.splitlines()} == {
         *(f"deff(x:int|2={each},*,y:list[4])->int|5:" for each in (2, 4)),
         *(f"z:int|6=x{each}y" for each in ("-", "*", "/", "//", "%", "**", ">>", "<<", "|", "&", "^")),
-        *(f'return{{{each},**z}}ify=="a"elsez' for each in ("6:8", "8:8", "7:7", "7:9")),
-        *(f'return{{7:8,**z}}if{each}"a"elsez' for each in ("noty==", "y!=")),
+        *(f'return{{{each},**z}}ify=="a"elseyisstr' for each in ("6:8", "8:8", "7:7", "7:9")),
+        *(f'return{{7:8,**z}}if{each}"a"elseyisstr' for each in ("noty==", "y!=")),
+        'return{7:8,**z}ify=="a"elseyisnotstr',
     }
     assert None in mutants
 
