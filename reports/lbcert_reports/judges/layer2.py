@@ -680,7 +680,7 @@ def _unanswered(frames: Sequence[Answer], until: int) -> bool:
 
     A single one may have been asked just when the watch ended.
     """
-    last = max((frame["t"] for frame in _replies(frames)), default=0)
+    last = max(frame["t"] for frame in _replies(frames))
     asked = [frame["t"] for frame in frames if frame["form"] == "asked" and frame["t"] > last]
     return len(asked) > 1 and asked[0] <= until
 

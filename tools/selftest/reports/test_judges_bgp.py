@@ -610,3 +610,9 @@ def test_the_limit_of_each_judge_of_routes_and_sessions_is_told() -> None:
         run("route-next-hops", {"routes": routes()}, {"expected": ALL, "within": 5}).measurements[0].bound,
     ]
     assert [limit[:2] for limit in limits if limit] == [(0, "<="), (9, "=="), (3.0, "<="), (5, ">="), (5, "<=")]
+
+
+def test_of_several_things_that_were_done_the_last_is_the_cause() -> None:
+    causes = Evidence[Any]("faults", "c", "cause", {}, (*act(5).rows, *act(10).rows, *act(20).rows))
+    inputs = {"routes": routes((1, [N1]), (20.5, HOPS)), "cause": causes}
+    says(run("route-next-hops", inputs, {"expected": ALL, "within": 1}), PASS, "the last after 0.500 s")

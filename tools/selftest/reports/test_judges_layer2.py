@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lbcert_reports.evidence import Evidence
-from lbcert_reports.judges import Judgement, run
+from lbcert_reports.judges import REGISTRY, Judgement, run
 from lbcert_reports.verdicts import Verdict
 
 S = 1_000_000_000
@@ -655,3 +655,133 @@ def test_one_question_that_is_not_answered_yet_is_no_silence() -> None:
 def test_an_answer_of_the_same_instant_comes_after_its_question() -> None:
     frames = [each for t in range(20) for each in (frame(t, ONE, "arp-reply"), asked(t))]
     says(run("one-announcer", {"answers": heard(frames)}, {"nodes": NODES}), PASS)
+
+
+V4B = "10.0.0.8"
+SOON = dialogue(0, 5, ONE, V4B) + dialogue(5, 7, None, V4B) + dialogue(7, 20, TWO, V4B)
+MOST = heard(dialogue(0, 9, ONE), dialogue(9, 10, None), dialogue(0, 10, TWO, V4B, delay=0.002), ended=at(12))
+SILENT = heard(dialogue(0, 10, None), ended=at(12))
+RELEASED = dialogue(0, 7, ONE) + dialogue(7, 14, None) + dialogue(0, 6, ONE, V4B) + dialogue(6, 14, None, V4B)
+TAKEN = heard(MOVED, GARP, SOON, [frame(7.5, TWO, "garp-request", V4B)])
+SAID = [*(frame(t, ONE, "garp-request") for t in (5, 6)), frame(7, TWO, "garp-reply")]
+
+
+@pytest.mark.parametrize(
+    ("judge", "answers", "bound", "expected", "observed", "measured"),
+    [
+        (
+            "one-announcer", MOST, {"answered": 0.9},
+            "one node answers, 90% of the questions within 1 s",
+            "10.0.0.9: 18 answers from n1, 10.0.0.8: 20 answers from n2",
+            [(0.9, 2, 0.9, None)],
+        ),
+        (
+            "one-announcer", MOST, {"answered": 0},
+            "one node answers",
+            "10.0.0.9: 18 answers from n1, 10.0.0.8: 20 answers from n2",
+            [(0.9, 2, 0, None)],
+        ),
+        (
+            "answers-asked", MOST, {"answered": 0.9},
+            "an answer to the asker within 1 s",
+            "90.0% answered in time, the slowest after 2.0 ms",
+            [(0.002, 2, 1, None), (0.9, 2, 0.9, None)],
+        ),
+        (
+            "answers-asked", SILENT, {"flags": {"hop_limit": 255}},
+            "an answer to the asker within 1 s with hop_limit 255",
+            "0.0% answered in time",
+            [(None, 0, 1, None), (0, 1, 0.99, None)],
+        ),
+        (
+            "nobody-answers", heard(RELEASED), {"addresses": [V4, V4B], "within": 5},
+            "no answer from 5 s after the cause on",
+            "no answer later than 1.50 s after the cause",
+            [(1.501, 2, 5, None)],
+        ),
+        (
+            "nobody-answers", SILENT, {"addresses": [V4]},
+            "no answer from 0 s after the cause on",
+            "no answer later than 0.00 s after the cause",
+            [(0, 1, 0, None)],
+        ),
+        (
+            "never-alternates", heard(dialogue(0, 12, ONE), dialogue(0, 5, ONE, V4B), dialogue(5, 10, TWO, V4B)),
+            {"hold": 9, "changes": 1},
+            "at most 1 changes of the answering node in 9 s",
+            "1 changes in 9.5 s",
+            [(1, 2, 1, None)],
+        ),
+        (
+            "owner-moves", heard(MOVED, SOON), {"within": 10},
+            "1 moves, the first within 10 s",
+            "10.0.0.9: n1 → n2, 10.0.0.8: n1 → n2",
+            [(1, 2, 1, None), (4.001, 2, 10, 0.5)],
+        ),
+        (
+            "owner-moves", heard(MOVED, dialogue(0, 20, ONE, V4B)), {"within": 10, "least": 0, "to": ["n1", "n2"]},
+            "0 to 1 moves, the first within 10 s, to n1, n2",
+            "10.0.0.9: n1 → n2, 10.0.0.8: n1",
+            [(1, 2, 1, None), (None, 0, 10, 0.5)],
+        ),
+        (
+            "owner-moves", heard(dialogue(0, 20, ONE)), {"within": 10, "least": 0, "most": 0},
+            "the address stays where it is",
+            "10.0.0.9: n1",
+            [(0, 1, 0, None), (None, 0, 10, 0.5)],
+        ),
+        (
+            "answered-again", heard(MOVED, SOON), {"within": 5},
+            "no address is unanswered for more than 5 s",
+            "10.0.0.9: unanswered for 4.50 s at most, 10.0.0.8: unanswered for 2.50 s at most",
+            [(4.5, 2, 5, 0.5)],
+        ),
+        (
+            "settles-on-one", heard(TWO_FOR_A_WHILE, dialogue(8, 12, TWO), dialogue(0, 12, ONE, V4B)), {"within": 10},
+            "one node answers alone within 10 s",
+            "10.0.0.9: 30 tenures, at last n2, 10.0.0.8: 1 tenures, at last n1",
+            [(2.901, 2, 10, 0.5)],
+        ),
+        (
+            "settles-on-one", heard(TWO_FOR_A_WHILE), {"within": 10},
+            "one node answers alone within 10 s",
+            "10.0.0.9: 30 tenures, at last n2",
+            [(None, 0, 10, 0.5)],
+        ),
+        (
+            "gratuitous-announced", TAKEN, {"forms": ["garp-request"], "flags": {"override": True}, "bursts": [0, 1.1]},
+            "an announcement to everybody within 1 s as garp-request with override True, bursts at 0.0, 1.1 s",
+            "10.0.0.9: 10 frames from n2, 5 garp-request + 5 garp-reply, "
+            "10.0.0.8: 1 frames from n2, 1 garp-request",
+            [(0.499, 2, 1, None), (1, 2, None, None)],
+        ),
+        (
+            "gratuitous-announced", heard(MOVED), {},
+            "an announcement to everybody within 1 s",
+            "10.0.0.9: nothing from n2",
+            [(None, 0, 1, None), (0, 0, None, None)],
+        ),
+        (
+            "announced-by-owner", heard(dialogue(0, 20, ONE), SAID, began=at(0), ended=at(20)), {},
+            "a node that announces an address answers within 1 s of it",
+            "1 of 3 announcements were of nodes that did not",
+            [(1, 3, 0, None)],
+        ),
+        (
+            "spread-over-nodes", owned(14, 26, 20), {},
+            "20 addresses on each node, p at least 0.001",
+            "n1: 14, n2: 26, n3: 20 (p 0.165)",
+            [(pytest.approx(0.1653, abs=1e-4), 60, 0.001, None), (pytest.approx(0.2449, abs=1e-4), 60, None, None)],
+        ),
+    ],
+)  # fmt: skip
+def test_each_judge_tells_what_it_expects_and_saw_and_its_numbers_with_their_limits(
+    judge: str, answers: Any, bound: dict[str, Any], expected: str, observed: str, measured: list[tuple[Any, ...]]
+) -> None:
+    known = REGISTRY[judge]
+    inputs = {"answers": answers, **({"cause": act(5)} if len(known.roles) > 1 else {})}
+    judgement = run(judge, inputs, {**({"nodes": NODES} if "nodes" in known.bound else {}), **bound})
+    assert (judgement.expected, judgement.observed) == (expected, observed)
+    assert [
+        (each.value, each.n, each.bound[0] if each.bound else None, each.resolution) for each in judgement.measurements
+    ] == measured
