@@ -125,6 +125,7 @@ def test_one_announcer(frames: Any, bound: dict[str, Any], verdict: Verdict, rea
     [
         (10, 10, PASS, "30 answers from n1"),
         (11, 10, FAIL, f"{ONE} answered 20 questions for 10.0.0.9 31 times"),
+        (11, 20, FAIL, f"{ONE} answered 20 questions for 10.0.0.9 31 times"),
         (20, 21, UNCLEAR, "only 20 questions"),
     ],
 )
@@ -164,6 +165,14 @@ NDP = {"flags": {"hop_limit": 255}}
             "0 of 20 questions for 10.0.0.9 were answered within 0.3",
         ),
         ([*STEADY, frame(1.1, ONE, "arp-reply", dst=BROADCAST)], {}, FAIL, "1 answers about 10.0.0.9 went to ff:ff"),
+        (
+            [*STEADY, *(frame(t, ONE, "arp-reply", dst=dst) for t, dst in ((1.1, BROADCAST), (2.1, TWO)))],
+            {},
+            FAIL,
+            "2 answers about 10.0.0.9 went to ff:ff",
+        ),
+        ([frame(1, ONE, "arp-reply", dst=BROADCAST)], {}, UNCLEAR, "only 0 questions"),
+        (dialogue(0, 5, ONE, delay=0.003) + dialogue(5, 10, ONE), {}, PASS, "the slowest after 3.0 ms"),
         (dialogue(0, 10, ONE, frame_source=TWO), {}, FAIL, "02:00:00:00:00:02 spoke for 10.0.0.9 with the hardware"),
         (dialogue(0, 10, "0a:0b"), {}, FAIL, "answered by 0a:0b, which no node has"),
         (dialogue(0, 10, ONE, V6, link_layer=ONE), {}, PASS, "every question"),
@@ -196,6 +205,15 @@ def test_answers_asked(frames: Any, bound: dict[str, Any], verdict: Verdict, rea
         (dialogue(0, 7, ONE) + dialogue(7, 14, None), 5, 5, PASS, "no answer later than 1.50 s after the cause"),
         (dialogue(0, 12, ONE) + dialogue(12, 14, None), 5, 5, FAIL, "was answered 4 times by 02:00:00:00:00:01"),
         (dialogue(0, 7, ONE) + dialogue(7, 11, None), 5, 5, UNCLEAR, "only 2 questions"),
+        (dialogue(0, 7, ONE) + dialogue(7, 12.5, None), 5, 5, PASS, "no answer later than 1.50 s"),
+        (
+            [*dialogue(0, 7, ONE), frame(9.999, ONE, "arp-reply"), *dialogue(7, 14, None)],
+            5,
+            5,
+            PASS,
+            "no answer later than 5.00 s after the cause",
+        ),
+        ([*dialogue(0, 14, None), frame(10, ONE, "arp-reply")], 5, 5, FAIL, "was answered 1 times"),
         (dialogue(0, 10, None, "10.0.0.8"), None, 0, UNCLEAR, "nobody asked for 10.0.0.9"),
     ],
 )
@@ -231,6 +249,22 @@ def test_never_alternates(frames: Any, bound: dict[str, Any], verdict: Verdict, 
     says(run("never-alternates", {"answers": heard(frames)}, {"nodes": NODES, "hold": 9, **bound}), verdict, reason)
 
 
+def test_only_the_first_nodes_of_an_address_that_changes_it_often_are_named() -> None:
+    frames = [each for t in range(8) for each in dialogue(t, t + 1, TWO if t % 2 else ONE)]
+    judgement = run("never-alternates", {"answers": heard(frames)}, {"nodes": NODES, "hold": 7})
+    says(judgement, FAIL, "7 changes in 7.5 s")
+    assert judgement.reason == "10.0.0.9 changed its node 7 times: n1 → n2 → n1 → n2 → n1 → n2"
+    silent = run("never-alternates", {"answers": SILENT}, {"nodes": NODES, "hold": 0})
+    assert (value(silent, "changes"), silent.observed) == (0, "0 changes in 0.0 s")
+
+
+@pytest.mark.parametrize("judge", ["one-announcer", "answers-asked"])
+def test_a_question_just_before_the_end_is_none_and_no_answer_is_missed(judge: str) -> None:
+    judgement = run(judge, {"answers": heard([asked(9.9)], ended=at(10))}, {"nodes": NODES})
+    says(judgement, UNCLEAR, "only 0 questions were asked")
+    assert value(judgement, "questions answered") == 0
+
+
 DEAF = [*dialogue(0, 5, ONE), frame(9, TWO, "garp-request"), *dialogue(5, 16, None)]
 """Another node takes an address over, says so, and answers no question."""
 
@@ -263,6 +297,21 @@ MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
         (MOVED + dialogue(20, 30, ONE) + dialogue(30, 31, TWO), {"most": 2}, FAIL, "moved 3 times"),
         ([*MOVED, frame(8.0, "0a:0b", "arp-reply")], {}, FAIL, "which no node has"),
         (dialogue(5, 20, ONE), {}, UNCLEAR, "nobody answered for 10.0.0.9 before node-power-off"),
+        (dialogue(0, 2, THREE) + dialogue(2, 5, ONE) + MOVED[20:], {}, PASS, "10.0.0.9: n1 → n2"),
+        (
+            [*dialogue(0, 9, ONE), frame(10, ONE, "arp-reply"), *dialogue(10.5, 20, None)],
+            {}, FAIL, "10.0.0.9 is still answered by n1",
+        ),
+        (
+            [*dialogue(0, 9, ONE), frame(9.999, ONE, "arp-reply"), *dialogue(10.5, 20, None)],
+            {}, FAIL, "10.0.0.9 is answered by nobody",
+        ),
+        ([*MOVED[:-16], frame(15, THREE, "garp-reply")], {"most": 2, "to": ["n2"]}, FAIL, "by n3, not by n2"),
+        ([*dialogue(0, 14.5, ONE), frame(15, ONE, "arp-reply")], {}, FAIL, "10.0.0.9 is still answered by n1"),
+        (
+            dialogue(0, 5, ONE) + dialogue(5, 8, None) + dialogue(8, 9, TWO) + dialogue(9, 20, ONE),
+            {"most": 2, "to": ["n1"]}, PASS, "n1 → n2 → n1",
+        ),
     ],
 )  # fmt: skip
 def test_owner_moves(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
@@ -275,6 +324,8 @@ def test_owner_moves(frames: Any, bound: dict[str, Any], verdict: Verdict, reaso
     [
         (MOVED, 5, PASS, "every address was answered again in time"),
         (MOVED, 4, FAIL, "10.0.0.9 was answered by nobody for 4.50 s, from 0.00 s on"),
+        (MOVED, 4.5, PASS, "unanswered for 4.50 s at most"),
+        ([*dialogue(0, 9, ONE), frame(10, ONE, "arp-reply")], 5, PASS, "every address"),
         (dialogue(0, 20, ONE), 1, PASS, "every address"),
         (dialogue(0, 7, ONE) + dialogue(7, 20, None), 5, FAIL, "answered by nobody for 13.00 s, from 1.50 s on"),
         (dialogue(0, 2, None) + dialogue(2, 5, ONE) + dialogue(5, 6, None) + dialogue(6, 20, ONE), 2, PASS, "every"),
@@ -354,8 +405,26 @@ def test_who_announces_an_address_answers_for_it(announcer: str, verdict: Verdic
         (dialogue(0, 20, ONE), UNCLEAR, "nobody announced anything"),
         ([*dialogue(0, 20, ONE), frame(0.9, TWO, "garp-request")], UNCLEAR, "nobody announced anything"),
         ([*dialogue(0, 20, ONE), frame(19.1, TWO, "garp-request")], UNCLEAR, "nobody announced anything"),
+        ([*dialogue(0, 20, ONE), frame(1, TWO, "garp-request")], FAIL, "1 of 1"),
+        ([*dialogue(0, 20, ONE), frame(19, TWO, "garp-request")], FAIL, "1 of 1"),
+        (dialogue(0, 9, ONE) + dialogue(9, 20, TWO) + [frame(8.001, TWO, "garp-request")], PASS, "0 of 1"),
+        (dialogue(0, 9, ONE) + dialogue(9, 20, TWO) + [frame(9.501, ONE, "garp-request")], PASS, "0 of 1"),
     ],
-    ids=["silence", "before", "too early", "after", "too late", "nobody answers", "none", "at the begin", "at the end"],
+    ids=[
+        "silence",
+        "before",
+        "too early",
+        "after",
+        "too late",
+        "nobody answers",
+        "none",
+        "at the begin",
+        "at the end",
+        "just after the begin",
+        "just before the end",
+        "just before",
+        "just after",
+    ],
 )
 def test_an_announcement_may_come_shortly_before_and_after_answers(frames: Any, verdict: Verdict, reason: str) -> None:
     inputs = {"answers": heard(frames, began=at(0), ended=at(20))}
@@ -394,9 +463,24 @@ def test_what_is_heard_while_the_api_is_still_being_written_to_counts() -> None:
     says(run("gratuitous-announced", inputs, {"nodes": NODES}), PASS)
 
 
+def test_what_is_heard_with_the_very_begin_of_the_fault_is_its_effect() -> None:
+    """It began 5 ns before it was effective."""
+    early = [{**frame(5, TWO, form), "t": at(5) - 5} for form in ("arp-reply", "garp-request")]
+    inputs = {"answers": heard(dialogue(0, 5, ONE), early, dialogue(9, 20, TWO)), "cause": act(5)}
+    moved = run("owner-moves", inputs, {"nodes": NODES, "within": 10})
+    says(moved, PASS, "n1 → n2")
+    assert value(moved, "time to new owner") == 0
+    announced = run("gratuitous-announced", inputs, {"nodes": NODES})
+    says(announced, PASS, "1 frames from n2")
+    assert value(announced, "time to announcement") == 0
+    only = {**inputs, "answers": heard(early[:1], dialogue(5, 20, TWO))}
+    says(run("answered-again", only, {"within": 5}), UNCLEAR, "nobody answered for 10.0.0.9 before")
+    says(run("owner-moves", only, {"nodes": NODES, "within": 5}), UNCLEAR, "nobody answered for 10.0.0.9 before")
+
+
 def test_what_is_heard_after_the_fault_was_healed_is_no_move() -> None:
     frames = dialogue(0, 5, ONE) + dialogue(9, 12, TWO) + dialogue(12, 15, ONE)
-    inputs = {"answers": heard(frames), "cause": act(5, healed=12)}
+    inputs = {"answers": heard(frames, [frame(12, ONE, "arp-reply")]), "cause": act(5, healed=12)}
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10}), PASS, "n1 → n2")
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 3}), FAIL, "moved after 4.00 s")
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "to": ["n3"]}), FAIL, "by n2, not by n3")
@@ -424,6 +508,12 @@ TWO_FOR_A_WHILE = dialogue(0, 5, ONE) + dialogue(5, 8, ONE, every=0.2) + dialogu
         (dialogue(0, 5, ONE) + dialogue(5, 12, None), {}, UNCLEAR, "answered by nobody"),
         (dialogue(0, 5, ONE) + dialogue(5, 12, None), {"within": 5}, FAIL, "answered by nobody"),
         (dialogue(0, 12, "0a:0b"), {}, FAIL, "which no node has"),
+        (TWO_FOR_A_WHILE + dialogue(8, 12, TWO), {"within": 2.901}, PASS, "one node came to answer alone"),
+        ([*TWO_FOR_A_WHILE, frame(8.901, TWO, "arp-reply")], {}, PASS, "at last n2"),
+        ([*TWO_FOR_A_WHILE, frame(8.9, TWO, "arp-reply")], {}, UNCLEAR, "10.0.0.9 is answered by n1, n2"),
+        (dialogue(0, 12, None), {"within": 5}, FAIL, "10.0.0.9 is answered by nobody 6.5 s after the cause"),
+        ([*dialogue(0, 5.5, None), *dialogue(5.5, 12, ONE)], {"within": 0.1}, FAIL, "10.0.0.9 only 0.50 s"),
+        ([*dialogue(0, 5, None), *dialogue(5.5, 12, ONE)], {"within": 0.1}, PASS, "1 tenures, at last n1"),
     ],
 )
 def test_settles_on_one(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
@@ -472,6 +562,15 @@ LATE = [frame(t + 0.3, TWO, "garp-reply", target=V4) for t in BURSTS]
         ([*MOVED, frame(9, TWO, "garp-reply", frame_source=ONE)], {"manner": True}, PASS, "every takeover"),
         ([*MOVED, *GARP, frame(14.5, TWO, "garp-reply")], {"end": 5}, FAIL, "n2 still announced 10.0.0.9 5.50 s after"),
         ([*MOVED, *GARP, frame(14.1, TWO, "garp-reply")], {"end": 5}, PASS, "every takeover"),
+        ([*MOVED, *GARP, frame(14.5, TWO, "garp-reply")], {"end": 5.25, "tolerance": 0.25}, PASS, "every takeover"),
+        (
+            [*MOVED, *(frame(9.126 + t, TWO, "garp-reply") for t in (0, 1, 2))],
+            {"bursts": [0, 1.125, 1.875], "tolerance": 0.125}, PASS, "every takeover",
+        ),
+        (
+            [*MOVED, *GARP, *(frame(t, TWO, "garp-reply") for t in (14.5, 16))],
+            {"end": 5}, FAIL, "n2 still announced 10.0.0.9 5.50 s after",
+        ),
         ([*MOVED, *GARP, frame(14.5, TWO, "garp-reply")], SCHEDULE, PASS, "every takeover"),
         ([*MOVED, frame(9, TWO, "garp-reply", dst=ALL_NODES)], {}, FAIL, f"announced 10.0.0.9 to {ALL_NODES} instead"),
         ([frame(3, ONE, "garp-request"), *MOVED], {}, FAIL, "announced nothing"),
@@ -554,10 +653,16 @@ def owned(*counts: int) -> Evidence[Any]:
         ((30, 30, 0), FAIL, "n3 owns no address"),
         ((60, 0, 0), FAIL, "n2 owns no address"),
         ((3, 4, 3), UNCLEAR, "10 addresses, 15 are needed"),
+        ((5, 5, 5), PASS, "n1: 5, n2: 5, n3: 5"),
     ],
 )
 def test_spread_over_nodes(counts: tuple[int, int, int], verdict: Verdict, reason: str) -> None:
     says(run("spread-over-nodes", {"answers": owned(*counts)}, {"nodes": NODES}), verdict, reason)
+
+
+def test_an_address_belongs_to_the_node_that_answered_for_it_last() -> None:
+    evidence = heard(owned(20, 20, 20).rows, [frame(2, THREE, "arp-reply", "10.0.1.0")])
+    says(run("spread-over-nodes", {"answers": evidence}, {"nodes": NODES}), PASS, "n1: 19, n2: 20, n3: 21")
 
 
 def test_spread_over_nodes_says_nothing_while_an_address_is_silent() -> None:
