@@ -180,7 +180,10 @@ def lossy_replies() -> Evidence[Any]:
     return dataclasses.replace(of("replies"), meta={"kernel_drops": 3})
 
 
-@pytest.mark.parametrize(("step", "within", "verdict"), [(0.01, 5, Verdict.PASS), (-0.011, 5, Verdict.INCONCLUSIVE)])
+@pytest.mark.parametrize(
+    ("step", "within", "verdict"),
+    [(0.01, 5, Verdict.PASS), (0.011, 5, Verdict.INCONCLUSIVE), (-0.011, 5, Verdict.INCONCLUSIVE)],
+)
 def test_a_clock_that_was_set_unmakes_what_rests_on_times_that_are_not_told(
     step: float, within: float, verdict: Verdict
 ) -> None:
