@@ -328,6 +328,9 @@ class _Forks:
 
     def _execute(self) -> None:
         """Execute the module, for the first time or again."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(nowhere, stream)
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
         try:
             if self._is_leaf:
