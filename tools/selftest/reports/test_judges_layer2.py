@@ -205,6 +205,7 @@ def test_answers_asked(frames: Any, bound: dict[str, Any], verdict: Verdict, rea
         (dialogue(0, 7, ONE) + dialogue(7, 14, None), 5, 5, PASS, "no answer later than 1.50 s after the cause"),
         (dialogue(0, 12, ONE) + dialogue(12, 14, None), 5, 5, FAIL, "was answered 4 times by 02:00:00:00:00:01"),
         (dialogue(0, 7, ONE) + dialogue(7, 11, None), 5, 5, UNCLEAR, "only 2 questions"),
+        (dialogue(0, 12, ONE) + dialogue(12, 20, None), 10, 5, PASS, "no answer later than 1.50 s"),
         (dialogue(0, 7, ONE) + dialogue(7, 12.5, None), 5, 5, PASS, "no answer later than 1.50 s"),
         (
             [*dialogue(0, 7, ONE), frame(9.999, ONE, "arp-reply"), *dialogue(7, 14, None)],
@@ -279,6 +280,10 @@ MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
         (MOVED, {"to": ["n3"]}, FAIL, "10.0.0.9 was answered by n2, not by n3"),
         (MOVED, {"within": 3}, FAIL, "10.0.0.9 moved after 4.00 s"),
         (DEAF, {}, FAIL, "10.0.0.9 is announced by n2, and answered by nobody"),
+        (
+            [*dialogue(0, 5, ONE), *dialogue(6, 8, TWO), frame(9, THREE, "garp-request"), *dialogue(9.5, 20, None)],
+            {"most": 2}, FAIL, "10.0.0.9 is announced by n3, and answered by nobody",
+        ),
         (DEAF[:-5], {}, UNCLEAR, "no question about 10.0.0.9 was answered by n2"),
         ([*MOVED, frame(12.1, THREE, "arp-reply")], {}, FAIL, "moved 3 times: n1 → n2 → n3 → n2"),
         (MOVED + dialogue(16, 20, ONE, delay=0.002), {}, FAIL, "was answered by n1, n2 after the move"),
@@ -303,7 +308,7 @@ MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
             {}, FAIL, "10.0.0.9 is still answered by n1",
         ),
         (
-            [*dialogue(0, 9, ONE), frame(9.999, ONE, "arp-reply"), *dialogue(10.5, 20, None)],
+            [*dialogue(0, 9, ONE), frame(9.99999, ONE, "arp-reply"), *dialogue(10.5, 20, None)],
             {}, FAIL, "10.0.0.9 is answered by nobody",
         ),
         ([*MOVED[:-16], frame(15, THREE, "garp-reply")], {"most": 2, "to": ["n2"]}, FAIL, "by n3, not by n2"),
@@ -312,6 +317,7 @@ MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
             dialogue(0, 5, ONE) + dialogue(5, 8, None) + dialogue(8, 9, TWO) + dialogue(9, 20, ONE),
             {"most": 2, "to": ["n1"]}, PASS, "n1 → n2 → n1",
         ),
+        ([*MOVED, frame(14, ONE, "arp-reply")], {"most": 3, "to": ["n2"]}, PASS, "n1 → n2 → n1 → n2"),
     ],
 )  # fmt: skip
 def test_owner_moves(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
@@ -437,6 +443,8 @@ def test_the_old_owner_may_answer_beside_the_new_one_for_as_long_as_is_allowed()
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10}), FAIL, "moved")
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "overlap": 1}), FAIL, "moved 3 times")
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "overlap": 1.5}), PASS, "n1 → n2")
+    later = {"answers": heard([frame(0, THREE, "arp-reply")], frames), "cause": act(5)}
+    says(run("owner-moves", later, {"nodes": NODES, "within": 10, "overlap": 1.5}), PASS, "n1 → n2")
     third = {"answers": heard(frames, [frame(6, THREE, "arp-reply")]), "cause": act(5)}
     says(run("owner-moves", third, {"nodes": NODES, "within": 10, "overlap": 1.5}), FAIL, "n1 → n2 → n3 → n2")
 
@@ -890,3 +898,50 @@ def test_each_judge_tells_what_it_expects_and_saw_and_its_numbers_with_their_lim
     assert [
         (each.value, each.n, each.bound[0] if each.bound else None, each.resolution) for each in judgement.measurements
     ] == measured
+
+
+STAYED = dialogue(0, 20, ONE)
+
+
+@pytest.mark.parametrize(
+    ("judge", "good", "bad", "bound", "problem"),
+    [
+        (
+            "one-announcer", STAYED, dialogue(0, 15, ONE, V4B) + dialogue(15, 20, None, V4B), {},
+            "30 of 40 questions for 10.0.0.8 were answered within 1 s",
+        ),
+        (
+            "answers-asked", STAYED, dialogue(0, 15, ONE, V4B) + dialogue(15, 20, None, V4B), {},
+            "30 of 40 questions for 10.0.0.8 were answered within 1 s",
+        ),
+        ("never-alternates", STAYED, SOON, {"hold": 9}, "10.0.0.8 changed its node 1 times: n1 → n2"),
+        (
+            "owner-moves", MOVED, [*SOON, frame(9.1, THREE, "arp-reply", V4B)], {"within": 10},
+            "10.0.0.8 moved 3 times: n1 → n2 → n3 → n2",
+        ),
+        ("owner-moves", SOON, MOVED, {"within": 3}, "10.0.0.9 moved after 4.00 s"),
+        (
+            "owner-moves", MOVED, dialogue(0, 20, THREE, V4B), {"within": 10},
+            "10.0.0.8 is still answered by n3",
+        ),
+        ("answered-again", SOON, MOVED, {"within": 3}, "10.0.0.9 was answered by nobody for 4.50 s, from 0.00 s on"),
+        (
+            "settles-on-one", dialogue(0, 20, ONE, V4B), TWO_FOR_A_WHILE + dialogue(8, 20, TWO), {"within": 2},
+            "one node alone answered for 10.0.0.9 only 2.90 s after the cause",
+        ),
+        (
+            "gratuitous-announced", [*MOVED, GARP[0]],
+            [*SOON, *(frame(t, TWO, "garp-request", V4B) for t in (8.5, 14))], {"end": 5, "bursts": [0]},
+            "n2 announced 10.0.0.8 1.50 s after it first answered, "
+            "n2 announced 10.0.0.8 only 1.50 s after it first answered, "
+            "n2 still announced 10.0.0.8 5.50 s after the first",
+        ),
+    ],
+)  # fmt: skip
+def test_of_two_addresses_each_is_judged_by_its_own_numbers(
+    judge: str, good: Any, bad: Any, bound: dict[str, Any], problem: str
+) -> None:
+    known = REGISTRY[judge]
+    inputs = {"answers": heard(good, bad, ended=at(21)), **({"cause": act(5)} if len(known.roles) > 1 else {})}
+    judgement = run(judge, inputs, {**({"nodes": NODES} if "nodes" in known.bound else {}), **bound})
+    assert (judgement.verdict, judgement.reason) == (FAIL, problem)
