@@ -358,7 +358,7 @@ def answered_again(
         if not lasting and silent and silent[-1][0] > within and silent[-1][1] == replies[-1]:
             open_ends.append(f"{address} was answered by nobody until {fault['fault']} was healed")
             del silent[-1]
-        longest, since = max(silent, default=(0.0, 0))
+        longest, since = max(silent, default=(0.0, fault["effective"]))
         silences.append(longest)
         begin = max(0.0, seconds(since - fault["effective"]))
         texts.append(f"{address}: unanswered for {longest:.2f} s at most")

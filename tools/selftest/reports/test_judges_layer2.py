@@ -1,5 +1,6 @@
 """Each judge of layer 2 passes what is right, and fails each defect with its reason."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -358,9 +359,10 @@ def test_answered_again(frames: Any, within: float, verdict: Verdict, reason: st
         (dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO), 12, FAIL, "by nobody for 4.50 s"),
         (dialogue(0, 5, ONE) + dialogue(5, 6, None) + dialogue(6, 20, TWO), 12, PASS, "answered again in time"),
         (dialogue(0, 12, ONE) + dialogue(12, 17, None) + dialogue(17, 20, ONE), 11.9, PASS, "answered again in time"),
+        (dialogue(0, 10, ONE) + dialogue(10, 12, None) + dialogue(12, 20, ONE), 11.501, PASS, "for 2.00 s at most"),
         (
             dialogue(0, 5, ONE) + dialogue(5, 8, None) + dialogue(8, 9, TWO) + dialogue(9, 20, None),
-            12,
+            13,
             FAIL,
             "by nobody for 3.50 s",
         ),
@@ -438,7 +440,8 @@ def test_an_announcement_may_come_shortly_before_and_after_answers(frames: Any, 
 
 
 def test_the_old_owner_may_answer_beside_the_new_one_for_as_long_as_is_allowed() -> None:
-    frames = [*dialogue(0, 7, ONE, every=0.25), frame(5.6, TWO, "garp-request"), *dialogue(5.7, 17, TWO)]
+    together = [frame(5.6, TWO, "garp-request"), frame(5.6, ONE, "garp-request")]
+    frames = [*dialogue(0, 7, ONE, every=0.25), *together, *dialogue(5.7, 17, TWO)]
     inputs = {"answers": heard(frames), "cause": act(5)}
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10}), FAIL, "moved")
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "overlap": 1}), FAIL, "moved 3 times")
@@ -516,6 +519,16 @@ TWO_FOR_A_WHILE = dialogue(0, 5, ONE) + dialogue(5, 8, ONE, every=0.2) + dialogu
         (dialogue(0, 5, ONE) + dialogue(5, 12, None), {}, UNCLEAR, "answered by nobody"),
         (dialogue(0, 5, ONE) + dialogue(5, 12, None), {"within": 5}, FAIL, "answered by nobody"),
         (dialogue(0, 12, "0a:0b"), {}, FAIL, "which no node has"),
+        (dialogue(0, 5, TWO) + dialogue(5, 12, ONE), {}, PASS, "1 tenures, at last n1"),
+        ([*dialogue(0, 5, ONE), frame(5, TWO, "arp-reply"), *dialogue(5, 12, ONE)], {}, PASS, "2 tenures, at last n1"),
+        ([frame(5, THREE, "arp-reply"), *TWO_FOR_A_WHILE], {}, UNCLEAR, "10.0.0.9 is answered by n1, n2"),
+        ([*dialogue(0, 5, ONE), frame(8, TWO, "garp-request"), *dialogue(8.5, 12, TWO)], {}, PASS, "at last n2"),
+        (
+            [*dialogue(0, 7, ONE), frame(9, TWO, "garp-request"), *dialogue(7, 16, None)],
+            {},
+            UNCLEAR,
+            "10.0.0.9 is announced by n2, and answered by nobody",
+        ),
         (TWO_FOR_A_WHILE + dialogue(8, 12, TWO), {"within": 2.901}, PASS, "one node came to answer alone"),
         ([*TWO_FOR_A_WHILE, frame(8.901, TWO, "arp-reply")], {}, PASS, "at last n2"),
         ([*TWO_FOR_A_WHILE, frame(8.9, TWO, "arp-reply")], {}, UNCLEAR, "10.0.0.9 is answered by n1, n2"),
@@ -527,6 +540,12 @@ TWO_FOR_A_WHILE = dialogue(0, 5, ONE) + dialogue(5, 8, ONE, every=0.2) + dialogu
 def test_settles_on_one(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
     inputs = {"answers": heard(frames), "cause": act(5)}
     says(run("settles-on-one", inputs, {"nodes": NODES, "within": 10, **bound}), verdict, reason)
+
+
+@pytest.mark.parametrize(("since", "verdict"), [(11.001, PASS), (11, UNCLEAR)])
+def test_questions_within_the_time_that_one_node_is_to_answer_for_may_wait(since: float, verdict: Verdict) -> None:
+    answers = heard(dialogue(0, 11, ONE), [asked(since), asked(11.8)], ended=at(12))
+    says(run("settles-on-one", {"answers": answers, "cause": act(5)}, {"nodes": NODES, "within": 10}), verdict)
 
 
 def test_settles_on_one_measures_how_long_it_took() -> None:
@@ -587,6 +606,18 @@ LATE = [frame(t + 0.3, TWO, "garp-reply", target=V4) for t in BURSTS]
         (MOVED + GARP, {"forms": ["garp-request", "garp-reply"]}, PASS, "every takeover"),
         ([*MOVED, frame(9, TWO, "garp-reply", dst=ME)], {}, FAIL, "announced 10.0.0.9 to 02:00:00:00:00:00 instead of"),
         ([*MOVED, frame(9, TWO, "garp-reply", target="10.0.0.7")], {}, FAIL, "10.0.0.9 with the target 10.0.0.7"),
+        (
+            [*MOVED, *(frame(9 + t, TWO, "garp-reply", target=f"10.0.0.{7 - t}") for t in range(3))],
+            {}, FAIL, "10.0.0.9 with the target 10.0.0.7",
+        ),
+        (
+            [*MOVED, *(frame(9 + t, TWO, "garp-reply", dst=dst) for t, dst in enumerate((ONE, ME, TWO)))],
+            {}, FAIL, f"announced 10.0.0.9 to {ONE} instead",
+        ),
+        (
+            [*MOVED6, *(frame(9 + t, TWO, "na-unsolicited", V6, override=each) for t, each in enumerate((1, 2, 3)))],
+            {"flags": {"override": True}}, FAIL, "2 frames about fd00::9 had override 2, not True",
+        ),
         (MOVED6 + NA, {"flags": {"override": True}}, PASS, "fd00::9: 5 frames from n2, 5 na-unsolicited"),
         (
             [*MOVED6, frame(9, TWO, "na-unsolicited", V6, override=False)],
@@ -598,6 +629,11 @@ LATE = [frame(t + 0.3, TWO, "garp-reply", target=V4) for t in BURSTS]
 def test_gratuitous_announced(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
     inputs = {"answers": heard(frames), "cause": act(5)}
     says(run("gratuitous-announced", inputs, {"nodes": NODES, **bound}), verdict, reason)
+
+
+def test_who_sends_a_frame_with_its_own_hardware_address_speaks_for_nobody_else() -> None:
+    frames = json.loads(json.dumps(dialogue(0, 10, ONE, frame_source=ONE)))  # as read: equal, and not the same
+    says(run("answers-asked", {"answers": heard(frames, ended=at(12))}, {"nodes": NODES}), PASS)
 
 
 def test_an_announcement_without_link_layer_option_fails() -> None:
@@ -617,9 +653,9 @@ def test_what_is_announced_after_the_fault_was_healed_does_not_count() -> None:
 
 
 def test_a_fault_that_was_healed_before_the_announcement_was_due_shows_nothing() -> None:
-    for healed, verdict in ((9.9, UNCLEAR), (10.1, FAIL)):  # a second is granted, from the first answer on
+    for healed, verdict, said in ((9.9, UNCLEAR, " for 0.90 s"), (10.001, FAIL, "")):  # a second is granted
         soon = {"answers": heard(MOVED), "cause": act(5, healed=healed)}
-        says(run("gratuitous-announced", soon, {"nodes": NODES}), verdict)
+        says(run("gratuitous-announced", soon, {"nodes": NODES}), verdict, f"10.0.0.9: nothing from n2{said}")
     good = {"answers": heard(MOVED, GARP), "cause": act(5, healed=9.5)}
     says(run("gratuitous-announced", good, {"nodes": NODES}), PASS)
 
@@ -646,6 +682,15 @@ def test_gratuitous_announced_measures_delay_and_schedule() -> None:
     assert schedule == pytest.approx([0, 0, 1.1, 1.1, 2.2, 2.2, 3.3, 3.3, 4.4, 4.4])
 
 
+def test_as_many_bursts_are_named_as_a_schedule_has() -> None:
+    def expected(bursts: int) -> str:
+        bound = {"nodes": NODES, "bursts": list(range(bursts))}
+        return run("gratuitous-announced", {"answers": heard(MOVED, GARP), "cause": act(5)}, bound).expected
+
+    assert expected(9).endswith(", 7.0, 8.0 s")
+    assert expected(10).endswith(", 7.0, 8.0 and 1 more s")
+
+
 def owned(*counts: int) -> Evidence[Any]:
     """So many addresses on each of the nodes."""
     macs = [mac for mac, count in zip(NODES, counts, strict=True) for _ in range(count)]
@@ -661,11 +706,25 @@ def owned(*counts: int) -> Evidence[Any]:
         ((30, 30, 0), FAIL, "n3 owns no address"),
         ((60, 0, 0), FAIL, "n2 owns no address"),
         ((3, 4, 3), UNCLEAR, "10 addresses, 15 are needed"),
+        ((5, 5, 4), UNCLEAR, "14 addresses, 15 are needed"),
         ((5, 5, 5), PASS, "n1: 5, n2: 5, n3: 5"),
+        ((8, 7, 0), PASS, "n1: 8, n2: 7, n3: 0"),
     ],
 )
 def test_spread_over_nodes(counts: tuple[int, int, int], verdict: Verdict, reason: str) -> None:
     says(run("spread-over-nodes", {"answers": owned(*counts)}, {"nodes": NODES}), verdict, reason)
+
+
+def test_a_spread_exactly_as_improbable_as_allowed_is_even() -> None:
+    crooked = {"answers": owned(40, 10, 10)}
+    p = value(run("spread-over-nodes", crooked, {"nodes": NODES}), "spread")
+    says(run("spread-over-nodes", crooked, {"nodes": NODES, "alpha": p}), PASS)
+    says(run("spread-over-nodes", crooked, {"nodes": NODES, "alpha": p * 2}), FAIL, "a spread this uneven")
+    empty = (1 - 1 / 3) ** 15
+    says(run("spread-over-nodes", {"answers": owned(8, 7, 0)}, {"nodes": NODES, "alpha": empty}), PASS)
+    says(
+        run("spread-over-nodes", {"answers": owned(8, 7, 0)}, {"nodes": NODES, "alpha": empty * 2}), FAIL, "n3 owns no"
+    )
 
 
 def test_an_address_belongs_to_the_node_that_answered_for_it_last() -> None:
