@@ -9,6 +9,7 @@ import argparse
 import gc
 import importlib
 import json
+import math
 import multiprocessing
 import os
 import pickle
@@ -54,8 +55,8 @@ TESTS: Final[Mapping[str, Sequence[str]]] = {
 }
 """Modules of lbcert_reports, each with the tests in selftest/reports that have to notice what is changed in it."""
 
-CPU_SECONDS: Final = 30
-"""Tests that compute for longer have noticed: what ends in seconds runs in circles."""
+CIRCLES: Final = 5
+"""Tests that compute for so many times as long as without a change have noticed: something runs in circles."""
 
 _UNCHANGED: Final = ("hypothesis.strategies", "numpy", "msgspec", "scipy.stats")
 """What is imported once: all that takes long to import and is not ours."""
@@ -264,6 +265,7 @@ class _Forks:
         self._positions = positions
         self._is_leaf = copied.is_leaf
         self._order: list[str] = []
+        self._limit = resource.RLIM_INFINITY
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._failed: list[str] = []
 
@@ -321,17 +323,20 @@ class _Forks:
         os.close(writing)
         with open(reading) as report:  # noqa: PTH123 - a pipe
             told = json.loads(report.read() or "{}")
+        _, status, used = os.wait4(child, 0)
+        if not self._order:
+            self._order = sorted(told["seconds"], key=told["seconds"].__getitem__)
+            self._limit = CIRCLES * math.ceil(used.ru_utime + used.ru_stime)
         failed = told.get("failed", ())
-        self._order = self._order or sorted(told["seconds"], key=told["seconds"].__getitem__)
         self._order.sort(key=lambda each: each not in failed)
-        return os.waitpid(child, 0)[1] == 0
+        return status == 0
 
     def _execute(self) -> None:
         """Execute the module, for the first time or again."""
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
             os.dup2(nowhere, stream)
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+        resource.setrlimit(resource.RLIMIT_CPU, (self._limit, self._limit))
         try:
             if self._is_leaf:
                 judges = sys.modules["lbcert_reports.judges"].REGISTRY

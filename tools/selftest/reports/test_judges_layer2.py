@@ -206,6 +206,7 @@ def test_answers_asked(frames: Any, bound: dict[str, Any], verdict: Verdict, rea
         (dialogue(0, 7, ONE) + dialogue(7, 14, None), 5, 5, PASS, "no answer later than 1.50 s after the cause"),
         (dialogue(0, 12, ONE) + dialogue(12, 14, None), 5, 5, FAIL, "was answered 4 times by 02:00:00:00:00:01"),
         (dialogue(0, 7, ONE) + dialogue(7, 11, None), 5, 5, UNCLEAR, "only 2 questions"),
+        (dialogue(0, 5, ONE) + dialogue(5, 14, None), 5, 5, PASS, "no answer later than 0.00 s after the cause"),
         (dialogue(0, 12, ONE) + dialogue(12, 20, None), 10, 5, PASS, "no answer later than 1.50 s"),
         (dialogue(0, 7, ONE) + dialogue(7, 12.5, None), 5, 5, PASS, "no answer later than 1.50 s"),
         (
@@ -236,6 +237,7 @@ TOGETHER = [
     ("frames", "bound", "verdict", "reason"),
     [
         (STEADY, {}, PASS, "0 changes in 9.5 s"),
+        (STEADY, {"changes": 1}, PASS, "0 changes in 9.5 s"),
         (dialogue(0, 5, ONE) + dialogue(5, 10, TWO), {}, FAIL, "10.0.0.9 changed its node 1 times: n1 → n2"),
         (dialogue(0, 5, ONE) + dialogue(5, 10, TWO), {"changes": 1}, PASS, "1 changes"),
         ([*STEADY, frame(5.1, TWO, "arp-reply")], {"changes": 1}, FAIL, "changed its node 2 times: n1 → n2 → n1"),
@@ -245,6 +247,8 @@ TOGETHER = [
         (TOGETHER, {}, UNCLEAR, "10.0.0.9 is answered by n1, n2 at once"),
         (TOGETHER, {"changes": 2}, FAIL, "changed its node"),
         (TOGETHER[:9] + STEADY[6:], {}, FAIL, "changed its node"),
+        (TOGETHER[:30] + STEADY[20:], {}, FAIL, "changed its node"),
+        (TOGETHER[:33] + STEADY[22:], {}, UNCLEAR, "10.0.0.9 is answered by n1, n2 at once"),
     ],
 )
 def test_never_alternates(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
@@ -458,6 +462,9 @@ def test_a_late_answer_at_a_change_of_the_owner_is_no_change_of_its_own() -> Non
     bound = {"nodes": NODES, "hold": 5, "changes": 1}
     says(run("never-alternates", {"answers": heard(frames)}, bound), FAIL, "changed its node 3 times")
     says(run("never-alternates", {"answers": heard(frames)}, {**bound, "overlap": 1}), PASS)
+    for t, verdict in ((6.001, PASS), (6.002, FAIL)):
+        last = {"answers": heard(frames, [frame(t, ONE, "arp-reply")])}
+        says(run("never-alternates", last, {**bound, "overlap": 1}), verdict)
     back = dialogue(0, 3, ONE) + dialogue(3, 5, TWO) + dialogue(5, 8, ONE) + dialogue(8, 10, TWO)
     says(run("never-alternates", {"answers": heard(back)}, {**bound, "overlap": 1}), FAIL, "changed its node 3 times")
     third = {"answers": heard([*frames, frame(5.1, THREE, "arp-reply")])}
