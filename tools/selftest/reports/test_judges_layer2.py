@@ -308,6 +308,7 @@ MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
         ([*MOVED, frame(8.0, "0a:0b", "arp-reply")], {}, FAIL, "which no node has"),
         (dialogue(5, 20, ONE), {}, UNCLEAR, "nobody answered for 10.0.0.9 before node-power-off"),
         (dialogue(0, 2, THREE) + dialogue(2, 5, ONE) + MOVED[20:], {}, PASS, "10.0.0.9: n1 → n2"),
+        (dialogue(0, 4.5, ONE) + dialogue(4.5, 5, THREE) + MOVED[20:], {}, PASS, "10.0.0.9: n3 → n2"),
         (
             [*dialogue(0, 9, ONE), frame(10, ONE, "arp-reply"), *dialogue(10.5, 20, None)],
             {}, FAIL, "10.0.0.9 is still answered by n1",
@@ -450,7 +451,8 @@ def test_the_old_owner_may_answer_beside_the_new_one_for_as_long_as_is_allowed()
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10}), FAIL, "moved")
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "overlap": 1}), FAIL, "moved 3 times")
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "overlap": 1.5}), PASS, "n1 → n2")
-    later = {"answers": heard([frame(0, THREE, "arp-reply")], frames), "cause": act(5)}
+    before = [frame(t, THREE, "arp-reply") for t in (0, 0.0005, 4.7)]
+    later = {"answers": heard(before, frames), "cause": act(5)}
     says(run("owner-moves", later, {"nodes": NODES, "within": 10, "overlap": 1.5}), PASS, "n1 → n2")
     third = {"answers": heard(frames, [frame(6, THREE, "arp-reply")]), "cause": act(5)}
     says(run("owner-moves", third, {"nodes": NODES, "within": 10, "overlap": 1.5}), FAIL, "n1 → n2 → n3 → n2")
