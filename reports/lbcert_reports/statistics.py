@@ -59,7 +59,7 @@ def median_interval(samples: Sequence[float], confidence: float = CONFIDENCE) ->
 
     ordered, n = sorted(samples), len(samples)
     # Outside the ranks r and n+1-r lies the median with probability 2 P(Binomial(n, 1/2) < r).
-    rank = int(np.sum(2 * stats.binom.cdf(np.arange(n // 2), n, 0.5) <= 1 - confidence))
+    rank = int(np.sum(2 * stats.binom.cdf(np.arange(n), n, 0.5) <= 1 - confidence))
     return Interval(ordered[rank - 1], ordered[n - rank]) if rank else None
 
 
@@ -146,7 +146,7 @@ def homogeneity(first: Mapping[str, int], second: Mapping[str, int]) -> Homogene
     members = sorted({*first, *second})
     table = np.array([[counts.get(member, 0) for member in members] for counts in (first, second)])
     table = table[:, table.sum(axis=0) > 0]
-    if table.shape[1] < 2 or 0 in table.sum(axis=1):
+    if 0 in table.sum(axis=1):
         return Homogeneity(1.0, 0.0)
     from scipy import stats
 

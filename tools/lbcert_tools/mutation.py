@@ -6,29 +6,33 @@ latter `equivalent_mutants.toml` says why.
 """
 
 import argparse
+import gc
 import importlib
+import json
+import math
 import multiprocessing
 import os
-import select
+import pickle
+import resource
 import shutil
-import signal
 import sys
 import tempfile
 import time
 import tomllib
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from difflib import ndiff
-from itertools import islice
+from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TextIO, TypeAlias
 
 import hypothesis
 import pytest
-from cosmic_ray.ast import ast_nodes, get_ast_from_path
-from cosmic_ray.mutating import use_mutation
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import MutationVisitor
 from cosmic_ray.plugins import get_operator, operator_names
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
@@ -37,28 +41,52 @@ EQUIVALENT: Final = Path(__file__).with_name("equivalent_mutants.toml")
 TESTS: Final[Mapping[str, Sequence[str]]] = {
     "verdicts": ["verdicts", "judges_registry"],
     "statistics": ["statistics"],
+    "calibrations": ["calibrations"],
     "judges/registry": ["judges_registry", "verdicts", "calibrations"],
     "judges/spans": ["judges_layer2", "judges_bgp"],
-    "judges/allocation": ["judges_allocation"],
-    "judges/bgp": ["judges_bgp"],
-    "judges/calibration": ["judges_calibration"],
-    "judges/failover": ["judges_failover"],
-    "judges/layer2": ["judges_layer2"],
-    "judges/policy": ["judges_policy"],
-    "judges/reset": ["judges_reset"],
+    "judges/allocation": ["judges_allocation", "judges_registry"],
+    "judges/bgp": ["judges_bgp", "judges_registry"],
+    "judges/calibration": ["judges_calibration", "judges_registry"],
+    "judges/failover": ["judges_failover", "judges_registry"],
+    "judges/layer2": ["judges_layer2", "judges_registry"],
+    "judges/policy": ["judges_policy", "judges_registry"],
+    "judges/precondition": ["judges_registry"],
+    "judges/reset": ["judges_reset", "judges_registry"],
 }
 """Modules of lbcert_reports, each with the tests in selftest/reports that have to notice what is changed in it."""
 
-TIMEOUT_SECONDS: Final = 120.0
-"""Tests that take longer have noticed: what ends in seconds runs in circles."""
+CIRCLES: Final = 5
+"""Tests that compute for so many times as long as without a change have noticed: something runs in circles."""
 
-FEW_EXAMPLES: Final = 10
-"""With how many examples properties are tried first."""
-
-_UNCHANGED: Final = ("hypothesis.strategies", "numpy", "msgspec")
+_UNCHANGED: Final = ("hypothesis.strategies", "numpy", "msgspec", "scipy.stats")
 """What is imported once: all that takes long to import and is not ours."""
 
+_NEEDLESS: Final = "cacheprovider terminal logging warnings unraisableexception threadexception faulthandler"
+"""Plugins of pytest, in which a short test spends half of its time for what nobody reads."""
+
+_OPTIONS: Final = ("-x", "-s", "-m", "not browser", "-c", os.devnull, *(f"-pno:{each}" for each in _NEEDLESS.split()))
+
+_ANNOTATES: Final = {"tfpdef": ":", "annassign": ":", "funcdef": "->"}
+"""What stands before an annotation, in each part of a program that may have one."""
+
+_ORDERS: Final = ("Lt", "LtE", "Gt", "GtE")
+
+_TO_ORDER: Final = {f"core/ReplaceComparisonOperator_{each}_{order}" for each in ("Eq", "NotEq") for order in _ORDERS}
+"""Operators that make a question of order from one of equality."""
+
+_FROM_IDENTITY: Final = {
+    f"core/ReplaceComparisonOperator_{each}_{other}" for each in ("Is", "IsNot") for other in ("Eq", "NotEq", *_ORDERS)
+}
+"""Operators that make another question from one of identity, which is asked of members of enumerations and classes."""
+
+_COPIED: Final = ("reports/lbcert_reports", "tools/selftest/reports", "docs")
+"""Of the repository: sources, tests, and what tests read."""
+
 _COMPILED: Final = shutil.ignore_patterns("__pycache__")
+
+
+Position: TypeAlias = tuple[str, int]
+"""A place for a change: Cosmic Ray's name of the operator, and the number of its occurrence in the module."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +135,33 @@ def read_argued(path: Path = EQUIVALENT) -> list[Argued]:
     return [Argued(**each) for each in tomllib.loads(path.read_text()).get("mutant", [])]
 
 
+def _is_idle(node: Any) -> bool:
+    """Whether a node of a source does nothing: in an annotation, or between the parameters of a function."""
+    if node.parent and node.parent.type == "parameters":
+        return True
+    while parent := node.parent:
+        before = parent.children[parent.children.index(node) - 1]
+        if parent.type in _ANNOTATES and getattr(before, "value", "") == _ANNOTATES[parent.type]:
+            return True
+        node = parent
+    return False
+
+
+def _is_senseless(operator: str, node: Any, place: tuple[int, int]) -> bool:
+    """Whether the change asks what means nothing, or the same.
+
+    That is which of two words, one of them a literal, comes first in the alphabet; and anything about what there is
+    once but whether it is that.
+    """
+    if operator in _FROM_IDENTITY:
+        return True
+    if operator not in _TO_ORDER:
+        return False
+    return (place, "string") in ((at.start_pos, after.type) for at, after in pairwise(node.children))
+
+
 class Copy:
     """A copy of the sources and of a module's tests, in which mutants are made and tested, one at a time.
-
-    A test run is a child forked off this process, which has imported everything that no mutant can change.
 
     Args:
         folder: where to put it.
@@ -119,82 +170,193 @@ class Copy:
 
     def __init__(self, folder: Path, module: str) -> None:
         self.module = module
-        self.path = folder / f"lbcert_reports/{module}.py"
+        self.name = f"lbcert_reports.{module.replace('/', '.')}"
+        self.path = folder / f"reports/lbcert_reports/{module}.py"
         self._folder = folder
-        self._tests = [f"reports/test_{name}.py" for name in TESTS[module]]
-        shutil.copytree(REPOSITORY / "reports/lbcert_reports", folder / "lbcert_reports", ignore=_COMPILED)
-        shutil.copytree(REPOSITORY / "tools/selftest/reports", folder / "reports", ignore=_COMPILED)
-        for name in _UNCHANGED:
-            importlib.import_module(name)
+        for part in _COPIED:
+            shutil.copytree(REPOSITORY / part, folder / part, ignore=_COMPILED)
+        self.source = self.path.read_text()
+        self._tree = pickle.dumps(get_ast(self.source))  # six times as fast as to parse again
 
-    def positions(self) -> Iterator[tuple[str, int]]:
-        """Every place at which Cosmic Ray can change the module: name of the operator, and number of its occurrence."""
-        parsed = get_ast_from_path(self.path)
+    def positions(self) -> list[Position]:
+        """Where Cosmic Ray can change what the module does, from top to bottom."""
+        nodes = [(node, _is_idle(node)) for node in ast_nodes(pickle.loads(self._tree))]  # noqa: S301 - ours
+        found = []
         for name in operator_names():
             operator = get_operator(name)
             if not operator.arguments():
-                found = (place for node in ast_nodes(parsed) for place in operator().mutation_positions(node))
-                yield from ((name, occurrence) for occurrence, _ in enumerate(found))
+                places = [
+                    (place, idle or _is_senseless(name, node, place[0]))
+                    for node, idle in nodes
+                    for place in operator().mutation_positions(node)
+                ]
+                found += [(place, name, number) for number, (place, idle) in enumerate(places) if not idle]
+        return [(name, number) for _, name, number in sorted(found)]
 
-    def mutate(self, operator: str, occurrence: int) -> Mutant | None:
-        """Make one mutant and test it; none if the operator changes nothing there."""
-        with use_mutation(self.path, get_operator(operator)(), occurrence) as (before, after):
-            if after is None:
-                return None
-            changed = [each for each in ndiff(before.splitlines(), after.splitlines()) if each[0] in "-+"]
-            old, new = ("\n".join(each[1:].strip() for each in changed if each.startswith(sign)) for sign in "-+")
-            # most are noticed by few examples of a property; who is not gets all of them
-            survived = self.passes(FEW_EXAMPLES) and self.passes(None)
-            return Mutant(self.module, operator, old, new, "survived" if survived else "killed")
+    def changed(self, operator: str, occurrence: int) -> str | None:
+        """The module, changed at one place; none if that is no program.
 
-    def passes(self, examples: int | None) -> bool:
-        """Whether the tests pass.
-
-        Args:
-            examples: how many a property is tried with; by default as many as it says itself.
+        That is one without the ``*`` between its parameters, say, or one at which Python warns, since tests take that
+        for an error: it compares something with a literal by ``is``.
         """
+        visitor = MutationVisitor(occurrence, get_operator(operator)())
+        source: str = visitor.walk(pickle.loads(self._tree)).get_code()  # noqa: S301 - ours
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                compile(source, self.path.name, "exec")
+            except SyntaxError:
+                return None
+        return source
+
+    def mutants(self, positions: Iterable[Position]) -> list[Mutant]:
+        """Make mutants and test them; a process can do this once.
+
+        Raises:
+            RuntimeError: if the tests fail without any change.
+        """
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        sys.path[:0] = [str(self._folder / "reports")]
+        for each in _UNCHANGED:
+            importlib.import_module(each)
+        # the same examples each time: a mutant that is noticed once is noticed always; nobody reads the smallest
+        phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+        hypothesis.settings.register_profile("mutation", deadline=None, derandomize=True, database=None, phases=phases)
+        hypothesis.settings.load_profile("mutation")
+        tests = [str(self._folder / f"tools/selftest/reports/test_{each}.py") for each in TESTS[self.module]]
+        forks = _Forks(self, positions)
+        status = 1
+        try:
+            status = pytest.main([*_OPTIONS, f"--rootdir={self._folder}", *tests], [forks])
+        finally:
+            if forks.report:
+                forks.tell()
+                os._exit(status)
+        if not forks.passed:
+            raise RuntimeError(f"the tests of {self.module} fail without any change: {', '.join(TESTS[self.module])}")
+        return forks.made
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether nobody imports anything from the module, tests included."""
+        return not any(f"from {self.name} import" in each.read_text() for each in self._folder.rglob("*.py"))
+
+
+class _Forks:
+    """A plugin of pytest that forks itself: each child changes the module, and goes on to the tests.
+
+    A child comes with everything that no mutant can change. Those are the collected tests too if the module is a leaf,
+    from which nobody else has imported anything, as most judges are: then it is executed again.
+
+    The test that noticed a mutant is the first from then on, since the next is made in the same place; before all of
+    them the quick ones are.
+
+    Attributes:
+        passed: whether the tests passed without any change.
+        made: the mutants.
+        report: in a child where it tells how long each test took, and which failed; else none.
+    """
+
+    def __init__(self, copied: Copy, positions: Iterable[Position]) -> None:
+        self.passed = False
+        self.made: list[Mutant] = []
+        self.report: TextIO | None = None
+        self._copied = copied
+        self._positions = positions
+        self._is_leaf = copied.is_leaf
+        self._order: list[str] = []
+        self._limit = resource.RLIM_INFINITY
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._failed: list[str] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> bool | None:
+        return None if self._is_leaf else self._mutate()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        if not self.report and (not self._is_leaf or self._mutate()):
+            return True
+        ranks = {name: rank for rank, name in enumerate(self._order)}
+        session.items.sort(key=lambda item: ranks.get(item.nodeid, len(ranks)))
+        return None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._seconds[report.nodeid] += report.duration
+        if report.failed:
+            self._failed.append(report.nodeid)
+
+    def tell(self) -> None:
+        """Tell the parent."""
+        assert self.report
+        json.dump({"seconds": self._seconds, "failed": self._failed}, self.report)
+        self.report.close()
+
+    def _mutate(self) -> bool | None:
+        """True, when all is done; none in a child, which has to go on."""
+        gc.freeze()
+        before = self._copied.source
+        self.passed = self._passes(before)
+        for compiled in self._copied.path.parent.glob(f"__pycache__/{self._copied.path.stem}.*"):
+            compiled.unlink()  # a mutant may have the size and the time of its source
+        for operator, occurrence in self._positions if self.passed else ():
+            if (after := self._copied.changed(operator, occurrence)) is not None:
+                survived = self._passes(after)
+                if self.report:
+                    break
+                lines = [each for each in ndiff(before.splitlines(), after.splitlines()) if each[0] in "-+"]
+                old, new = ("\n".join(each[1:].strip() for each in lines if each.startswith(sign)) for sign in "-+")
+                self.made.append(Mutant(self._copied.module, operator, old, new, "survived" if survived else "killed"))
+        return None if self.report else True
+
+    def _passes(self, source: str) -> bool:
+        """Whether the tests pass with this source; false in the child that is to find out."""
+        self._copied.path.write_text(source)
+        reading, writing = os.pipe()
         child = os.fork()
         if not child:
-            try:
-                status = self._test(examples)
-            except BaseException:  # noqa: BLE001 - what a mutant does here is to be noticed, not to be survived
-                status = 1
-            os._exit(status)
-        watched = os.pidfd_open(child)
-        try:
-            if not select.select([watched], [], [], TIMEOUT_SECONDS)[0]:
-                os.killpg(child, signal.SIGKILL)
-            return os.waitpid(child, 0)[1] == 0
-        finally:
-            os.close(watched)
+            os.close(reading)
+            self.report = open(writing, "w")  # noqa: PTH123, SIM115 - a pipe
+            sys.dont_write_bytecode = self.passed  # the first has compiled everything
+            self._execute()
+            return False
+        os.close(writing)
+        with open(reading) as report:  # noqa: PTH123 - a pipe
+            told = json.loads(report.read() or "{}")
+        _, status, used = os.wait4(child, 0)
+        if not self._order:
+            self._order = sorted(told["seconds"], key=told["seconds"].__getitem__)
+            self._limit = CIRCLES * math.ceil(used.ru_utime + used.ru_stime)
+        failed = told.get("failed", ())
+        self._order.sort(key=lambda each: each not in failed)
+        return status == 0
 
-    def _test(self, examples: int | None) -> int:
-        os.setsid()
-        os.chdir(self._folder)
+    def _execute(self) -> None:
+        """Execute the module, for the first time or again."""
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
             os.dup2(nowhere, stream)
-        sys.path[:0] = [str(self._folder), str(self._folder / "reports")]
-        sys.dont_write_bytecode = True
-        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        # the same examples each time: a mutant that is noticed once is noticed always
-        chosen = hypothesis.settings(deadline=None, derandomize=True, database=None)
-        if examples is not None:
-            chosen = hypothesis.settings(chosen, max_examples=examples)
-        hypothesis.settings.register_profile("mutation", chosen)
-        hypothesis.settings.load_profile("mutation")
-        options = ("-x", "-q", "-p", "no:cacheprovider", "-m", "not browser", "-c", os.devnull, "--rootdir=.")
-        return int(pytest.main([*options, *self._tests]))
+        resource.setrlimit(resource.RLIMIT_CPU, (self._limit, self._limit))
+        try:
+            if self._is_leaf:
+                judges = sys.modules["lbcert_reports.judges"].REGISTRY
+                known = dict(judges)
+                for each in [name for name, judge in known.items() if judge.function.__module__ == self._copied.name]:
+                    del judges[each]
+                importlib.reload(sys.modules[self._copied.name])
+                for each in [name for name in known if name in judges]:  # in the order that there was
+                    judges[each] = judges.pop(each)
+            else:
+                importlib.import_module(self._copied.name)
+        except BaseException:  # noqa: BLE001 - what a mutant does here is to be noticed, not to be survived
+            os._exit(1)
 
 
 def _part(module: str, part: int, parts: int) -> list[Mutant]:
     """Every so manieth mutant of a module, in a copy of its own."""
     with tempfile.TemporaryDirectory(prefix="lbcert-mutation-") as folder:
         copied = Copy(Path(folder), module)
-        if not copied.passes(None):
-            raise RuntimeError(f"the tests of {module} fail without any change: {', '.join(TESTS[module])}")
-        positions = islice(copied.positions(), part, None, parts)
-        return [mutant for position in positions if (mutant := copied.mutate(*position))]
+        return copied.mutants(copied.positions()[part::parts])
 
 
 def _told(module: str, mutants: Sequence[Mutant], argued: Sequence[Argued]) -> tuple[str, list[Mutant]]:
@@ -220,8 +382,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"there is no module {', '.join(unknown)}; there are {', '.join(TESTS)}")
     argued, began, left = read_argued(), time.monotonic(), 0
     parts = options.workers
-    # each worker forks off itself, so it is started anew, with one thread
-    with ProcessPoolExecutor(parts, multiprocessing.get_context("spawn")) as workers:
+    # each part forks off a process of its own, started anew with one thread
+    with ProcessPoolExecutor(parts, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as workers:
         chosen = options.modules or list(TESTS)
         done = {module: [workers.submit(_part, module, part, parts) for part in range(parts)] for module in chosen}
         for module, results in done.items():

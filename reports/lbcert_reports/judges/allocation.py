@@ -365,10 +365,11 @@ def reassigned(
     """
     histories = _histories(ingress, [holder, waiter])
     ended = watched(ingress)[1]
-    had = next((state for state in histories[holder] if state["addresses"]), None)
+    named = _canonical([address] if address else ())
+    had = next((s for s in histories[holder] if s["addresses"] and named <= _canonical(s["addresses"])), None)
     if had is None:
         raise Unclear(f"{holder} never had an address that it could let go of")
-    wanted = _canonical([address] if address else had["addresses"])
+    wanted = named or _canonical(had["addresses"])
     released = next((s for s in histories[holder] if s["t"] > had["t"] and not _holds(s, wanted)), None)
     got = next((state for state in histories[waiter] if wanted <= _canonical(state["addresses"])), None)
     start = effect(cause)["effective"] if cause else released["t"] if released else ended

@@ -40,15 +40,13 @@ def sessions_established(
     states = _states(sessions)
     for router, peer in sorted(wanted):
         seen = states.get((router, peer), [])
-        # What the session was when it all began counts too: it may have been up all the while.
-        later = [*[state for state in seen if state["t"] < start][-1:], *(s for s in seen if s["t"] >= start)]
-        up = list(takewhile(lambda state: state["state"] == ESTABLISHED, reversed(later)))
+        up = list(takewhile(lambda state: state["state"] == ESTABLISHED, reversed(seen)))
         if up:
-            delays.append(max(0.0, seconds(up[-1]["t"] - start)))
+            delays.append(max(0.0, seconds(up[-1]["t"] - start)))  # it may have been up all the while
             if delays[-1] > within:
                 problems.append(f"{router}'s session with {peer} was up to stay only after {delays[-1]:.2f} s")
         elif span >= within:
-            last = later[-1]["state"] if later else "never seen"
+            last = seen[-1]["state"] if seen else "never seen"
             problems.append(f"{router}'s session with {peer} was {last} after {span:.1f} s")
     if not others:
         strange = {key for key, each in states.items() if any(s["state"] == ESTABLISHED for s in each)} - wanted

@@ -159,7 +159,7 @@ def nobody_answers(
         within: until when after the cause answers are allowed, s.
         asks: how many questions per address after that it takes for a verdict.
     """
-    since = effect(cause)["effective"] + nanoseconds(within) if cause else 0
+    since = effect(cause)["effective"] + nanoseconds(within) if cause else -math.inf
     problems, silences = [], []
     fewest = asks
     for address, frames in _by_address(answers, addresses).items():
@@ -358,7 +358,7 @@ def answered_again(
         if not lasting and silent and silent[-1][0] > within and silent[-1][1] == replies[-1]:
             open_ends.append(f"{address} was answered by nobody until {fault['fault']} was healed")
             del silent[-1]
-        longest, since = max(silent, default=(0.0, 0))
+        longest, since = max(silent, default=(0.0, fault["effective"]))
         silences.append(longest)
         begin = max(0.0, seconds(since - fault["effective"]))
         texts.append(f"{address}: unanswered for {longest:.2f} s at most")
@@ -680,7 +680,7 @@ def _unanswered(frames: Sequence[Answer], until: int) -> bool:
 
     A single one may have been asked just when the watch ended.
     """
-    last = max((frame["t"] for frame in _replies(frames)), default=0)
+    last = max(frame["t"] for frame in _replies(frames))
     asked = [frame["t"] for frame in frames if frame["form"] == "asked" and frame["t"] > last]
     return len(asked) > 1 and asked[0] <= until
 

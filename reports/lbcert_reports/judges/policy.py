@@ -41,7 +41,7 @@ def all_replies_ok(
     tried = Counter(each["protocol"] for each in asked)
     bad = [each for each in asked if each["outcome"] != "ok"]
     share = len(bad) / len(asked)
-    fewest = min((tried[protocol] for protocol in protocols or tried), default=0)
+    fewest = min(tried[protocol] for protocol in protocols or tried)
     how = ", ".join(
         f"{count} {protocol} {outcome}"
         for (protocol, outcome), count in sorted(Counter((e["protocol"], e["outcome"]) for e in bad).items())

@@ -172,8 +172,8 @@ def connection_fates(
 
 def _insist_on_cause(connections: Sequence[Connection], cause: Evidence[Fault] | None) -> None:
     """Say that nothing can be said if connections broke before what is to have broken them."""
-    broken = [each["at"] or 0 for each in connections if each["outcome"] != "alive"]
-    if cause and (early := sum(at < effect(cause)["began"] for at in broken)):
+    broken = [each["at"] for each in connections if each["outcome"] != "alive"]
+    if cause and (early := sum(at is None or at < effect(cause)["began"] for at in broken)):
         raise Unclear(f"{early} connections broke before {effect(cause)['fault']}")
 
 
@@ -362,7 +362,7 @@ def _silence(connection: Connection) -> float:
 def _fates(connections: Sequence[Connection]) -> str:
     """How many connections came to which end."""
     counts = Counter(each["outcome"] for each in connections)
-    return ", ".join(f"{n} {outcome}" for outcome, n in counts.most_common()) or "none"
+    return ", ".join(f"{n} {outcome}" for outcome, n in counts.most_common())
 
 
 def _moved(flows: Evidence[Flow], after: Sequence[str]) -> tuple[int, int]:

@@ -11,8 +11,8 @@ from lbcert_reports.judges import Judgement, run
 from lbcert_reports.verdicts import Verdict
 
 S = 1_000_000_000
-EPOCH = 1_000
-"""Begin of every watch, s: so that nothing works only because time begins at 0."""
+EPOCH = -1_000
+"""Begin of every watch, s: so that nothing works only because time begins at 0, or goes on for longer than since."""
 POOL = ["10.0.0.0/30", "fd00::10 - fd00::12"]
 A, B, C = "10.0.0.0", "10.0.0.1", "10.0.0.2"
 
@@ -76,6 +76,7 @@ PASS, FAIL, UNCLEAR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
         ([(1, "a", ""), (2.5, "a", A)], {"within": 1}, FAIL, "a got its address after 1.50 s"),
         ([(1, "a", ""), (2, "a", A), (2, "b", "")], {}, FAIL, "b had no address after 58.0 s"),
         ([(1, "a", ""), (2, "a", A), (40, "b", "")], {}, UNCLEAR, "b was watched for 20.0 s only"),
+        ([(40, "b", ""), (40, "a", ""), (41, "a", A)], {}, UNCLEAR, "b was watched for 20.0 s only | 1 of 2 Services"),
         ([(1, "a", ""), (2, "a", A), (2, "b", "")], {"services": ["a"]}, PASS, "1 of 1 Services"),
         ([(1, "a", "")], {"services": ["b"]}, UNCLEAR, "the watch never showed b"),
         ([], {}, UNCLEAR, "the evidence for 'ingress' has no rows"),
@@ -94,6 +95,21 @@ def test_assigned_from_pool_counts_from_the_cause_if_there_is_one() -> None:
     assert measurement.bound == (2.0, "<=", "docs")
     assert judgement.expected == "an address of 10.0.0.0/30, fd00::10 - fd00::12 within 2 s"
     says(run("assigned-from-pool", {**inputs, "cause": act(37)}, {"pools": POOL, "within": 2}), FAIL, "after 3.00 s")
+
+
+@pytest.mark.parametrize(
+    ("judge", "bound"),
+    [
+        ("assigned-from-pool", {"pools": POOL}),
+        ("exact-addresses", {"expected": {"w": [A]}}),
+        ("reassigned", {"holder": "h", "waiter": "w"}),
+    ],
+)
+def test_an_address_that_was_there_before_the_cause_took_no_time(judge: str, bound: dict[str, Any]) -> None:
+    inputs = {"ingress": watch((1, "h", A), (1, "w", ""), (3, "h", None), (4, "w", A)), "cause": act(4.5)}
+    judgement = run(judge, inputs, bound)
+    says(judgement, PASS)
+    assert judgement.measurements[0].value == 0
 
 
 @pytest.mark.parametrize(("modes", "verdict"), [(["VIP"], PASS), ([], PASS), (["VIP", "Proxy"], FAIL)])
@@ -139,6 +155,9 @@ def test_an_address_is_inside_a_range_exactly_between_its_ends(first: Any, size:
         ([(1, "a", "")], None, {"reason": "X"}, UNCLEAR, "no events were recorded"),
         ([(55, "a", "")], None, {}, UNCLEAR, "watched for 5.0 s only, 10 s are needed"),
         ([(55, "a", "")], warned("a", "Other"), {"reason": "X"}, UNCLEAR, "watched for 5.0 s only"),
+        ([(50, "a", "")], warned("a", "Other"), {"reason": "X"}, FAIL, "a has no Warning event X"),
+        ([(1, "a", "")], warned("a", "Other"), {"reason": "*"}, PASS, "no address was given"),
+        ([(1, "a", "")], warned("b", "Other"), {"reason": "*"}, FAIL, "a has no Warning event (Warning events: none)"),
         ([(1, "a", ""), (6, "a", None)], None, {}, UNCLEAR, "watched for 5.0 s only"),
         ([(1, "b", "")], None, {}, UNCLEAR, "the watch never showed a"),
         ([(1, "a", ""), (4, "a", A)], None, {"refused": {"a": [B]}}, PASS, "no address that was refused was given"),
@@ -154,6 +173,31 @@ def test_an_address_is_inside_a_range_exactly_between_its_ends(first: Any, size:
 def test_stays_pending(states: Any, events: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
     inputs = {"ingress": watch(*states), **({"events": events} if events else {})}
     says(run("stays-pending", inputs, {"services": ["a"], **bound}), verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("judge", "bound", "expected"),
+    [
+        ("stays-pending", {"services": ["a"]}, "no address for 10 s"),
+        ("stays-pending", {"services": ["a"], "reason": "X"}, "no address for 10 s and a Warning event X"),
+        ("stays-pending", {"services": ["a"], "reason": "*"}, "no address for 10 s and a Warning event"),
+        (
+            "stays-pending", {"services": ["a"], "refused": {"a": [B]}},
+            "no address to which they are not entitled for 10 s",
+        ),
+        ("assignment-stable", {"hold": 9}, "0 changes over 9 s"),
+        ("assignment-stable", {"hold": 9, "reason": "X"}, "0 changes over 9 s and a Warning event X"),
+        ("assigned-from-pool", {"pools": POOL[:1]}, "an address of 10.0.0.0/30 within 30 s"),
+        (
+            "assigned-from-pool", {"pools": POOL[:1], "families": ["ipv4", "ipv6"]},
+            "an address of 10.0.0.0/30 within 30 s, of each of ipv4, ipv6",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_expected_is_told(judge: str, bound: dict[str, Any], expected: str) -> None:
+    inputs = {"ingress": watch((1, "a", "")), "events": warned("a", "X")}
+    inputs = inputs if judge != "assigned-from-pool" else {"ingress": inputs["ingress"]}
+    assert run(judge, inputs, bound).expected == expected
 
 
 @pytest.mark.parametrize(
@@ -237,12 +281,13 @@ def test_a_duplicate_is_found_if_and_only_if_two_hold_an_address_at_once(changes
     [
         ([(1, "a", ""), (2, "a", B)], {"a": [B]}, PASS, "1 of 1 Services"),
         ([(1, "a", ""), (2, "a", "fd00:0::1")], {"a": ["fd00::1"]}, PASS, "1 of 1"),
-        ([(1, "a", ""), (2, "a", A), (3, "a", B)], {"a": [B]}, FAIL, "a was given 10.0.0.0"),
+        ([(1, "a", ""), (2, "a", A), (3, "a", C), (4, "a", B)], {"a": [B]}, FAIL, "a was given 10.0.0.0"),
         ([(1, "a", ""), (2, "a", B)], {"a": [B, "fd00::1"]}, FAIL, "a had 10.0.0.1 after 59.0 s"),
         ([(1, "a", "")], {"a": [B]}, FAIL, "a had no address after 59.0 s"),
         ([(1, "a", ""), (42, "a", B)], {"a": [B]}, FAIL, "a got its addresses after 41.00 s"),
         ([(50, "a", "")], {"a": [B]}, UNCLEAR, "a was watched for 10.0 s only"),
-        ([(1, "a", A), (1, "b", B)], [A, B], PASS, "exactly the expected addresses"),
+        ([(1, "a", ""), (1, "b", B), (2, "a", A)], [A, B], PASS, "were given | 10.0.0.0, 10.0.0.1"),
+        ([(1, "a", "")], [A], FAIL, "10.0.0.0 was not given | none"),
         ([(1, "a", A), (1, "b", B)], [A], FAIL, "10.0.0.1 was given"),
         ([(1, "a", A), (2, "a", B)], [B], FAIL, "10.0.0.0 was given"),
         ([(1, "a", A), (1, "b", "")], [A, B], FAIL, "10.0.0.1 was not given"),
@@ -285,11 +330,34 @@ def test_in_sequence(states: Any, verdict: Verdict, reason: str) -> None:
         ([(1, "h", A), (1, "w", ""), (50, "h", None)], 50, UNCLEAR, "watched for 10.0 s only, 30 s are needed"),
         ([(1, "h", A), (1, "w", ""), (50, "h", None)], None, UNCLEAR, "watched for 10.0 s only"),
         ([(1, "h", ""), (1, "w", A)], 2, UNCLEAR, "h never had an address"),
+        ([(0, "h", ""), (1, "h", A), (1, "w", ""), (5, "h", None), (7, "w", A)], 4.5, PASS, "after 2.50 s"),
+        ([(1, "h", A), (1, "w", B), (5, "h", None), (5, "w", f"{A} {B}")], 4.5, PASS, "after 0.50 s"),
+        ([(1, "h", A), (1, "w", ""), (41, "h", None), (42, "w", A)], 40, PASS, "after 2.00 s"),
+        ([(1, "h", A), (1, "w", ""), (35, "h", None), (35, "w", A)], 5, PASS, "after 30.00 s"),
+        ([(1, "h", A), (1, "w", ""), (31, "h", None)], 30, FAIL, "w did not get it within 30.0 s"),
+        ([(1, "h", A), (1, "w", "")], 50, UNCLEAR, "watched for 10.0 s only, 30 s are needed"),
     ],
 )
 def test_reassigned(states: Any, cause: float | None, verdict: Verdict, reason: str) -> None:
     inputs = {"ingress": watch(*states), **({"cause": act(cause)} if cause is not None else {})}
     says(run("reassigned", inputs, {"holder": "h", "waiter": "w"}), verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("address", "release", "verdict", "reason"),
+    [
+        (B, (5, "h", A), PASS, "after 2.50 s"),
+        (B, (5, "h", f"{A} {B}"), FAIL, "w had 10.0.0.1 while h still held it, h still has 10.0.0.1"),
+        (C, (5, "h", A), UNCLEAR, "h never had an address"),
+    ],
+)
+def test_what_a_service_lets_go_of_is_the_address_that_is_named(
+    address: str, release: Any, verdict: Verdict, reason: str
+) -> None:
+    """It was given another before, and that was said twice."""
+    states = [(1, "h", A), (2, "h", A), (3, "h", f"{A} {B}"), (3, "w", ""), release, (7, "w", B)]
+    inputs = {"ingress": watch(*states), "cause": act(4.5)}
+    says(run("reassigned", inputs, {"holder": "h", "waiter": "w", "address": address}), verdict, reason)
 
 
 @pytest.mark.parametrize(
@@ -323,22 +391,29 @@ def test_an_address_that_never_came_is_missed_exactly_from_the_bound_on(
 
 
 @pytest.mark.parametrize(
-    ("judge", "states", "bound", "value", "limit"),
+    ("judge", "states", "bound", "value", "n", "limit"),
     [
-        ("assigned-from-pool", [(1, "a", ""), (3, "a", A), (1, "b", A)], {"pools": POOL}, 2.0, (30.0, "<=")),
-        ("stays-pending", [(1, "a", ""), (5, "b", "")], {"services": ["a", "b"]}, 55.0, (10.0, ">=")),
-        ("assignment-stable", [(1, "a", A), (2, "a", B)], {"hold": 60}, 1, (0, "<=")),
-        ("no-duplicates", [(1, "a", A), (2, "b", A)], {}, 1, (0, "<=")),
-        ("exact-addresses", [(1, "a", ""), (3, "a", A)], {"expected": {"a": [A]}}, 2.0, (30.0, "<=")),
-        ("exact-addresses", [(1, "a", A)], {"expected": [A, B]}, 1, (2, "==")),
-        ("in-sequence", [(1, "a", A), (2, "b", B)], {"expected": [A, C]}, 1, (2, "==")),
+        ("assigned-from-pool", [(1, "a", ""), (3, "a", A), (1, "b", A)], {"pools": POOL}, 2.0, 2, (30.0, "<=")),
+        ("assigned-from-pool", [(1, "a", "")], {"pools": POOL}, None, 0, (30.0, "<=")),
+        ("stays-pending", [(1, "a", ""), (5, "b", "")], {"services": ["a", "b"]}, 55.0, 2, (10.0, ">=")),
+        ("assignment-stable", [(1, "a", A), (2, "a", B)], {"hold": 60}, 1, 1, (0, "<=")),
+        ("no-duplicates", [(1, "a", A), (2, "b", A)], {}, 1, 2, (0, "<=")),
+        ("exact-addresses", [(1, "a", ""), (3, "a", A)], {"expected": {"a": [A]}}, 2.0, 1, (30.0, "<=")),
+        ("exact-addresses", [(1, "a", "")], {"expected": {"a": [A]}}, None, 0, (30.0, "<=")),
+        ("exact-addresses", [(1, "a", A)], {"expected": [A, B]}, 1, 1, (2, "==")),
+        ("in-sequence", [(1, "a", A), (2, "b", B)], {"expected": [A, C]}, 1, 2, (2, "==")),
+        ("in-sequence", [(1, "a", A), (2, "b", C)], {"expected": [A, B]}, 1, 2, (2, "==")),
+        (
+            "reassigned", [(1, "h", A), (1, "w", ""), (5, "h", ""), (7, "w", A)],
+            {"holder": "h", "waiter": "w"}, 2.0, 1, (30.0, "<="),
+        ),
     ],
-)
+)  # fmt: skip
 def test_each_judge_tells_its_number_and_the_limit(
-    judge: str, states: Any, bound: dict[str, Any], value: float, limit: tuple[float, str]
+    judge: str, states: Any, bound: dict[str, Any], value: float | None, n: int, limit: tuple[float, str]
 ) -> None:
     (measurement,) = run(judge, {"ingress": watch(*states)}, bound).measurements
-    assert measurement.value == value
+    assert (measurement.value, measurement.n) == (value, n)
     assert measurement.bound is not None
     assert measurement.bound[:2] == limit
 

@@ -10,8 +10,8 @@ from lbcert_reports.judges import Judgement, run
 from lbcert_reports.verdicts import Verdict
 
 S = 1_000_000_000
-EPOCH = 1_000
-"""Begin of every watch, s: so that nothing works only because time begins at 0."""
+EPOCH = -1_000
+"""Begin of every watch, s: so that nothing works only because time begins at 0, or goes on for longer than since."""
 PASS, FAIL, UNCLEAR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 UP, DOWN = "Established", "Active"
 N1, N2, N3 = "172.18.0.11", "172.18.0.12", "172.18.0.13"
@@ -100,6 +100,7 @@ BOTH = {"peers": {"r": [N1, "fd00::12"]}, "within": 10}
         ),
         ([(3, N1, UP, 1, 0), (4, "fd00::12", UP, 1, 0), (5, N3, DOWN, 0, 0)], {}, PASS, "no other"),
         ([(3, N1, UP, 1, 0), (4, "fd00::12", UP, 1, 0), (5, N3, UP, 1, 0)], {"others": True}, PASS, "2 of 2"),
+        ([(3, N1, UP, 1, 0)], {"within": 60}, FAIL, "r's session with fd00::12 was never seen after 60.0 s"),
         ([(3, N1, UP, 1, 0)], {"within": 90}, UNCLEAR, "watched for 60.0 s only, 90 s are needed"),
         ([], {}, FAIL, "r's session with 172.18.0.11 was never seen after 60.0 s"),
         ([], {"within": 90}, UNCLEAR, "watched for 60.0 s only, 90 s are needed"),
@@ -130,6 +131,33 @@ def test_sessions_are_timed_from_the_cause_and_one_that_never_broke_took_no_time
 def test_session_stays_down(states: Any, hold: float, verdict: Verdict, reason: str) -> None:
     bound = {"peers": {"r": [N1]}, "hold": hold}
     says(run("session-stays-down", {"sessions": sessions(*states)}, bound), verdict, reason)
+
+
+def test_every_peer_is_judged_whatever_became_of_those_before_it() -> None:
+    two = {"peers": {"r": [N1, N2, N3]}}
+    cause = act(10, "delete-peers")
+    states = [(1, N1, DOWN, 0, 0), (1, N2, UP, 1, 0), (1, N3, UP, 1, 0)]
+    closed = run("sessions-closed", {"sessions": sessions(*states), "cause": cause}, {**two, "within": 30})
+    says(closed, FAIL, "with 172.18.0.12 was still open", "2 of 2 sessions are still open")
+    kept = [*states, (9, N2, UP, 2, 1), (9, N3, UP, 3, 2)]
+    reset = run("sessions-never-reset", {"sessions": sessions(*kept)}, {**two, "hold": 60})
+    says(reset, FAIL, "with 172.18.0.12 was reset 1 times", "172.18.0.13 was reset 2 times", "3 resets in 60.0 s")
+    assert (value(reset, "resets"), reset.measurements[0].n) == (3, 3)
+    timed = sessions((1, N1, UP, 1, 0), hold=9).rows + sessions((1, N2, UP, 1, 0), hold=9, keepalive=4).rows
+    evidence = Evidence[Any]("sessions", "c", "sessions", {}, timed)
+    judgement = run("timers-negotiated", {"sessions": evidence}, {"peers": {"r": [N1, N2]}, "hold": 9})
+    says(judgement, FAIL, "172.18.0.12 use a keepalive interval of 4 s")
+
+
+def test_what_becomes_of_a_session_with_the_cause_is_its_effect() -> None:
+    up, closing = sessions((1, N1, UP, 1, 0), (10, N1, DOWN, 1, 1)).rows
+    for t in (at(10) - 5, at(10) - 2, at(10)):  # it began 5 ns before it was effective
+        rows = ({**up, "state": DOWN}, {**up, "t": at(2)}, {**closing, "t": t})
+        evidence = Evidence[Any]("sessions", "c", "sessions", {"began": at(0), "ended": at(60)}, rows)
+        inputs = {"sessions": evidence, "cause": act(10, "delete-peers")}
+        judgement = run("sessions-closed", inputs, {"peers": {"r": [N1]}, "within": 30})
+        says(judgement, PASS, "0 of 1 sessions are still open")
+        assert judgement.measurements[0].samples == (0,)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +208,7 @@ def test_an_open_session_that_was_watched_too_shortly_decides_nothing() -> None:
     says(run("sessions-closed", inputs, {"peers": {"r": [N1]}, "within": 30}), UNCLEAR, "watched for 10.0 s only")
 
 
-@pytest.mark.parametrize(("uptime", "verdict"), [(58_000, PASS), (57_100, PASS), (56_900, FAIL), (0, FAIL)])
+@pytest.mark.parametrize(("uptime", "verdict"), [(58_000, PASS), (57_000, PASS), (56_999, FAIL), (0, FAIL)])
 def test_a_session_that_is_younger_than_an_earlier_look_was_reset(uptime: int, verdict: Verdict) -> None:
     first, last = sessions((1, N1, UP, 1, 0), (59, N1, UP, 1, 0)).rows
     evidence = Evidence(
@@ -226,7 +254,22 @@ def test_the_worst_of_several_hold_times_is_measured() -> None:
     evidence = Evidence[Any]("sessions", "c", "sessions", {}, tuple(states))
     judgement = run("timers-negotiated", {"sessions": evidence}, {"peers": {"r": [N1, N2, N3]}, "hold": 9.0})
     says(judgement, FAIL, "hold times 9, 12, 30 s")
-    assert value(judgement, "hold time") == 30
+    assert [(each.value, each.n) for each in judgement.measurements] == [(30, 3), (1, 3)]
+    evidence.rows[1]["hold"] = 3
+    assert (
+        value(run("timers-negotiated", {"sessions": evidence}, {"peers": {"r": [N1, N2, N3]}, "hold": 9}), "hold time")
+        == 3
+    )
+
+
+def test_a_hold_time_from_a_range_is_told_as_one() -> None:
+    up = {"sessions": sessions((1, N1, UP, 1, 0), hold=3, keepalive=1)}
+    judgement = run("timers-negotiated", up, {"peers": {"r": [N1]}, "hold": 9, "least": 3})
+    assert judgement.expected == "hold time 3 to 9 s, keepalives at most 3 s apart"
+    assert [each.bound[:2] for each in judgement.measurements if each.bound] == [(9, "<="), (3, "<=")]
+    exact = run("timers-negotiated", up, {"peers": {"r": [N1]}, "hold": 9, "least": 9, "keepalive": 2})
+    assert exact.expected == "hold time 9 s, keepalives at most 2 s apart"
+    assert [each.bound[:2] for each in exact.measurements if each.bound] == [(9, "=="), (2, "<=")]
 
 
 def test_the_timers_of_a_session_that_is_down_say_nothing() -> None:
@@ -255,6 +298,9 @@ def test_the_timers_of_a_session_that_is_down_say_nothing() -> None:
         ([(10.2, [N1, N2, N3]), (12, []), (13, [N1, N2, N3])], {}, PASS, "the last after 3.000 s"),
         ([(10.2, [N1, N2, N3]), (18, []), (19, [N1, N2, N3])], {}, FAIL, "to stay only after 9.00 s"),
         ([(1, [N1, N2, N3])], {}, PASS, "the last after 0.000 s"),
+        ([(10, [N1, N2, N3])], {}, PASS, "the last after 0.000 s"),
+        ([(1, [N1, N2, N3]), (10, [N1])], {}, FAIL, "10.0.0.9/32 had next hops 172.18.0.11 after 50.00 s"),
+        ([(10.2, [N1])], {"within": 50}, FAIL, "after 50.00 s"),
         ([], {}, FAIL, "10.0.0.9/32 had no route after 50.00 s"),
         ([], {"expected": {PREFIX: []}}, PASS, "no route"),
         ([(10.2, [N1, N2, N3])], {"hold": 55}, UNCLEAR, "was seen to stay so for 49.80 s only, 55 s are needed"),
@@ -278,6 +324,10 @@ def test_each_prefix_is_judged_and_compared_as_a_network() -> None:
     assert held.expected.endswith(" within 5 s, for 9 s")
     wrong = run("route-next-hops", {"routes": evidence}, {"expected": {**expected, PREFIX: [N3]}, "within": 5})
     says(wrong, FAIL, "10.0.0.9/32 had no route after 60.00 s")
+    late = run("route-next-hops", {"routes": evidence}, {"expected": {PREFIX: [N3], **expected}, "within": 1.5})
+    says(late, FAIL, "10.0.0.9/32 had no route after 60.00 s, 10.0.0.8/32 had next hops 172.18.0.12 to stay only after")
+    brief = run("route-next-hops", {"routes": evidence}, {"expected": expected, "within": 5, "hold": 58.5})
+    says(brief, UNCLEAR, "10.0.0.8/32 was seen to stay so for 58.00 s only, 58.5 s are needed")
 
 
 @pytest.mark.parametrize(
@@ -307,6 +357,8 @@ def test_route_withdrawn(changes: Any, verdict: Verdict, reason: str) -> None:
         ([(1, [N1, N2, N3]), (10.1, []), (12, [N1])], FAIL, "had next hops 172.18.0.11 after 50.00 s"),
         ([(1, [N1, N2, N3]), (10.1, []), (52, [N1, N2, N3])], FAIL, "to stay only after 42.00 s"),
         ([(1, [N1, N2, N3])], UNCLEAR, "router-restart took no next hop of 10.0.0.9/32 away"),
+        ([(1, [N1, N2, N3]), (11, [N1, N2, N3, "172.18.0.14"]), (12, [N1, N2, N3])], UNCLEAR, "took no next hop"),
+        ([(1, [N1, N2, N3]), (10 - 5e-9, [N1]), (12, [N1, N2, N3])], PASS, "the last after 2.000 s"),
     ],
 )
 def test_prefix_restored(changes: Any, verdict: Verdict, reason: str) -> None:
@@ -324,7 +376,9 @@ def test_prefix_restored(changes: Any, verdict: Verdict, reason: str) -> None:
     ],
 )
 def test_never_routed(changes: Any, hold: float, verdict: Verdict, reason: str) -> None:
-    says(run("never-routed", {"routes": routes(*changes)}, {"prefixes": [PREFIX], "hold": hold}), verdict, reason)
+    judgement = run("never-routed", {"routes": routes(*changes)}, {"prefixes": [PREFIX], "hold": hold})
+    says(judgement, verdict, reason)
+    assert (judgement.measurements[0].value, judgement.measurements[0].n) == (60, 1)
 
 
 def test_without_rows_or_a_watch_nothing_is_said_of_routes() -> None:
@@ -353,6 +407,25 @@ def test_path_attributes(changed: Any, expected: dict[str, Any], verdict: Verdic
     }  # fmt: skip
     evidence = Evidence[Any]("paths", "c", "paths", {}, (path,))
     says(run("path-attributes", {"paths": evidence}, {"prefixes": [PREFIX], "expected": expected}), verdict, reason)
+
+
+def test_every_path_to_every_prefix_is_judged_and_counted() -> None:
+    def judged(count: int, *paths: tuple[str, str]) -> Judgement:
+        rows = tuple({"t": 1, "router": "r", "prefix": prefix, "origin": origin} for prefix, origin in paths)
+        bound = {"prefixes": [PREFIX, "10.0.0.8/32"], "expected": {"origin": "IGP"}, "count": count}
+        return run("path-attributes", {"paths": Evidence[Any]("paths", "c", "paths", {}, rows)}, bound)
+
+    both = [(PREFIX, "IGP"), (PREFIX, "IGP"), ("10.0.0.8/32", "IGP")]
+    says(judged(1, *both), PASS)
+    says(judged(2, *both), UNCLEAR, "1 paths, 2 are needed")
+    says(judged(2, *both[::-1]), UNCLEAR, "1 paths, 2 are needed")
+    wrong = judged(1, (PREFIX, "EGP"), (PREFIX, "IGP"), ("10.0.0.8/32", "EGP"))
+    says(wrong, FAIL, "r has 10.0.0.9/32 with origin EGP, r has 10.0.0.8/32 with origin EGP", "origin EGP, origin IGP")
+    (measurement,) = wrong.measurements
+    assert (measurement.value, measurement.n, wrong.expected) == (2, 3, "origin IGP")
+    assert measurement.bound is not None
+    assert measurement.bound[:2] == (0, "<=")
+    says(judged(1), UNCLEAR, "0 paths, 1 are needed | no path")
 
 
 @pytest.mark.parametrize(("others", "verdict"), [(True, PASS), (False, FAIL)])
@@ -428,7 +501,14 @@ def test_each_speaker_has_its_own_longest_interval() -> None:
     judgement = run("keepalives-spaced", {"messages": messages(*sent, ended=7)}, {"peers": {N1: 1.0, "fd00:0::12": 2}})
     says(judgement, FAIL, "172.18.0.11 sent keepalives 1.50 s apart")  # silent since 4 s
     fine = [*keepalives(4, 5, 6, 7), *keepalives(1, 3, 5, 7, source="fd00::12")]
-    says(run("keepalives-spaced", {"messages": messages(*fine, ended=7)}, {"peers": {N1: 1.0, "fd00:0::12": 2}}), PASS)
+    judgement = run("keepalives-spaced", {"messages": messages(*fine, ended=7)}, {"peers": {N1: 1.0, "fd00:0::12": 2}})
+    says(judgement, PASS, "172.18.0.11 1.00 s apart, fd00:0::12 2.00 s apart")
+    assert judgement.expected == "172.18.0.11 at most 1 s apart, fd00:0::12 at most 2 s apart"
+    (measurement,) = judgement.measurements
+    assert (measurement.value, measurement.n, measurement.samples) == (2, 2, (1, 2))
+    assert (measurement.resolution, measurement.bound) == (0.1, (2, "<=", "bound 'peers' of the requirement"))
+    few = run("keepalives-spaced", {"messages": messages(ended=0.5)}, {"peers": {N1: 1.0, N2: 1.0}})
+    says(few, UNCLEAR, "172.18.0.11 sent 0 keepalives in 0.5 s, 4 are needed")
 
 
 @pytest.mark.parametrize(
@@ -444,7 +524,20 @@ def test_each_speaker_has_its_own_longest_interval() -> None:
 def test_attempts_spaced(opens: Sequence[int], verdict: Verdict, reason: str) -> None:
     sent = [(0.5 * number, N1, "OPEN") for number in opens] + [(1.0, N1, "NOTIFICATION"), (1.0, N2, "OPEN")]
     inputs = {"messages": messages(*sent, ended=10)}
-    says(run("attempts-spaced", inputs, {"peers": [N1], "rate": 1}), verdict, reason)
+    judgement = run("attempts-spaced", inputs, {"peers": [N1], "rate": 1})
+    says(judgement, verdict, reason)
+    assert judgement.expected == "at most 13 in 10.0 s from each"
+    (measurement,) = judgement.measurements
+    assert (measurement.value, measurement.n) == (len(opens), 1)
+    assert measurement.bound == (13, "<=", "bound 'rate' of the requirement")
+
+
+def test_attempts_are_allowed_to_come_fast_at_first_and_the_rate_is_rounded_down() -> None:
+    sent = [(0.5 * number, source, "OPEN") for number in range(5) for source in (N1, "fd00::12")]
+    bound = {"peers": [N1, "fd00:0::12"], "rate": 0.39, "spare": 2}
+    judgement = run("attempts-spaced", {"messages": messages(*sent, ended=10)}, bound)
+    says(judgement, PASS, "5 from 172.18.0.11, 5 from fd00:0::12")
+    says(run("attempts-spaced", {"messages": messages(*sent, ended=7)}, bound), FAIL, "began 5 sessions in 7.0 s")
 
 
 HOPS = [N1, N2, N3]
@@ -480,6 +573,28 @@ def test_exactly_at_the_bound_is_within_it(judge: str, inputs: Any, bound: dict[
     says(run(judge, inputs, bound), PASS)
 
 
+def test_a_judge_of_sessions_tells_the_slowest_or_that_there_is_none() -> None:
+    def told(judge: str, evidence: Evidence[Any], bound: dict[str, Any], **inputs: Evidence[Any]) -> tuple[Any, ...]:
+        judgement = run(judge, {"sessions": evidence, **inputs}, bound)
+        (measurement,) = judgement.measurements
+        assert measurement.bound is not None
+        return measurement.value, measurement.n, measurement.samples, *measurement.bound[:2], judgement.expected
+
+    two = {"peers": {"r": [N1, N2]}}
+    up = sessions((3, N1, UP, 1, 0), (2, N2, UP, 1, 0))
+    expected = "2 sessions within 10 s"
+    assert told("sessions-established", up, {**two, "within": 10}) == (3, 2, (3, 2), 10, "<=", expected)
+    assert told("sessions-established", sessions(), {**two, "within": 10}) == (None, 0, (), 10, "<=", expected)
+    closed = sessions((3, N1, UP, 1, 0), (3, N2, UP, 1, 0), (14, N1, DOWN, 1, 1), (12, N2, DOWN, 1, 1))
+    expected = "no session 30 s after the cause"
+    bound = {**two, "within": 30}
+    assert told("sessions-closed", closed, bound, cause=act(10)) == (4, 2, (4, 2), 30, "<=", expected)
+    assert told("sessions-closed", up, bound, cause=act(10)) == (None, 0, (), 30, "<=", expected)
+    down = sessions((3, N1, DOWN, 0, 0), (2, N2, DOWN, 0, 0), ended=50)
+    expected = "no session for 9 s"
+    assert told("session-stays-down", down, {**two, "hold": 9}) == (50, 2, None, 9, ">=", expected)
+
+
 def test_what_happened_before_the_fault_or_to_others_takes_no_prefix_away() -> None:
     inputs = {"routes": routes((1, []), (2, HOPS), (11, [], "10.0.0.8/32")), "cause": act(10)}
     says(run("prefix-restored", inputs, {"expected": ALL, "within": 50}), UNCLEAR, "took no next hop")
@@ -495,3 +610,9 @@ def test_the_limit_of_each_judge_of_routes_and_sessions_is_told() -> None:
         run("route-next-hops", {"routes": routes()}, {"expected": ALL, "within": 5}).measurements[0].bound,
     ]
     assert [limit[:2] for limit in limits if limit] == [(0, "<="), (9, "=="), (3.0, "<="), (5, ">="), (5, "<=")]
+
+
+def test_of_several_things_that_were_done_the_last_is_the_cause() -> None:
+    causes = Evidence[Any]("faults", "c", "cause", {}, (*act(5).rows, *act(10).rows, *act(20).rows))
+    inputs = {"routes": routes((1, [N1]), (20.5, HOPS)), "cause": causes}
+    says(run("route-next-hops", inputs, {"expected": ALL, "within": 1}), PASS, "the last after 0.500 s")

@@ -1,17 +1,18 @@
 """Each judge of layer 2 passes what is right, and fails each defect with its reason."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from lbcert_reports.evidence import Evidence
-from lbcert_reports.judges import Judgement, run
+from lbcert_reports.judges import REGISTRY, Judgement, run
 from lbcert_reports.verdicts import Verdict
 
 S = 1_000_000_000
-EPOCH = 1_000
-"""Begin of every watch, s: so that nothing works only because time begins at 0."""
+EPOCH = -1_000
+"""Begin of every watch, s: so that nothing works only because time begins at 0, or goes on for longer than since."""
 V4, V6 = "10.0.0.9", "fd00::9"
 ME, ONE, TWO, THREE = "02:00:00:00:00:00", "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"
 NODES = {ONE: "n1", TWO: "n2", THREE: "n3"}
@@ -125,6 +126,7 @@ def test_one_announcer(frames: Any, bound: dict[str, Any], verdict: Verdict, rea
     [
         (10, 10, PASS, "30 answers from n1"),
         (11, 10, FAIL, f"{ONE} answered 20 questions for 10.0.0.9 31 times"),
+        (11, 20, FAIL, f"{ONE} answered 20 questions for 10.0.0.9 31 times"),
         (20, 21, UNCLEAR, "only 20 questions"),
     ],
 )
@@ -164,6 +166,14 @@ NDP = {"flags": {"hop_limit": 255}}
             "0 of 20 questions for 10.0.0.9 were answered within 0.3",
         ),
         ([*STEADY, frame(1.1, ONE, "arp-reply", dst=BROADCAST)], {}, FAIL, "1 answers about 10.0.0.9 went to ff:ff"),
+        (
+            [*STEADY, *(frame(t, ONE, "arp-reply", dst=dst) for t, dst in ((1.1, BROADCAST), (2.1, TWO)))],
+            {},
+            FAIL,
+            "2 answers about 10.0.0.9 went to ff:ff",
+        ),
+        ([frame(1, ONE, "arp-reply", dst=BROADCAST)], {}, UNCLEAR, "only 0 questions"),
+        (dialogue(0, 5, ONE, delay=0.003) + dialogue(5, 10, ONE), {}, PASS, "the slowest after 3.0 ms"),
         (dialogue(0, 10, ONE, frame_source=TWO), {}, FAIL, "02:00:00:00:00:02 spoke for 10.0.0.9 with the hardware"),
         (dialogue(0, 10, "0a:0b"), {}, FAIL, "answered by 0a:0b, which no node has"),
         (dialogue(0, 10, ONE, V6, link_layer=ONE), {}, PASS, "every question"),
@@ -196,6 +206,17 @@ def test_answers_asked(frames: Any, bound: dict[str, Any], verdict: Verdict, rea
         (dialogue(0, 7, ONE) + dialogue(7, 14, None), 5, 5, PASS, "no answer later than 1.50 s after the cause"),
         (dialogue(0, 12, ONE) + dialogue(12, 14, None), 5, 5, FAIL, "was answered 4 times by 02:00:00:00:00:01"),
         (dialogue(0, 7, ONE) + dialogue(7, 11, None), 5, 5, UNCLEAR, "only 2 questions"),
+        (dialogue(0, 5, ONE) + dialogue(5, 14, None), 5, 5, PASS, "no answer later than 0.00 s after the cause"),
+        (dialogue(0, 12, ONE) + dialogue(12, 20, None), 10, 5, PASS, "no answer later than 1.50 s"),
+        (dialogue(0, 7, ONE) + dialogue(7, 12.5, None), 5, 5, PASS, "no answer later than 1.50 s"),
+        (
+            [*dialogue(0, 7, ONE), frame(9.999, ONE, "arp-reply"), *dialogue(7, 14, None)],
+            5,
+            5,
+            PASS,
+            "no answer later than 5.00 s after the cause",
+        ),
+        ([*dialogue(0, 14, None), frame(10, ONE, "arp-reply")], 5, 5, FAIL, "was answered 1 times"),
         (dialogue(0, 10, None, "10.0.0.8"), None, 0, UNCLEAR, "nobody asked for 10.0.0.9"),
     ],
 )
@@ -216,6 +237,7 @@ TOGETHER = [
     ("frames", "bound", "verdict", "reason"),
     [
         (STEADY, {}, PASS, "0 changes in 9.5 s"),
+        (STEADY, {"changes": 1}, PASS, "0 changes in 9.5 s"),
         (dialogue(0, 5, ONE) + dialogue(5, 10, TWO), {}, FAIL, "10.0.0.9 changed its node 1 times: n1 → n2"),
         (dialogue(0, 5, ONE) + dialogue(5, 10, TWO), {"changes": 1}, PASS, "1 changes"),
         ([*STEADY, frame(5.1, TWO, "arp-reply")], {"changes": 1}, FAIL, "changed its node 2 times: n1 → n2 → n1"),
@@ -225,10 +247,28 @@ TOGETHER = [
         (TOGETHER, {}, UNCLEAR, "10.0.0.9 is answered by n1, n2 at once"),
         (TOGETHER, {"changes": 2}, FAIL, "changed its node"),
         (TOGETHER[:9] + STEADY[6:], {}, FAIL, "changed its node"),
+        (TOGETHER[:30] + STEADY[20:], {}, FAIL, "changed its node"),
+        (TOGETHER[:33] + STEADY[22:], {}, UNCLEAR, "10.0.0.9 is answered by n1, n2 at once"),
     ],
 )
 def test_never_alternates(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
     says(run("never-alternates", {"answers": heard(frames)}, {"nodes": NODES, "hold": 9, **bound}), verdict, reason)
+
+
+def test_only_the_first_nodes_of_an_address_that_changes_it_often_are_named() -> None:
+    frames = [each for t in range(8) for each in dialogue(t, t + 1, TWO if t % 2 else ONE)]
+    judgement = run("never-alternates", {"answers": heard(frames)}, {"nodes": NODES, "hold": 7})
+    says(judgement, FAIL, "7 changes in 7.5 s")
+    assert judgement.reason == "10.0.0.9 changed its node 7 times: n1 → n2 → n1 → n2 → n1 → n2"
+    silent = run("never-alternates", {"answers": SILENT}, {"nodes": NODES, "hold": 0})
+    assert (value(silent, "changes"), silent.observed) == (0, "0 changes in 0.0 s")
+
+
+@pytest.mark.parametrize("judge", ["one-announcer", "answers-asked"])
+def test_a_question_just_before_the_end_is_none_and_no_answer_is_missed(judge: str) -> None:
+    judgement = run(judge, {"answers": heard([asked(9.9)], ended=at(10))}, {"nodes": NODES})
+    says(judgement, UNCLEAR, "only 0 questions were asked")
+    assert value(judgement, "questions answered") == 0
 
 
 DEAF = [*dialogue(0, 5, ONE), frame(9, TWO, "garp-request"), *dialogue(5, 16, None)]
@@ -245,6 +285,10 @@ MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
         (MOVED, {"to": ["n3"]}, FAIL, "10.0.0.9 was answered by n2, not by n3"),
         (MOVED, {"within": 3}, FAIL, "10.0.0.9 moved after 4.00 s"),
         (DEAF, {}, FAIL, "10.0.0.9 is announced by n2, and answered by nobody"),
+        (
+            [*dialogue(0, 5, ONE), *dialogue(6, 8, TWO), frame(9, THREE, "garp-request"), *dialogue(9.5, 20, None)],
+            {"most": 2}, FAIL, "10.0.0.9 is announced by n3, and answered by nobody",
+        ),
         (DEAF[:-5], {}, UNCLEAR, "no question about 10.0.0.9 was answered by n2"),
         ([*MOVED, frame(12.1, THREE, "arp-reply")], {}, FAIL, "moved 3 times: n1 → n2 → n3 → n2"),
         (MOVED + dialogue(16, 20, ONE, delay=0.002), {}, FAIL, "was answered by n1, n2 after the move"),
@@ -263,6 +307,23 @@ MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
         (MOVED + dialogue(20, 30, ONE) + dialogue(30, 31, TWO), {"most": 2}, FAIL, "moved 3 times"),
         ([*MOVED, frame(8.0, "0a:0b", "arp-reply")], {}, FAIL, "which no node has"),
         (dialogue(5, 20, ONE), {}, UNCLEAR, "nobody answered for 10.0.0.9 before node-power-off"),
+        (dialogue(0, 2, THREE) + dialogue(2, 5, ONE) + MOVED[20:], {}, PASS, "10.0.0.9: n1 → n2"),
+        (dialogue(0, 4.5, ONE) + dialogue(4.5, 5, THREE) + MOVED[20:], {}, PASS, "10.0.0.9: n3 → n2"),
+        (
+            [*dialogue(0, 9, ONE), frame(10, ONE, "arp-reply"), *dialogue(10.5, 20, None)],
+            {}, FAIL, "10.0.0.9 is still answered by n1",
+        ),
+        (
+            [*dialogue(0, 9, ONE), frame(9.99999, ONE, "arp-reply"), *dialogue(10.5, 20, None)],
+            {}, FAIL, "10.0.0.9 is answered by nobody",
+        ),
+        ([*MOVED[:-16], frame(15, THREE, "garp-reply")], {"most": 2, "to": ["n2"]}, FAIL, "by n3, not by n2"),
+        ([*dialogue(0, 14.5, ONE), frame(15, ONE, "arp-reply")], {}, FAIL, "10.0.0.9 is still answered by n1"),
+        (
+            dialogue(0, 5, ONE) + dialogue(5, 8, None) + dialogue(8, 9, TWO) + dialogue(9, 20, ONE),
+            {"most": 2, "to": ["n1"]}, PASS, "n1 → n2 → n1",
+        ),
+        ([*MOVED, frame(14, ONE, "arp-reply")], {"most": 3, "to": ["n2"]}, PASS, "n1 → n2 → n1 → n2"),
     ],
 )  # fmt: skip
 def test_owner_moves(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
@@ -275,6 +336,8 @@ def test_owner_moves(frames: Any, bound: dict[str, Any], verdict: Verdict, reaso
     [
         (MOVED, 5, PASS, "every address was answered again in time"),
         (MOVED, 4, FAIL, "10.0.0.9 was answered by nobody for 4.50 s, from 0.00 s on"),
+        (MOVED, 4.5, PASS, "unanswered for 4.50 s at most"),
+        ([*dialogue(0, 9, ONE), frame(10, ONE, "arp-reply")], 5, PASS, "every address"),
         (dialogue(0, 20, ONE), 1, PASS, "every address"),
         (dialogue(0, 7, ONE) + dialogue(7, 20, None), 5, FAIL, "answered by nobody for 13.00 s, from 1.50 s on"),
         (dialogue(0, 2, None) + dialogue(2, 5, ONE) + dialogue(5, 6, None) + dialogue(6, 20, ONE), 2, PASS, "every"),
@@ -301,9 +364,10 @@ def test_answered_again(frames: Any, within: float, verdict: Verdict, reason: st
         (dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO), 12, FAIL, "by nobody for 4.50 s"),
         (dialogue(0, 5, ONE) + dialogue(5, 6, None) + dialogue(6, 20, TWO), 12, PASS, "answered again in time"),
         (dialogue(0, 12, ONE) + dialogue(12, 17, None) + dialogue(17, 20, ONE), 11.9, PASS, "answered again in time"),
+        (dialogue(0, 10, ONE) + dialogue(10, 12, None) + dialogue(12, 20, ONE), 11.501, PASS, "for 2.00 s at most"),
         (
             dialogue(0, 5, ONE) + dialogue(5, 8, None) + dialogue(8, 9, TWO) + dialogue(9, 20, None),
-            12,
+            13,
             FAIL,
             "by nobody for 3.50 s",
         ),
@@ -354,8 +418,26 @@ def test_who_announces_an_address_answers_for_it(announcer: str, verdict: Verdic
         (dialogue(0, 20, ONE), UNCLEAR, "nobody announced anything"),
         ([*dialogue(0, 20, ONE), frame(0.9, TWO, "garp-request")], UNCLEAR, "nobody announced anything"),
         ([*dialogue(0, 20, ONE), frame(19.1, TWO, "garp-request")], UNCLEAR, "nobody announced anything"),
+        ([*dialogue(0, 20, ONE), frame(1, TWO, "garp-request")], FAIL, "1 of 1"),
+        ([*dialogue(0, 20, ONE), frame(19, TWO, "garp-request")], FAIL, "1 of 1"),
+        (dialogue(0, 9, ONE) + dialogue(9, 20, TWO) + [frame(8.001, TWO, "garp-request")], PASS, "0 of 1"),
+        (dialogue(0, 9, ONE) + dialogue(9, 20, TWO) + [frame(9.501, ONE, "garp-request")], PASS, "0 of 1"),
     ],
-    ids=["silence", "before", "too early", "after", "too late", "nobody answers", "none", "at the begin", "at the end"],
+    ids=[
+        "silence",
+        "before",
+        "too early",
+        "after",
+        "too late",
+        "nobody answers",
+        "none",
+        "at the begin",
+        "at the end",
+        "just after the begin",
+        "just before the end",
+        "just before",
+        "just after",
+    ],
 )
 def test_an_announcement_may_come_shortly_before_and_after_answers(frames: Any, verdict: Verdict, reason: str) -> None:
     inputs = {"answers": heard(frames, began=at(0), ended=at(20))}
@@ -363,11 +445,15 @@ def test_an_announcement_may_come_shortly_before_and_after_answers(frames: Any, 
 
 
 def test_the_old_owner_may_answer_beside_the_new_one_for_as_long_as_is_allowed() -> None:
-    frames = [*dialogue(0, 7, ONE, every=0.25), frame(5.6, TWO, "garp-request"), *dialogue(5.7, 17, TWO)]
+    together = [frame(5.6, TWO, "garp-request"), frame(5.6, ONE, "garp-request")]
+    frames = [*dialogue(0, 7, ONE, every=0.25), *together, *dialogue(5.7, 17, TWO)]
     inputs = {"answers": heard(frames), "cause": act(5)}
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10}), FAIL, "moved")
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "overlap": 1}), FAIL, "moved 3 times")
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "overlap": 1.5}), PASS, "n1 → n2")
+    before = [frame(t, THREE, "arp-reply") for t in (0, 0.0005, 4.7)]
+    later = {"answers": heard(before, frames), "cause": act(5)}
+    says(run("owner-moves", later, {"nodes": NODES, "within": 10, "overlap": 1.5}), PASS, "n1 → n2")
     third = {"answers": heard(frames, [frame(6, THREE, "arp-reply")]), "cause": act(5)}
     says(run("owner-moves", third, {"nodes": NODES, "within": 10, "overlap": 1.5}), FAIL, "n1 → n2 → n3 → n2")
 
@@ -378,6 +464,9 @@ def test_a_late_answer_at_a_change_of_the_owner_is_no_change_of_its_own() -> Non
     bound = {"nodes": NODES, "hold": 5, "changes": 1}
     says(run("never-alternates", {"answers": heard(frames)}, bound), FAIL, "changed its node 3 times")
     says(run("never-alternates", {"answers": heard(frames)}, {**bound, "overlap": 1}), PASS)
+    for t, verdict in ((6.001, PASS), (6.002, FAIL)):
+        last = {"answers": heard(frames, [frame(t, ONE, "arp-reply")])}
+        says(run("never-alternates", last, {**bound, "overlap": 1}), verdict)
     back = dialogue(0, 3, ONE) + dialogue(3, 5, TWO) + dialogue(5, 8, ONE) + dialogue(8, 10, TWO)
     says(run("never-alternates", {"answers": heard(back)}, {**bound, "overlap": 1}), FAIL, "changed its node 3 times")
     third = {"answers": heard([*frames, frame(5.1, THREE, "arp-reply")])}
@@ -394,9 +483,24 @@ def test_what_is_heard_while_the_api_is_still_being_written_to_counts() -> None:
     says(run("gratuitous-announced", inputs, {"nodes": NODES}), PASS)
 
 
+def test_what_is_heard_with_the_very_begin_of_the_fault_is_its_effect() -> None:
+    """It began 5 ns before it was effective."""
+    early = [{**frame(5, TWO, form), "t": at(5) - 5} for form in ("arp-reply", "garp-request")]
+    inputs = {"answers": heard(dialogue(0, 5, ONE), early, dialogue(9, 20, TWO)), "cause": act(5)}
+    moved = run("owner-moves", inputs, {"nodes": NODES, "within": 10})
+    says(moved, PASS, "n1 → n2")
+    assert value(moved, "time to new owner") == 0
+    announced = run("gratuitous-announced", inputs, {"nodes": NODES})
+    says(announced, PASS, "1 frames from n2")
+    assert value(announced, "time to announcement") == 0
+    only = {**inputs, "answers": heard(early[:1], dialogue(5, 20, TWO))}
+    says(run("answered-again", only, {"within": 5}), UNCLEAR, "nobody answered for 10.0.0.9 before")
+    says(run("owner-moves", only, {"nodes": NODES, "within": 5}), UNCLEAR, "nobody answered for 10.0.0.9 before")
+
+
 def test_what_is_heard_after_the_fault_was_healed_is_no_move() -> None:
     frames = dialogue(0, 5, ONE) + dialogue(9, 12, TWO) + dialogue(12, 15, ONE)
-    inputs = {"answers": heard(frames), "cause": act(5, healed=12)}
+    inputs = {"answers": heard(frames, [frame(12, ONE, "arp-reply")]), "cause": act(5, healed=12)}
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10}), PASS, "n1 → n2")
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 3}), FAIL, "moved after 4.00 s")
     says(run("owner-moves", inputs, {"nodes": NODES, "within": 10, "to": ["n3"]}), FAIL, "by n2, not by n3")
@@ -424,11 +528,33 @@ TWO_FOR_A_WHILE = dialogue(0, 5, ONE) + dialogue(5, 8, ONE, every=0.2) + dialogu
         (dialogue(0, 5, ONE) + dialogue(5, 12, None), {}, UNCLEAR, "answered by nobody"),
         (dialogue(0, 5, ONE) + dialogue(5, 12, None), {"within": 5}, FAIL, "answered by nobody"),
         (dialogue(0, 12, "0a:0b"), {}, FAIL, "which no node has"),
+        (dialogue(0, 5, TWO) + dialogue(5, 12, ONE), {}, PASS, "1 tenures, at last n1"),
+        ([*dialogue(0, 5, ONE), frame(5, TWO, "arp-reply"), *dialogue(5, 12, ONE)], {}, PASS, "2 tenures, at last n1"),
+        ([frame(5, THREE, "arp-reply"), *TWO_FOR_A_WHILE], {}, UNCLEAR, "10.0.0.9 is answered by n1, n2"),
+        ([*dialogue(0, 5, ONE), frame(8, TWO, "garp-request"), *dialogue(8.5, 12, TWO)], {}, PASS, "at last n2"),
+        (
+            [*dialogue(0, 7, ONE), frame(9, TWO, "garp-request"), *dialogue(7, 16, None)],
+            {},
+            UNCLEAR,
+            "10.0.0.9 is announced by n2, and answered by nobody",
+        ),
+        (TWO_FOR_A_WHILE + dialogue(8, 12, TWO), {"within": 2.901}, PASS, "one node came to answer alone"),
+        ([*TWO_FOR_A_WHILE, frame(8.901, TWO, "arp-reply")], {}, PASS, "at last n2"),
+        ([*TWO_FOR_A_WHILE, frame(8.9, TWO, "arp-reply")], {}, UNCLEAR, "10.0.0.9 is answered by n1, n2"),
+        (dialogue(0, 12, None), {"within": 5}, FAIL, "10.0.0.9 is answered by nobody 6.5 s after the cause"),
+        ([*dialogue(0, 5.5, None), *dialogue(5.5, 12, ONE)], {"within": 0.1}, FAIL, "10.0.0.9 only 0.50 s"),
+        ([*dialogue(0, 5, None), *dialogue(5.5, 12, ONE)], {"within": 0.1}, PASS, "1 tenures, at last n1"),
     ],
 )
 def test_settles_on_one(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
     inputs = {"answers": heard(frames), "cause": act(5)}
     says(run("settles-on-one", inputs, {"nodes": NODES, "within": 10, **bound}), verdict, reason)
+
+
+@pytest.mark.parametrize(("since", "verdict"), [(11.001, PASS), (11, UNCLEAR)])
+def test_questions_within_the_time_that_one_node_is_to_answer_for_may_wait(since: float, verdict: Verdict) -> None:
+    answers = heard(dialogue(0, 11, ONE), [asked(since), asked(11.8)], ended=at(12))
+    says(run("settles-on-one", {"answers": answers, "cause": act(5)}, {"nodes": NODES, "within": 10}), verdict)
 
 
 def test_settles_on_one_measures_how_long_it_took() -> None:
@@ -472,6 +598,15 @@ LATE = [frame(t + 0.3, TWO, "garp-reply", target=V4) for t in BURSTS]
         ([*MOVED, frame(9, TWO, "garp-reply", frame_source=ONE)], {"manner": True}, PASS, "every takeover"),
         ([*MOVED, *GARP, frame(14.5, TWO, "garp-reply")], {"end": 5}, FAIL, "n2 still announced 10.0.0.9 5.50 s after"),
         ([*MOVED, *GARP, frame(14.1, TWO, "garp-reply")], {"end": 5}, PASS, "every takeover"),
+        ([*MOVED, *GARP, frame(14.5, TWO, "garp-reply")], {"end": 5.25, "tolerance": 0.25}, PASS, "every takeover"),
+        (
+            [*MOVED, *(frame(9.126 + t, TWO, "garp-reply") for t in (0, 1, 2))],
+            {"bursts": [0, 1.125, 1.875], "tolerance": 0.125}, PASS, "every takeover",
+        ),
+        (
+            [*MOVED, *GARP, *(frame(t, TWO, "garp-reply") for t in (14.5, 16))],
+            {"end": 5}, FAIL, "n2 still announced 10.0.0.9 5.50 s after",
+        ),
         ([*MOVED, *GARP, frame(14.5, TWO, "garp-reply")], SCHEDULE, PASS, "every takeover"),
         ([*MOVED, frame(9, TWO, "garp-reply", dst=ALL_NODES)], {}, FAIL, f"announced 10.0.0.9 to {ALL_NODES} instead"),
         ([frame(3, ONE, "garp-request"), *MOVED], {}, FAIL, "announced nothing"),
@@ -480,6 +615,18 @@ LATE = [frame(t + 0.3, TWO, "garp-reply", target=V4) for t in BURSTS]
         (MOVED + GARP, {"forms": ["garp-request", "garp-reply"]}, PASS, "every takeover"),
         ([*MOVED, frame(9, TWO, "garp-reply", dst=ME)], {}, FAIL, "announced 10.0.0.9 to 02:00:00:00:00:00 instead of"),
         ([*MOVED, frame(9, TWO, "garp-reply", target="10.0.0.7")], {}, FAIL, "10.0.0.9 with the target 10.0.0.7"),
+        (
+            [*MOVED, *(frame(9 + t, TWO, "garp-reply", target=f"10.0.0.{7 - t}") for t in range(3))],
+            {}, FAIL, "10.0.0.9 with the target 10.0.0.7",
+        ),
+        (
+            [*MOVED, *(frame(9 + t, TWO, "garp-reply", dst=dst) for t, dst in enumerate((ONE, ME, TWO)))],
+            {}, FAIL, f"announced 10.0.0.9 to {ONE} instead",
+        ),
+        (
+            [*MOVED6, *(frame(9 + t, TWO, "na-unsolicited", V6, override=each) for t, each in enumerate((1, 2, 3)))],
+            {"flags": {"override": True}}, FAIL, "2 frames about fd00::9 had override 2, not True",
+        ),
         (MOVED6 + NA, {"flags": {"override": True}}, PASS, "fd00::9: 5 frames from n2, 5 na-unsolicited"),
         (
             [*MOVED6, frame(9, TWO, "na-unsolicited", V6, override=False)],
@@ -491,6 +638,11 @@ LATE = [frame(t + 0.3, TWO, "garp-reply", target=V4) for t in BURSTS]
 def test_gratuitous_announced(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
     inputs = {"answers": heard(frames), "cause": act(5)}
     says(run("gratuitous-announced", inputs, {"nodes": NODES, **bound}), verdict, reason)
+
+
+def test_who_sends_a_frame_with_its_own_hardware_address_speaks_for_nobody_else() -> None:
+    frames = json.loads(json.dumps(dialogue(0, 10, ONE, frame_source=ONE)))  # as read: equal, and not the same
+    says(run("answers-asked", {"answers": heard(frames, ended=at(12))}, {"nodes": NODES}), PASS)
 
 
 def test_an_announcement_without_link_layer_option_fails() -> None:
@@ -510,9 +662,9 @@ def test_what_is_announced_after_the_fault_was_healed_does_not_count() -> None:
 
 
 def test_a_fault_that_was_healed_before_the_announcement_was_due_shows_nothing() -> None:
-    for healed, verdict in ((9.9, UNCLEAR), (10.1, FAIL)):  # a second is granted, from the first answer on
+    for healed, verdict, said in ((9.9, UNCLEAR, " for 0.90 s"), (10.001, FAIL, "")):  # a second is granted
         soon = {"answers": heard(MOVED), "cause": act(5, healed=healed)}
-        says(run("gratuitous-announced", soon, {"nodes": NODES}), verdict)
+        says(run("gratuitous-announced", soon, {"nodes": NODES}), verdict, f"10.0.0.9: nothing from n2{said}")
     good = {"answers": heard(MOVED, GARP), "cause": act(5, healed=9.5)}
     says(run("gratuitous-announced", good, {"nodes": NODES}), PASS)
 
@@ -539,6 +691,15 @@ def test_gratuitous_announced_measures_delay_and_schedule() -> None:
     assert schedule == pytest.approx([0, 0, 1.1, 1.1, 2.2, 2.2, 3.3, 3.3, 4.4, 4.4])
 
 
+def test_as_many_bursts_are_named_as_a_schedule_has() -> None:
+    def expected(bursts: int) -> str:
+        bound = {"nodes": NODES, "bursts": list(range(bursts))}
+        return run("gratuitous-announced", {"answers": heard(MOVED, GARP), "cause": act(5)}, bound).expected
+
+    assert expected(9).endswith(", 7.0, 8.0 s")
+    assert expected(10).endswith(", 7.0, 8.0 and 1 more s")
+
+
 def owned(*counts: int) -> Evidence[Any]:
     """So many addresses on each of the nodes."""
     macs = [mac for mac, count in zip(NODES, counts, strict=True) for _ in range(count)]
@@ -554,10 +715,30 @@ def owned(*counts: int) -> Evidence[Any]:
         ((30, 30, 0), FAIL, "n3 owns no address"),
         ((60, 0, 0), FAIL, "n2 owns no address"),
         ((3, 4, 3), UNCLEAR, "10 addresses, 15 are needed"),
+        ((5, 5, 4), UNCLEAR, "14 addresses, 15 are needed"),
+        ((5, 5, 5), PASS, "n1: 5, n2: 5, n3: 5"),
+        ((8, 7, 0), PASS, "n1: 8, n2: 7, n3: 0"),
     ],
 )
 def test_spread_over_nodes(counts: tuple[int, int, int], verdict: Verdict, reason: str) -> None:
     says(run("spread-over-nodes", {"answers": owned(*counts)}, {"nodes": NODES}), verdict, reason)
+
+
+def test_a_spread_exactly_as_improbable_as_allowed_is_even() -> None:
+    crooked = {"answers": owned(40, 10, 10)}
+    p = value(run("spread-over-nodes", crooked, {"nodes": NODES}), "spread")
+    says(run("spread-over-nodes", crooked, {"nodes": NODES, "alpha": p}), PASS)
+    says(run("spread-over-nodes", crooked, {"nodes": NODES, "alpha": p * 2}), FAIL, "a spread this uneven")
+    empty = (1 - 1 / 3) ** 15
+    says(run("spread-over-nodes", {"answers": owned(8, 7, 0)}, {"nodes": NODES, "alpha": empty}), PASS)
+    says(
+        run("spread-over-nodes", {"answers": owned(8, 7, 0)}, {"nodes": NODES, "alpha": empty * 2}), FAIL, "n3 owns no"
+    )
+
+
+def test_an_address_belongs_to_the_node_that_answered_for_it_last() -> None:
+    evidence = heard(owned(20, 20, 20).rows, [frame(2, THREE, "arp-reply", "10.0.1.0")])
+    says(run("spread-over-nodes", {"answers": evidence}, {"nodes": NODES}), PASS, "n1: 19, n2: 20, n3: 21")
 
 
 def test_spread_over_nodes_says_nothing_while_an_address_is_silent() -> None:
@@ -655,3 +836,180 @@ def test_one_question_that_is_not_answered_yet_is_no_silence() -> None:
 def test_an_answer_of_the_same_instant_comes_after_its_question() -> None:
     frames = [each for t in range(20) for each in (frame(t, ONE, "arp-reply"), asked(t))]
     says(run("one-announcer", {"answers": heard(frames)}, {"nodes": NODES}), PASS)
+
+
+V4B = "10.0.0.8"
+SOON = dialogue(0, 5, ONE, V4B) + dialogue(5, 7, None, V4B) + dialogue(7, 20, TWO, V4B)
+MOST = heard(dialogue(0, 9, ONE), dialogue(9, 10, None), dialogue(0, 10, TWO, V4B, delay=0.002), ended=at(12))
+SILENT = heard(dialogue(0, 10, None), ended=at(12))
+RELEASED = dialogue(0, 7, ONE) + dialogue(7, 14, None) + dialogue(0, 6, ONE, V4B) + dialogue(6, 14, None, V4B)
+TAKEN = heard(MOVED, GARP, SOON, [frame(7.5, TWO, "garp-request", V4B)])
+SAID = [*(frame(t, ONE, "garp-request") for t in (5, 6)), frame(7, TWO, "garp-reply")]
+
+
+@pytest.mark.parametrize(
+    ("judge", "answers", "bound", "expected", "observed", "measured"),
+    [
+        (
+            "one-announcer", MOST, {"answered": 0.9},
+            "one node answers, 90% of the questions within 1 s",
+            "10.0.0.9: 18 answers from n1, 10.0.0.8: 20 answers from n2",
+            [(0.9, 2, 0.9, None)],
+        ),
+        (
+            "one-announcer", MOST, {"answered": 0},
+            "one node answers",
+            "10.0.0.9: 18 answers from n1, 10.0.0.8: 20 answers from n2",
+            [(0.9, 2, 0, None)],
+        ),
+        (
+            "answers-asked", MOST, {"answered": 0.9},
+            "an answer to the asker within 1 s",
+            "90.0% answered in time, the slowest after 2.0 ms",
+            [(0.002, 2, 1, None), (0.9, 2, 0.9, None)],
+        ),
+        (
+            "answers-asked", SILENT, {"flags": {"hop_limit": 255}},
+            "an answer to the asker within 1 s with hop_limit 255",
+            "0.0% answered in time",
+            [(None, 0, 1, None), (0, 1, 0.99, None)],
+        ),
+        (
+            "nobody-answers", heard(RELEASED), {"addresses": [V4, V4B], "within": 5},
+            "no answer from 5 s after the cause on",
+            "no answer later than 1.50 s after the cause",
+            [(1.501, 2, 5, None)],
+        ),
+        (
+            "nobody-answers", SILENT, {"addresses": [V4]},
+            "no answer from 0 s after the cause on",
+            "no answer later than 0.00 s after the cause",
+            [(0, 1, 0, None)],
+        ),
+        (
+            "never-alternates", heard(dialogue(0, 12, ONE), dialogue(0, 5, ONE, V4B), dialogue(5, 10, TWO, V4B)),
+            {"hold": 9, "changes": 1},
+            "at most 1 changes of the answering node in 9 s",
+            "1 changes in 9.5 s",
+            [(1, 2, 1, None)],
+        ),
+        (
+            "owner-moves", heard(MOVED, SOON), {"within": 10},
+            "1 moves, the first within 10 s",
+            "10.0.0.9: n1 → n2, 10.0.0.8: n1 → n2",
+            [(1, 2, 1, None), (4.001, 2, 10, 0.5)],
+        ),
+        (
+            "owner-moves", heard(MOVED, dialogue(0, 20, ONE, V4B)), {"within": 10, "least": 0, "to": ["n1", "n2"]},
+            "0 to 1 moves, the first within 10 s, to n1, n2",
+            "10.0.0.9: n1 → n2, 10.0.0.8: n1",
+            [(1, 2, 1, None), (None, 0, 10, 0.5)],
+        ),
+        (
+            "owner-moves", heard(dialogue(0, 20, ONE)), {"within": 10, "least": 0, "most": 0},
+            "the address stays where it is",
+            "10.0.0.9: n1",
+            [(0, 1, 0, None), (None, 0, 10, 0.5)],
+        ),
+        (
+            "answered-again", heard(MOVED, SOON), {"within": 5},
+            "no address is unanswered for more than 5 s",
+            "10.0.0.9: unanswered for 4.50 s at most, 10.0.0.8: unanswered for 2.50 s at most",
+            [(4.5, 2, 5, 0.5)],
+        ),
+        (
+            "settles-on-one", heard(TWO_FOR_A_WHILE, dialogue(8, 12, TWO), dialogue(0, 12, ONE, V4B)), {"within": 10},
+            "one node answers alone within 10 s",
+            "10.0.0.9: 30 tenures, at last n2, 10.0.0.8: 1 tenures, at last n1",
+            [(2.901, 2, 10, 0.5)],
+        ),
+        (
+            "settles-on-one", heard(TWO_FOR_A_WHILE), {"within": 10},
+            "one node answers alone within 10 s",
+            "10.0.0.9: 30 tenures, at last n2",
+            [(None, 0, 10, 0.5)],
+        ),
+        (
+            "gratuitous-announced", TAKEN, {"forms": ["garp-request"], "flags": {"override": True}, "bursts": [0, 1.1]},
+            "an announcement to everybody within 1 s as garp-request with override True, bursts at 0.0, 1.1 s",
+            "10.0.0.9: 10 frames from n2, 5 garp-request + 5 garp-reply, "
+            "10.0.0.8: 1 frames from n2, 1 garp-request",
+            [(0.499, 2, 1, None), (1, 2, None, None)],
+        ),
+        (
+            "gratuitous-announced", heard(MOVED), {},
+            "an announcement to everybody within 1 s",
+            "10.0.0.9: nothing from n2",
+            [(None, 0, 1, None), (0, 0, None, None)],
+        ),
+        (
+            "announced-by-owner", heard(dialogue(0, 20, ONE), SAID, began=at(0), ended=at(20)), {},
+            "a node that announces an address answers within 1 s of it",
+            "1 of 3 announcements were of nodes that did not",
+            [(1, 3, 0, None)],
+        ),
+        (
+            "spread-over-nodes", owned(14, 26, 20), {},
+            "20 addresses on each node, p at least 0.001",
+            "n1: 14, n2: 26, n3: 20 (p 0.165)",
+            [(pytest.approx(0.1653, abs=1e-4), 60, 0.001, None), (pytest.approx(0.2449, abs=1e-4), 60, None, None)],
+        ),
+    ],
+)  # fmt: skip
+def test_each_judge_tells_what_it_expects_and_saw_and_its_numbers_with_their_limits(
+    judge: str, answers: Any, bound: dict[str, Any], expected: str, observed: str, measured: list[tuple[Any, ...]]
+) -> None:
+    known = REGISTRY[judge]
+    inputs = {"answers": answers, **({"cause": act(5)} if len(known.roles) > 1 else {})}
+    judgement = run(judge, inputs, {**({"nodes": NODES} if "nodes" in known.bound else {}), **bound})
+    assert (judgement.expected, judgement.observed) == (expected, observed)
+    assert [
+        (each.value, each.n, each.bound[0] if each.bound else None, each.resolution) for each in judgement.measurements
+    ] == measured
+
+
+STAYED = dialogue(0, 20, ONE)
+
+
+@pytest.mark.parametrize(
+    ("judge", "good", "bad", "bound", "problem"),
+    [
+        (
+            "one-announcer", STAYED, dialogue(0, 15, ONE, V4B) + dialogue(15, 20, None, V4B), {},
+            "30 of 40 questions for 10.0.0.8 were answered within 1 s",
+        ),
+        (
+            "answers-asked", STAYED, dialogue(0, 15, ONE, V4B) + dialogue(15, 20, None, V4B), {},
+            "30 of 40 questions for 10.0.0.8 were answered within 1 s",
+        ),
+        ("never-alternates", STAYED, SOON, {"hold": 9}, "10.0.0.8 changed its node 1 times: n1 → n2"),
+        (
+            "owner-moves", MOVED, [*SOON, frame(9.1, THREE, "arp-reply", V4B)], {"within": 10},
+            "10.0.0.8 moved 3 times: n1 → n2 → n3 → n2",
+        ),
+        ("owner-moves", SOON, MOVED, {"within": 3}, "10.0.0.9 moved after 4.00 s"),
+        (
+            "owner-moves", MOVED, dialogue(0, 20, THREE, V4B), {"within": 10},
+            "10.0.0.8 is still answered by n3",
+        ),
+        ("answered-again", SOON, MOVED, {"within": 3}, "10.0.0.9 was answered by nobody for 4.50 s, from 0.00 s on"),
+        (
+            "settles-on-one", dialogue(0, 20, ONE, V4B), TWO_FOR_A_WHILE + dialogue(8, 20, TWO), {"within": 2},
+            "one node alone answered for 10.0.0.9 only 2.90 s after the cause",
+        ),
+        (
+            "gratuitous-announced", [*MOVED, GARP[0]],
+            [*SOON, *(frame(t, TWO, "garp-request", V4B) for t in (8.5, 14))], {"end": 5, "bursts": [0]},
+            "n2 announced 10.0.0.8 1.50 s after it first answered, "
+            "n2 announced 10.0.0.8 only 1.50 s after it first answered, "
+            "n2 still announced 10.0.0.8 5.50 s after the first",
+        ),
+    ],
+)  # fmt: skip
+def test_of_two_addresses_each_is_judged_by_its_own_numbers(
+    judge: str, good: Any, bad: Any, bound: dict[str, Any], problem: str
+) -> None:
+    known = REGISTRY[judge]
+    inputs = {"answers": heard(good, bad, ended=at(21)), **({"cause": act(5)} if len(known.roles) > 1 else {})}
+    judgement = run(judge, inputs, {**({"nodes": NODES} if "nodes" in known.bound else {}), **bound})
+    assert (judgement.verdict, judgement.reason) == (FAIL, problem)

@@ -1,5 +1,6 @@
 """Each judge of the data path passes what is right, and fails each defect with its reason."""
 
+import json
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -50,6 +51,7 @@ def value(judgement: Judgement, name: str) -> Any:
         ([(100, {}), (100, {"protocol": "udp"})], {"protocols": ["tcp", "udp"]}, PASS, "100 tcp, 100 udp; all ok"),
         ([(99, {}), (1, {"outcome": "reset"})], {}, FAIL, "1 of 100 requests failed: 1 tcp reset"),
         ([(98, {}), (2, {"outcome": "timeout"})], {"lost": 0.02}, PASS, "2 of 100 requests failed"),
+        ([(99, {}), (1, {"outcome": "timeout"})], {"lost": 0.02}, PASS, "1 of 100 requests failed"),
         ([(98, {}), (2, {"outcome": "timeout"})], {"lost": 0.01}, FAIL, "2 of 100 requests failed: 2 tcp timeout"),
         ([(100, {})], {"protocols": ["tcp", "udp"]}, UNCLEAR, "0 requests of a protocol, 100 are needed"),
         ([(99, {})], {}, UNCLEAR, "99 requests of a protocol, 100 are needed"),
@@ -81,12 +83,15 @@ def test_a_cause_during_which_nobody_asked_says_nothing() -> None:
     assert run("all-replies-ok", inputs, {}).verdict is Verdict.INCONCLUSIVE
 
 
-def test_failed_requests_are_measured_with_their_interval() -> None:
-    measurement = run("all-replies-ok", {"replies": replies((90, {}), (10, {"outcome": "refused"}))}, {}).measurements[
-        0
-    ]
-    assert measurement.value == 0.1
-    assert measurement.interval == pytest.approx((0.049, 0.1762), abs=1e-4)
+def test_failed_requests_are_measured_with_their_interval_and_the_slowest_reply_among_those_that_came() -> None:
+    refused: tuple[int, dict[str, Any]] = (10, {"outcome": "refused", "latency": 10**9})
+    evidence = {"replies": replies((89, {}), (1, {"latency": 2 * 10**7}), refused)}
+    failed, slowest = run("all-replies-ok", evidence, {}).measurements
+    assert failed.value == 0.1
+    assert failed.interval == pytest.approx((0.049, 0.1762), abs=1e-4)
+    assert (slowest.value, slowest.n) == (0.02, 90)
+    failed, slowest = run("all-replies-ok", {"replies": replies(refused)}, {}).measurements
+    assert (failed.value, slowest.value, slowest.n) == (1, None, 0)
 
 
 SEEN6 = {"source": "[fd00::5]:1024", "client_seen": "fd00:0:0::5"}
@@ -98,6 +103,7 @@ REWRITTEN = {"client_seen": "172.18.0.11:40000"}
     ("parts", "verdict", "reason"),
     [
         ([(20, {})], PASS, "20 of 20 requests"),
+        ([(30, {})], PASS, "30 of 30 requests"),
         ([(20, SEEN6)], PASS, "20 of 20"),
         ([(20, MAPPED)], PASS, "20 of 20"),
         (
@@ -105,6 +111,7 @@ REWRITTEN = {"client_seen": "172.18.0.11:40000"}
             FAIL,
             "172.18.0.5 was seen as 172.18.0.11 | 19 of 20 requests; others saw 172.18.0.11",
         ),
+        ([(19, {}), (1, {"client_seen": "172.18.0.9:1"})], FAIL, "seen as 172.18.0.9 | 19 of 20 requests"),
         ([(19, {}), (5, {"outcome": "timeout"})], UNCLEAR, "19 answered requests, 20 are needed"),
         ([(25, {"client_seen": None})], UNCLEAR, "0 answered requests"),
     ],
@@ -113,12 +120,25 @@ def test_source_preserved(parts: Any, verdict: Verdict, reason: str) -> None:
     says(run("source-preserved", {"replies": replies(*parts)}, {}), verdict, reason)
 
 
+def test_how_often_the_source_was_preserved_is_measured_against_always() -> None:
+    (measurement,) = run("source-preserved", {"replies": replies((30, {}), (10, REWRITTEN))}, {}).measurements
+    assert (measurement.value, measurement.n) == (0.75, 40)
+    assert measurement.bound == (1, ">=", "bound 'requests' of the requirement")
+
+
 def test_source_recorded_never_fails_and_names_who_rewrote_it() -> None:
-    evidence = {"replies": replies((5, {}), (15, REWRITTEN))}
+    evidence = {"replies": replies((6, {}), (18, REWRITTEN))}
     judgement = run("source-recorded", evidence, {"nodes": {"172.18.0.11": "n1"}})
-    says(judgement, PASS, "an address of n1 in 15 requests, the client's own address in 5 requests")
-    assert value(judgement, "source preserved") == 0.25
+    says(judgement, PASS, "an address of n1 in 18 requests, the client's own address in 6 requests")
+    (measurement,) = judgement.measurements
+    assert (measurement.value, measurement.n, measurement.bound) == (0.25, 24, None)
+    unnamed = run("source-recorded", {"replies": replies((20, {"client_seen": "172.18.0.9:1"}))}, {})
+    says(unnamed, PASS, "an address of 172.18.0.9 in 20")
+    assert value(unnamed, "source preserved") == 0
     says(run("source-recorded", {"replies": replies((5, {}))}, {}), UNCLEAR, "5 answered requests, 20 are needed")
+    nothing = run("source-recorded", {"replies": replies((20, {"client_seen": None}))}, {})
+    says(nothing, UNCLEAR, "0 answered requests, 20 are needed | nothing")
+    assert nothing.measurements[0].value is None
 
 
 @given(st.ip_addresses(), st.integers(1, 65535))
@@ -141,6 +161,7 @@ def answers(*owners: tuple[str, str]) -> Evidence[Any]:
     ("parts", "owners", "verdict", "reason"),
     [
         ([(20, {})], [(VIP, "m1")], PASS, "20 of 20 replies"),
+        ([(30, {})], [(VIP, "m1"), (VIP, "a router")], PASS, "30 of 30 replies"),
         ([(19, {}), (3, {"node": "n2"})], [(VIP, "m1")], FAIL, "3 replies of 10.0.0.9 came from n2, owned by n1"),
         ([(20, {})], [(VIP, "m1"), (VIP, "m2")], UNCLEAR, "10.0.0.9 has no single owner: it was answered by n1, n2"),
         ([(20, {})], [("10.0.0.8", "m1")], UNCLEAR, "it was answered by nobody"),
@@ -150,6 +171,24 @@ def answers(*owners: tuple[str, str]) -> Evidence[Any]:
 def test_owner_endpoints_only(parts: Any, owners: Any, verdict: Verdict, reason: str) -> None:
     inputs = {"replies": replies(*parts), "answers": answers(*owners)}
     says(run("owner-endpoints-only", inputs, {"nodes": {"m1": "n1", "m2": "n2"}}), verdict, reason)
+
+
+def test_who_only_asks_for_an_address_does_not_own_it() -> None:
+    owned = answers((VIP, "m1"), (VIP, "m2"))
+    asking = Evidence("answers", "c", "answers", {}, (owned.rows[0], {**owned.rows[1], "form": "asked"}))
+    inputs = {"replies": replies((20, {})), "answers": asking}
+    says(run("owner-endpoints-only", inputs, {"nodes": {"m1": "n1", "m2": "n2"}}), PASS)
+
+
+def test_the_share_of_replies_from_the_owner_is_measured_against_all() -> None:
+    def measured(*parts: tuple[int, dict[str, Any]]) -> tuple[Any, ...]:
+        inputs = {"replies": replies(*parts), "answers": answers((VIP, "m1"))}
+        (measurement,) = run("owner-endpoints-only", inputs, {"nodes": {"m1": "n1"}}).measurements
+        return measurement.value, measurement.n, measurement.bound
+
+    always = (1, ">=", "bound 'requests' of the requirement")
+    assert measured((15, {}), (5, {"node": "n2"}), (9, {"outcome": "reset"})) == (0.75, 20, always)
+    assert measured((9, {"outcome": "reset"})) == (None, 0, always)
 
 
 MEMBERS = ["n1", "n2", "n3"]
@@ -169,6 +208,7 @@ MEMBERS = ["n1", "n2", "n3"]
         ({"n1": 1500, "n2": 1500}, {}, FAIL, "n3 got 0.0% instead of 33.3%"),
         ({"n1": 1000, "n2": 1000, "n3": 990, "n4": 10}, {}, FAIL, "n4 got 10 of 3000 flows, and should get none"),
         ({"n1": 100, "n2": 100, "n3": 100}, {}, UNCLEAR, "300 flows, 1000 are needed"),
+        ({"n1": 1000, "n2": 1020, "n3": 980}, {"least": 3000}, PASS, "the worst deviation is at most 2.8%"),
         ({"n1": 100, "n2": 100, "n3": 100}, {"least": 100}, UNCLEAR, "more flows are needed"),
         ({"n1": 33, "n2": 40, "n3": 27}, {"least": 50}, UNCLEAR, "more flows are needed"),
         ({"n1": 9600, "n2": 10200, "n3": 10200}, {}, PASS, "every share is within 5.0%"),
@@ -204,6 +244,39 @@ def test_an_unevenness_that_the_control_route_has_too_is_the_routers() -> None:
     says(straight, FAIL, "n1 got 23.3%")
     assert value(straight, "difference from control") < 1e-9
     assert value(straight, "effect of control") > 0.1
+    alike = {"members": MEMBERS, "alpha": value(judgement, "difference from control")}
+    says(run("even-spread", inputs, alike), UNCLEAR, "the control route spreads alike")
+    assert [each.n for each in straight.measurements] == [3000, 3000, 3000, 6000, 6000]
+    few = run("even-spread", {**inputs, "control": flows({"n1": 46, "n2": 77, "n3": 77})}, {"members": MEMBERS})
+    assert [each.n for each in few.measurements][-2:] == [3200, 3200]
+
+
+def test_a_spread_exactly_at_a_limit_is_not_uneven() -> None:
+    inputs = {"flows": flows({"n1": 700, "n2": 1150, "n3": 1150})}
+    p, effect, worst = (run("even-spread", inputs, {"members": MEMBERS}).measurements[at] for at in (1, 2, 0))
+    assert p.value is not None
+    assert worst.interval is not None
+    wide = {"effect": 1.0, "margin": 0.2}
+    for limit in ({"alpha": p.value}, {"margin": 0.2, "effect": effect.value}, {**wide, "margin": worst.interval[0]}):
+        assert run("even-spread", inputs, {"members": MEMBERS, **limit}).verdict is not FAIL
+    even = {"flows": flows({"n1": 1000, "n2": 1020, "n3": 980})}
+    deviation = run("even-spread", even, {"members": MEMBERS}).measurements[0].interval
+    assert deviation is not None
+    says(run("even-spread", even, {"members": MEMBERS, "margin": deviation[1]}), PASS)
+    for beyond in ({"alpha": p.value * 2}, {"margin": 0.2, "effect": 0.2}, {**wide, "margin": worst.interval[0] / 2}):
+        assert run("even-spread", inputs, {"members": MEMBERS, **beyond}).verdict is FAIL
+
+
+def test_the_largest_effect_that_can_hide_within_the_margin_is_the_limit() -> None:
+    def limit(bound: dict[str, Any]) -> Any:
+        inputs = {"flows": flows({"n1": 1000, "n2": 1000, "n3": 1000})}
+        return run("expected-shares", inputs, bound).measurements[2].bound
+
+    said = "bound 'effect' of the requirement"
+    assert limit({"shares": dict.fromkeys(MEMBERS, 1 / 3)}) == (pytest.approx(0.15), "<=", said)
+    uneven = {"n1": 0.375, "n2": 0.375, "n3": 0.25}
+    assert limit({"shares": uneven, "margin": 0.03}) == (pytest.approx(0.03 * (28 / 3) ** 0.5), "<=", said)
+    assert limit({"shares": uneven, "effect": 0.4}) == (0.4, "<=", said)
 
 
 def test_spread_over_endpoints_is_counted_from_replies() -> None:
@@ -246,7 +319,8 @@ def test_a_perfect_hash_never_fails(members: int, seed: int) -> None:
     ("moved", "followed", "verdict", "reason"),
     [
         (0, 100, PASS, "0 of 100 connections"),
-        (1, 100, FAIL, "0 went from n1 to n2"),
+        (0, 150, PASS, "0 of 150 connections"),
+        (1, 100, FAIL, "0 went from n1 to n2 | 1 of 100"),
         (0, 99, UNCLEAR, "99 connections seen twice, 100 are needed"),
     ],
 )
@@ -255,3 +329,14 @@ def test_connection_keeps_node(moved: int, followed: int, verdict: Verdict, reas
     after = [{"source": str(i), "node": "n2" if i < moved else "n1", "phase": "after"} for i in range(followed)]
     evidence = Evidence[Any]("flows", "c", "flows", {}, (*before, *after))
     says(run("connection-keeps-node", {"flows": evidence}, {}), verdict, reason)
+
+
+def test_where_a_connection_went_first_is_named_and_how_many_moved_is_held_against_none() -> None:
+    seen = {"a": ["n2", "n2", "n1"], "b": ["n1", "n3", "n1"], "c": ["n1"], "d": ["n3", "n3", "n3"]}
+    rows = [{"source": each, "node": node, "phase": "after"} for each, nodes in seen.items() for node in nodes]
+    evidence = Evidence[Any]("flows", "c", "flows", {}, tuple(json.loads(json.dumps(rows))))
+    judgement = run("connection-keeps-node", {"flows": evidence}, {"connections": 3})
+    says(judgement, FAIL, "a went from n2 to n1, b went from n1 to n3 | 2 of 3 connections")
+    (measurement,) = judgement.measurements
+    assert (measurement.value, measurement.n) == (2, 3)
+    assert measurement.bound == (0, "<=", "bound 'connections' of the requirement")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lbcert_reports.evidence import Answer, Evidence, Reply, Stream
@@ -87,6 +87,10 @@ def test_two_judges_of_one_name_are_refused() -> None:
             "the judge test-counts takes no 'answer'; it takes: answers, replies",
         ),
         ("test-counts", {"answers": of("replies")}, {"most": 1}, "'answers' is of kind 'replies', not 'answers'"),
+        (
+            "test-counts", {"answers": of("answers"), "replies": of("answers")}, {"most": 1},
+            "'replies' is of kind 'answers', not 'replies'",
+        ),
     ],
 )  # fmt: skip
 def test_a_wrong_call_is_our_error_and_says_what_is_right(
@@ -176,7 +180,10 @@ def lossy_replies() -> Evidence[Any]:
     return dataclasses.replace(of("replies"), meta={"kernel_drops": 3})
 
 
-@pytest.mark.parametrize(("step", "within", "verdict"), [(0.009, 5, Verdict.PASS), (-0.011, 5, Verdict.INCONCLUSIVE)])
+@pytest.mark.parametrize(
+    ("step", "within", "verdict"),
+    [(0.01, 5, Verdict.PASS), (0.011, 5, Verdict.INCONCLUSIVE), (-0.011, 5, Verdict.INCONCLUSIVE)],
+)
 def test_a_clock_that_was_set_unmakes_what_rests_on_times_that_are_not_told(
     step: float, within: float, verdict: Verdict
 ) -> None:
@@ -184,6 +191,10 @@ def test_a_clock_that_was_set_unmakes_what_rests_on_times_that_are_not_told(
     assert run("test-counts", {"answers": set_back}, {"most": within}).verdict is verdict
 
 
+@example(7.0, 3.0, "within")
+@example(13.0, 3.0, "within")
+@example(7.0, -3.0, "hold")
+@example(13.0, -3.0, "hold")
 @given(
     st.floats(0, 20),
     st.floats(-20, 20).map(lambda each: round(each, 3)),
@@ -228,6 +239,36 @@ def test_how_long_something_held_has_to_be_told_for_a_pass_to_stand() -> None:
     assert hops(32, step=3).verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize(
+    ("measured", "verdict"),
+    [
+        ({"value": 12.0}, Verdict.FAIL),
+        ({"value": 12.0, "resolution": 0.9}, Verdict.FAIL),
+        ({"value": 12.0, "resolution": 1.0}, Verdict.INCONCLUSIVE),
+        ({"value": 12.0, "unit": "ms"}, Verdict.INCONCLUSIVE),
+        ({"value": 12.0, "bound": None}, Verdict.INCONCLUSIVE),
+        ({"value": None}, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_a_fail_stands_if_a_time_is_beyond_its_limit_by_more_than_the_clock_and_the_method_can_explain(
+    measured: dict[str, Any], verdict: Verdict
+) -> None:
+    def late(answers: Evidence[Answer]) -> Judgement:
+        """Was late, and another was not."""
+        fields = {"unit": "s", "bound": Limit(10, "<=", "within"), **measured}
+        measurements = (Measurement("late", **fields), Measurement("early", 1, "s", bound=Limit(10, "<=", "within")))
+        return Judgement(Verdict.FAIL, "late", measurements=measurements)
+
+    both = frozenset({Verdict.PASS, Verdict.FAIL})
+    roles = REGISTRY["test-counts"].roles[:1]
+    REGISTRY["test-late"] = Judge("test-late", late, roles, {}, frozenset(), both, both)
+    try:
+        stepped = dataclasses.replace(of("answers"), meta={"clock_step": S})
+        assert run("test-late", {"answers": stepped}, {}).verdict is verdict
+    finally:
+        del REGISTRY["test-late"]
+
+
 LOSSY = {"began": 0, "ended": 60 * S, "kernel_drops": 400}
 OURS, THEIRS, OTHERS = "02:00:00:00:00:00", "02:00:00:00:00:01", "02:00:00:00:00:02"
 
@@ -262,6 +303,52 @@ def test_a_judge_is_repeated_for_each_trial_and_the_worst_speaks() -> None:
     assert pooled.method == "greatest of 3 trials"
 
 
+@pytest.mark.parametrize(
+    ("op", "method", "pooled", "how"),
+    [
+        ("<=", "", 7, "greatest of 3 trials"),
+        (">=", "watch", 1, "watch; least of 3 trials"),
+        ("==", "", 2, "median of 3 trials"),
+        (None, "watch", 2, "watch; median of 3 trials"),
+    ],
+)
+def test_of_trials_the_worst_number_is_told_and_where_none_is_worse_the_median(
+    op: str | None, method: str, pooled: float, how: str
+) -> None:
+    numbers = iter([2, None, 7, 1])
+
+    def number(answers: Evidence[Answer]) -> Judgement:
+        """Tells the next number."""
+        limit = Limit(5, op, "most") if op else None
+        nothing = Measurement("nothing", None, "s", method="none")
+        return Judgement(
+            Verdict.PASS,
+            "",
+            measurements=(Measurement("number", next(numbers), "s", method=method, bound=limit), nothing),
+        )
+
+    REGISTRY["test-number"] = dataclasses.replace(REGISTRY["test-breaks"], function=number)
+    try:
+        judgement = run("test-number", {f"answers.{n}": of("answers") for n in range(1, 5)}, {"trials": 3})
+    finally:
+        del REGISTRY["test-number"]
+    found, nothing = judgement.measurements
+    assert (found.value, found.n, found.interval, found.samples) == (pooled, 3, (1, 7), (2, None, 7, 1))
+    assert found.method == how
+    assert nothing == Measurement("nothing", None, "s", 1, "none"), "of nothing there is no worst"
+    assert (judgement.reason, judgement.observed) == ("4 of 4 trials: pass; trial 1: ", "")
+
+
+def test_what_was_judged_and_measured_is_not_altered_afterwards() -> None:
+    judgement = run("test-counts", {"answers": of("answers")}, {"most": 1})
+    role = REGISTRY["test-counts"].roles[0]
+    for made, name in ((judgement, "verdict"), (judgement.measurements[0], "value"), (role, "kind")):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(made, name, None)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        REGISTRY["test-counts"].name = ""  # type: ignore[misc]
+
+
 def test_an_unclear_trial_makes_the_whole_inconclusive_and_a_failed_one_makes_it_fail() -> None:
     inputs = {"answers.1": of("answers", 1), "answers.2": of("answers", 0)}
     assert run("test-counts", inputs, {"most": 5}).verdict is Verdict.INCONCLUSIVE
@@ -277,6 +364,9 @@ def test_a_role_without_number_is_shared_by_all_trials() -> None:
 def test_a_judge_of_all_trials_gets_them_in_order() -> None:
     inputs = {f"stream.{n}": of("stream") for n in (10, 2, 1)} | {"replies": of("replies")}
     assert run("test-whole", inputs, {"note": "x", "trials": 3}).reason == "['1', '2', '10'] True x"
+    assert run("test-whole", {"stream": of("stream"), "stream.1": of("stream")}, {}).reason == "['', '1'] False "
+    assert run("test-whole", {"stream.1": of("stream"), "stream": of("stream")}, {}).reason == "['', '1'] False "
+    assert run("test-whole", inputs, {"trials": 2}).verdict is Verdict.PASS
     assert run("test-whole", inputs, {"trials": 4}).reason == "3 of 4 trials were recorded"
     assert run("test-whole", {"stream": of("stream")}, {}).reason == "[''] False "
     assert run("test-whole", {}, {}).reason == "there is no evidence for 'stream'"

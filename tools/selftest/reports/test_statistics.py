@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import FrozenInstanceError
 from fractions import Fraction
 
 import pytest
@@ -37,6 +38,12 @@ def test_the_interval_of_a_median_has_the_tabulated_ranks(n: int, ranks: tuple[i
 
 def test_five_trials_give_no_interval_of_the_median() -> None:
     assert ours.median_interval([1.0] * 5) is None
+
+
+def test_an_interval_may_miss_the_median_exactly_as_often_as_is_allowed() -> None:
+    """Of two samples both are below the median a quarter of the time, and both above it another quarter."""
+    assert ours.median_interval([2.0, 1.0], 0.5) == (1.0, 2.0)
+    assert ours.median_interval([2.0, 1.0], 0.51) is None
 
 
 @pytest.mark.parametrize("n", [29, 40, 100])
@@ -95,9 +102,45 @@ def test_a_share_that_is_surely_off_has_a_lower_bound_of_its_deviation() -> None
     assert result.effect == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize(
+    ("counts", "worst"),
+    [
+        ({"a": 200, "b": 400, "c": 400}, "a"),
+        ({"a": 280, "b": 290, "c": 430}, "c"),
+        ({"a": 250, "b": 390, "c": 360}, "a"),
+    ],
+)
+def test_the_worst_deviation_lies_in_the_interval_for_all_members_at_once(counts: dict[str, int], worst: str) -> None:
+    share = 1 / 3
+    result = ours.spread(counts, dict.fromkeys("abc", share), 0.9)
+    bounds = [ours.clopper_pearson(count, 1000, 1 - 0.1 / 3) for count in counts.values()]
+    assert (result.n, result.worst) == (1000, worst)
+    assert result.deviation == pytest.approx(abs(counts[worst] / 1000 - share))
+    nearest = max(0.0, *(max(low - share, share - high) for low, high in bounds))
+    assert result.interval == pytest.approx((nearest, max(max(high - share, share - low) for low, high in bounds)))
+    assert result.interval.lower < result.deviation < result.interval.upper
+
+
+@pytest.mark.parametrize(
+    ("counts", "shares", "p", "effect"),
+    [
+        ({"a": 40, "b": 60}, {"a": 0.5, "b": 0.5}, 0.0455002639, 0.2),
+        ({"a": 20, "b": 30, "c": 50}, {"a": 0.2, "b": 0.4, "c": 0.4}, math.exp(-2.5), 0.05**0.5),
+    ],
+)
+def test_the_chi_square_test_has_a_degree_of_freedom_less_than_members(
+    counts: dict[str, int], shares: dict[str, float], p: float, effect: float
+) -> None:
+    result = ours.spread(counts, shares)
+    assert result.p == pytest.approx(p)
+    assert result.effect == pytest.approx(effect)
+
+
 def test_a_member_without_any_flow_counts_and_one_that_is_not_expected_is_refused() -> None:
     assert ours.spread({"a": 10}, {"a": 0.5, "b": 0.5}).deviation == 0.5
     assert ours.spread({"a": 10}, {"a": 1.0}).p == 1.0
+    shares = {"a": 0.2, "b": 0.6, "c": 0.2}
+    assert ours.spread({"a": 5, "c": 5}, shares) == ours.spread({"a": 5, "b": 0, "c": 5}, shares)
     with pytest.raises(ValueError, match="no share is expected of z"):
         ours.spread({"z": 1}, {"a": 1.0})
     with pytest.raises(ValueError, match="nothing to count"):
@@ -117,6 +160,12 @@ def test_a_perfect_hash_is_rarely_called_uneven_and_its_worst_deviation_is_cover
     assert covered / rounds >= 0.95
 
 
+def test_a_result_is_not_altered_once_it_is_made() -> None:
+    for made, name in ((ours.spread({"a": 1}, {"a": 1.0}), "p"), (ours.Homogeneity(1.0, 0.0), "p")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(made, name, 0)
+
+
 def test_homogeneity_tells_alike_from_different() -> None:
     alike = ours.homogeneity({"a": 500, "b": 510}, {"a": 505, "b": 495})
     assert alike.p > 0.4
@@ -124,6 +173,13 @@ def test_homogeneity_tells_alike_from_different() -> None:
     different = ours.homogeneity({"a": 800, "b": 200}, {"a": 500, "b": 500})
     assert different.p < 1e-9
     assert different.effect == pytest.approx(0.3145, abs=1e-3)
+    unseen = ours.homogeneity({"a": 800, "b": 200, "z": 0}, {"a": 500, "b": 500})
+    assert unseen == different, "whom nobody met is no member"
+    three = ours.homogeneity({"a": 500, "b": 499, "z": 1}, {"a": 250, "b": 250})
+    assert three.p == pytest.approx(math.exp(-(three.effect**2) * 1500 / 2)), "with two degrees of freedom"
+    apart = ours.homogeneity({"a": 800, "b": 200}, {"a": 500})
+    assert apart.effect == pytest.approx((1 / 13) ** 0.5)
+    assert ours.homogeneity({"b": 1}, {"a": 20, "b": 3}).p < 0.1
     assert ours.homogeneity({"a": 10}, {"a": 20}) == ours.Homogeneity(1.0, 0.0)
     assert ours.homogeneity({}, {"a": 20, "b": 3}) == ours.Homogeneity(1.0, 0.0)
 
@@ -138,6 +194,11 @@ def test_of_three_members_the_one_that_leaves_decides_what_moves(
     before = ["a", "b", "c"]
     after = [member for index, member in enumerate(before) if index != position]
     assert ours.hash_threshold(before, after) == (every, survivors)
+
+
+def test_where_nobody_survives_everything_moves_and_of_survivors_nothing() -> None:
+    for before, after in ((["a"], ["b"]), ([], ["a"]), (["a", "b"], [])):
+        assert ours.hash_threshold(before, after) == (Fraction(1), Fraction(0))
 
 
 @pytest.mark.parametrize(("n", "low", "high"), [(2, 0.5, 0.5), (4, 0.333, 0.5), (5, 0.3, 0.5), (8, 0.285, 0.5)])

@@ -1,6 +1,7 @@
 """Verdicts combine so that nothing unknown reads as a pass, and certificates say no more than they prove."""
 
 from collections.abc import Sequence
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
@@ -88,6 +89,7 @@ NA = [Verdict.NOT_APPLICABLE]
         ([("MUST", PASS), ("SHOULD", PASS), ("MAY", PASS)], Result.CONFORMANT),
         ([("MUST", PASS), ("SHOULD", FAIL)], Result.DEVIATIONS),
         ([("MUST", PASS), ("SHOULD NOT", FAIL)], Result.DEVIATIONS),
+        ([("SHOULD", FAIL)], Result.DEVIATIONS),
         ([("MUST", PASS), ("MAY", FAIL)], Result.CONFORMANT),
         ([("MUST", PASS), ("MAY", [])], Result.CONFORMANT),
         ([("MUST", FAIL)], Result.NOT_CONFORMANT),
@@ -106,6 +108,11 @@ NA = [Verdict.NOT_APPLICABLE]
 )
 def test_a_certificate_says_no_more_than_was_shown(parts: list[tuple[str, list[Verdict]]], result: Result) -> None:
     assert certificate(*parts).result is result
+
+
+def test_a_certificate_is_not_altered_once_it_is_made() -> None:
+    with pytest.raises(FrozenInstanceError):
+        certificate(("MUST", FAIL)).result = Result.CONFORMANT  # type: ignore[misc]
 
 
 def test_a_certificate_names_what_failed_deviated_and_is_unknown() -> None:
