@@ -26,6 +26,14 @@ MORE = {"ipv4": "10.99.1.0/28", "ipv6": "fd00:99::1:0/124"}
 LATTER = ("10.99.0.200", "fd00:99::c8")
 """Addresses of that pool that a Service has at a second thought."""
 
+MANY = 155
+"""Services of one case; the reference puts 150 routes into a message."""
+
+MANY_SECONDS = 60.0
+"""How long so many may take: here it counts that all of them come, and not how soon."""
+
+PORT: Mapping[str, int] = {"port": 80, "targetPort": 8080}
+
 MARGIN_SECONDS = 5.0
 """How much longer than any announcement takes a route must stay away. The catalogue's 30 s are the longest that an
 implementation may declare for an announcement; one that declares less would announce wrongly as fast as rightly."""
@@ -391,3 +399,42 @@ def test_only_eligible_nodes_announce_routes(
         evidence = {"routes": record.observed("routes", watch, name), "cause": changed.evidence}
         bound = {"expected": expected, "within": profile.timers.configuration}
         record.judge(requirement, "route-next-hops", evidence, bound)
+
+
+@pytest.mark.covers("BGP-025", "BGP-039")
+@pytest.mark.needs("bgp")
+@pytest.mark.untimed
+@pytest.mark.campaign
+@pytest.mark.catches("first-message-only")
+@pytest.mark.usefixtures("bgp")
+@pytest.mark.thorough
+def test_many_routes_come_and_go_at_once(
+    testbed: Testbed, cluster: Cluster, peering: Peering, record: CaseRecorder
+) -> None:
+    """More routes than fit into one message of many speakers are all announced at once, and all withdrawn.
+
+    Given sessions, and 155 Services that no advertisement is about
+    When an advertisement is created that is about all of them, and deleted again
+    Then every node announces them all within a minute, and then none any more
+    """
+    cluster.unconfigure("BGPAdvertisement", "bgp")
+    (family, *_) = peering.families
+    names = [f"many-{number}" for number in range(MANY)]
+    services = several(lambda name: cluster.serve(name, families=family, ports=[PORT], wait=False), names)
+    for service in services:
+        cluster.await_address(service, budget=MANY_SECONDS)
+    routes, within = peering.routes(services), MANY_SECONDS
+    with RouteWatch(testbed, ROUTER, routes) as announced:
+        with record.act("create-advertisement", "bgp") as created:
+            cluster.announce_bgp()
+        announced.until_routes(routes, within)
+    there = {"routes": record.observed("routes", announced, "announced"), "cause": created.evidence}
+    bound = {"expected": routes, "within": within}
+    if record.judge("BGP-025", "route-next-hops", there, bound).verdict is not Verdict.PASS:
+        raise PreconditionUnmetError("not all are announced, so that not all can be withdrawn")
+    with RouteWatch(testbed, ROUTER, routes) as withdrawn:
+        with record.act("delete-advertisement", "bgp") as deleted:
+            cluster.unconfigure("BGPAdvertisement", "bgp")
+        withdrawn.until_routes(dict.fromkeys(routes, ()), within)
+    gone = {"routes": record.observed("routes", withdrawn, "withdrawn"), "cause": deleted.evidence}
+    record.judge("BGP-039", "route-withdrawn", gone, {"prefixes": [*routes], "within": within})
