@@ -9,6 +9,7 @@ from lbcert_fixtures.deployment import Deployment
 from lbcert_fixtures.patience import Expectations, Patience
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
+from lbcert_suites.eligibility import Eligibility
 from lbcert_suites.families import EACH, IPV4, IPV6
 from lbcert_suites.leftovers import Leftovers
 from lbcert_suites.neighbours import forget_neighbours
@@ -54,6 +55,22 @@ def cluster(
         yield cluster
         testbed.mend()  # a case that broke between a fault and its cure
     testbed.check()
+
+
+@pytest.fixture
+def abroad(testbed: Testbed, cluster: Cluster, profile: Profile) -> Iterator[Cluster]:  # noqa: ARG001 - order
+    """Another namespace, for namesakes of the Services that a case is about."""
+    with Cluster(testbed, profile, f"{NAMESPACE}-abroad") as abroad:
+        abroad.create_namespace()
+        yield abroad
+
+
+@pytest.fixture
+def eligibility(testbed: Testbed, cluster: Cluster) -> Iterator[Eligibility]:  # noqa: ARG001 - order
+    """What is said of nodes, taken back after the case."""
+    eligibility = Eligibility(testbed)
+    yield eligibility
+    eligibility.restore()
 
 
 @pytest.fixture(params=EACH)

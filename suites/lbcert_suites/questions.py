@@ -19,7 +19,12 @@ ANSWERED: Final[Mapping[str, str]] = {"ipv4": "L2-001", "ipv6": "L2-002"}
 
 
 def ask(
-    testbed: Testbed, record: CaseRecorder, addresses: Collection[IPAddress], patience: float, name: str | None = None
+    testbed: Testbed,
+    record: CaseRecorder,
+    addresses: Collection[IPAddress],
+    patience: float,
+    name: str | None = None,
+    budget: float = BUDGET_SECONDS,
 ) -> EvidenceRef:
     """Ask for addresses once somebody said something about each of them, or the patience is over.
 
@@ -29,6 +34,7 @@ def ask(
         addresses: of either family.
         patience: how long to wait for that, s.
         name: of the evidence; by default its kind.
+        budget: how long to ask where not all are answered, s.
 
     Returns:
         The questions from then on and what was heard, evidence ``answers``.
@@ -37,6 +43,6 @@ def ask(
     with Asking(testbed, "client", list(addresses), every=EVERY_SECONDS) as asking:
         asking.until(lambda rows: wanted <= {row["address"] for row in rows if row["form"] != "asked"}, patience)
         settled = len(asking.rows())
-        asking.until(lambda rows: len(rows) > settled + FRAMES * len(wanted), BUDGET_SECONDS)
+        asking.until(lambda rows: len(rows) > settled + FRAMES * len(wanted), budget)
         asking.hear_out(1)
     return record.evidence("answers", asking.rows()[settled:], name, **asking.meta())

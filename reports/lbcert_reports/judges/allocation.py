@@ -312,6 +312,57 @@ def _exact_set(
     )
 
 
+@judge("moved")
+def moved(
+    ingress: Evidence[Ingress], cause: Evidence[Fault], *, expected: dict[str, list[str]], within: float = 30.0
+) -> Judgement:
+    """Services that ask for something else have exactly that in time, and from then on.
+
+    Args:
+        ingress: the watch of the Services.
+        cause: what they were asked to change for.
+        expected: for each Service the addresses that it has to have; none, where it cannot have what it asks for.
+        within: how long it may take, s, from the cause.
+    """
+    start, ended = effect(cause)["effective"], watched(ingress)[1]
+    problems, delays, open_ended = [], {}, []
+    for service, states in _histories(ingress, list(expected)).items():
+        wanted = _canonical(expected[service])
+        untils = [*(state["t"] for state in states[1:]), ended]
+        right = [_canonical(state["addresses"]) == wanted for state in states]
+        strange = [
+            state
+            for state, until, is_right in zip(states, untils, right, strict=True)
+            if until > start + nanoseconds(within) and not is_right
+        ]
+        since = effect(cause)["began"]
+        first = next((state for state, so in zip(states, right, strict=True) if so and state["t"] >= since), None)
+        if strange:
+            has = listed(strange[-1]["addresses"]) or "no address"
+            problems.append(f"{service} has {has}, though it asked for something else")
+        elif first is None:
+            open_ended.append(f"{service} was watched for {seconds(ended - start):.1f} s only")
+        else:
+            delays[service] = max(0.0, seconds(first["t"] - start))
+    wanted_text = "; ".join(f"{service}: {listed(each) or 'no address'}" for service, each in expected.items())
+    measurement = Measurement(
+        "time to move",
+        max(delays.values(), default=None),
+        "s",
+        len(delays),
+        "slowest Service, watch of the API",
+        bound=Limit(within, "<=", "within"),
+    )
+    return ruling(
+        problems,
+        "every Service has what it asked for last",
+        measurement,
+        expected=f"{wanted_text}, within {within:g} s",
+        observed=f"{len(delays)} of {len(expected)} Services have what they asked for last",
+        short=listed(open_ended),
+    )
+
+
 @judge("in-sequence", steps=())
 def in_sequence(ingress: Evidence[Ingress], *, expected: list[str]) -> Judgement:
     """Addresses are given in the predicted order: the lowest free one first.

@@ -7,6 +7,9 @@ each asks for addresses of its own.
 - ``open`` gives addresses to whoever asks: what a request that is wrongly ignored would get.
 - ``reserved`` has both families and gives them only to those who ask for them.
 - ``full`` has one address of each family, and both are taken.
+- the others are each of one group; what they have nobody else gets, unless the implementation gives it wrongly.
+
+When everybody waits a Service is deleted that was of no account, so that all are looked at once more.
 
 Services of a family that the cluster does not have are not made, and nothing is asked of them.
 """
@@ -24,14 +27,80 @@ from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned
 from lbcert_suites.allocation.wishes import Wish
 
+NAMESPACE = "lbcert-allocation"
+
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+"""Kubernetes writes it on every namespace."""
+
 RESERVED = ("10.98.2.0/24", "fd00:98:2::/120")
+CAREFUL = ("10.98.4.254", "10.98.5.1", "fd00:98:4::ff", "fd00:98:4::100")
+"""What may be given of the pool ``careful``, which avoids what ends in 0 or 255."""
+
+TIERS = ("10.98.6.0/28", "fd00:98:6::/124")
+AT_HOME = ("10.98.7.1/32", "fd00:98:7::1/128")
+OF_PRIORITY = {
+    10: ("10.98.8.10", "fd00:98:8::10"),
+    20: ("10.98.8.20", "fd00:98:8::20"),
+    0: ("10.98.8.1", "fd00:98:8::1"),
+}
+
 POOLS: Mapping[str, Mapping[str, Any]] = {
     "open": {"addresses": ["10.98.1.0/24", "fd00:98:1::/120"]},
     "reserved": {"addresses": list(RESERVED), "autoAssign": False},
     "full": {"addresses": ["10.98.3.1/32", "fd00:98:3::1/128"], "autoAssign": False},
+    "careful": {
+        "addresses": ["10.98.4.254-10.98.5.1", "fd00:98:4::ff-fd00:98:4::100"],
+        "autoAssign": False,
+        "avoidBuggyIPs": True,
+    },
+    "four": {"addresses": ["10.98.10.0/28"], "autoAssign": False},
+    "six": {"addresses": ["fd00:98:10::/124"], "autoAssign": False},
+    "tiers": {
+        "addresses": list(TIERS),
+        "autoAssign": False,
+        "serviceAllocation": {
+            "namespaceSelectors": [
+                {"matchLabels": {_NAMESPACE_LABEL: "no-such-namespace"}},
+                {"matchLabels": {_NAMESPACE_LABEL: NAMESPACE}},
+            ],
+            "serviceSelectors": [
+                {"matchLabels": {"tier": "gold"}},
+                {
+                    "matchExpressions": [
+                        {"key": "tier", "operator": "In", "values": ["bronze", "silver"]},
+                        {"key": "trial", "operator": "DoesNotExist"},
+                    ]
+                },
+            ],
+        },
+    },
+    "elsewhere": {
+        "addresses": ["10.98.6.16/28", "fd00:98:6::10/124"],
+        "autoAssign": False,
+        "serviceAllocation": {"namespaces": ["default"], "serviceSelectors": [{"matchLabels": {"tier": "gold"}}]},
+    },
+    "guests": {
+        "addresses": ["10.98.7.16/28", "fd00:98:7::10/124"],
+        "serviceAllocation": {"priority": 1, "namespaces": ["default"]},
+    },
+    "home": {
+        "addresses": list(AT_HOME),
+        "serviceAllocation": {
+            "namespaces": [NAMESPACE],
+            "serviceSelectors": [{"matchLabels": {"at": "home"}}],
+        },
+    },
+    **{
+        f"priority-{priority}": {
+            "addresses": [f"{ipv4}/32", f"{ipv6}/128"],
+            "serviceAllocation": {"priority": priority, "serviceSelectors": [{"matchLabels": {"by": "priority"}}]},
+        }
+        for priority, (ipv4, ipv6) in OF_PRIORITY.items()
+    },
 }
 
-GIVEN = [*POOLS["open"]["addresses"], *RESERVED]
+OPEN = POOLS["open"]["addresses"]
+GIVEN = [*OPEN, *RESERVED]
 """All that a Service can get that asks for one of these addresses."""
 
 FAMILIES = ("ipv4", "ipv6")
@@ -80,9 +149,15 @@ class Group:
 
 _numbers = count(1)
 
+_ALSO_DUAL = ("key-other", "port-same", "port-next", "policy-cluster-local-echo")
+"""The pairs that are also tried with Services of both families."""
+
 
 def _pairs(*pairs: tuple[str, bool, Wish, Wish]) -> Group:
-    """Two Services that ask for the same address, in each family: the second may have it too, or may not."""
+    """Two Services that ask for the same address, in each family: the second may have it too, or may not.
+
+    And so of both: one asks for two addresses, another for both of them, and for each of them others.
+    """
     holders: dict[str, Wish] = {}
     joiners: dict[str, Wish] = {}
     waiters: dict[str, Wish] = {}
@@ -92,6 +167,15 @@ def _pairs(*pairs: tuple[str, bool, Wish, Wish]) -> Group:
             address = f"{prefix}{number:{'x' if family == 'ipv6' else 'd'}}"
             holders[f"{name}-{family}"] = replace(first, family=family, address=address)
             (joiners if shares else waiters)[f"{name}-{family}-too"] = replace(second, family=family, address=address)
+        if name in _ALSO_DUAL:
+            number = next(_numbers)
+            both = f"10.98.2.{number}", f"fd00:98:2::{number:x}"
+            holders[f"{name}-dual"] = replace(first, family="dual", addresses=",".join(both))
+            if shares:
+                joiners[f"{name}-dual-too"] = replace(second, family="dual", addresses=",".join(both))
+            else:
+                for family, address in zip(FAMILIES, both, strict=True):
+                    waiters[f"{name}-dual-{family}-too"] = replace(second, family=family, address=address)
     return Group(holders, joiners, waiters=waiters)
 
 
@@ -158,6 +242,68 @@ POLICIES = _pairs(
             ("Local", "Cluster", "echo", False),
         )
     )
+)
+TWICE = Group(
+    waiters={
+        "twice-ipv4": Wish("ipv4", address="10.98.2.220", addresses="10.98.2.220"),
+        "twice-ipv6": Wish("ipv6", address="fd00:98:2::dc", addresses="fd00:98:2::dd"),
+    }
+)
+FOREIGN = Group(
+    waiters={
+        "foreign-plain": Wish(of_class="example.org/other"),
+        "foreign-pool": Wish(pool="reserved", of_class="example.org/other"),
+        "foreign-address": Wish("ipv4", address="10.98.2.221", of_class="example.org/other"),
+        "foreign-dual": Wish("dual", of_class="example.org/other"),
+    }
+)
+MISMATCHED = Group(
+    waiters={
+        "six-for-four": Wish("ipv4", address="fd00:98:2::de"),
+        "four-for-six": Wish("ipv6", address="10.98.2.222"),
+        "six-for-two": Wish("dual", address="fd00:98:2::de"),
+        "four-for-two": Wish("dual", addresses="10.98.2.222"),
+        "two-for-four": Wish("ipv4", addresses="10.98.2.222,fd00:98:2::de"),
+        "two-for-six": Wish("ipv6", addresses="10.98.2.222,fd00:98:2::de"),
+    }
+)
+WITHHELD = Group(
+    holders={f"careful-{family}-{number}": Wish(family, pool="careful") for family in FAMILIES for number in range(2)},
+    waiters={
+        **{f"careful-third-{family}": Wish(family, pool="careful") for family in FAMILIES},
+        "careful-255": Wish("ipv4", address="10.98.4.255"),
+        "careful-0": Wish("ipv4", addresses="10.98.5.0"),
+    },
+)
+ONE_OF_TWO = Group(waiters={f"two-of-{pool}": Wish("dual", pool=pool) for pool in ("four", "six")})
+_GOLD, _SILVER = {"tier": "gold"}, {"tier": "silver"}
+_OTHERS = {"none": {}, "other": {"tier": "brass"}, "trial": {"tier": "silver", "trial": "yes"}}
+SELECTED = Group(
+    joiners={
+        **{f"gold-{family}": Wish(family, pool="tiers", labels=_GOLD) for family in FAMILIES},
+        **{f"silver-{family}": Wish(family, pool="tiers", labels=_SILVER) for family in FAMILIES},
+    },
+    waiters={
+        **{f"tier-{name}": Wish(pool="tiers", labels=labels) for name, labels in _OTHERS.items()},
+        "tier-asking": Wish("ipv4", address="10.98.6.15"),
+        "tier-asking-ipv6": Wish("ipv6", addresses="fd00:98:6::f"),
+        "gold-elsewhere": Wish(pool="elsewhere", labels=_GOLD),
+        "gold-elsewhere-asking": Wish("ipv4", address="10.98.6.20", labels=_GOLD),
+        "gold-elsewhere-asking-ipv6": Wish("ipv6", address="fd00:98:6::14", labels=_GOLD),
+    },
+)
+HOMES = Group(
+    holders={f"home-{family}": Wish(family, labels={"at": "home"}) for family in FAMILIES},
+    joiners={
+        **{f"home-{family}-too": Wish(family, labels={"at": "home"}) for family in FAMILIES},
+        **{f"plain-{number}": Wish() for number in range(8)},
+    },
+)
+_BY_PRIORITY = {"by": "priority"}
+PRIORITIES = Group(
+    holders={f"first-{family}": Wish(family, labels=_BY_PRIORITY) for family in FAMILIES},
+    joiners={f"second-{family}": Wish(family, labels=_BY_PRIORITY) for family in FAMILIES},
+    followers={f"third-{family}": Wish(family, labels=_BY_PRIORITY) for family in FAMILIES},
 )
 _MALFORMED = {
     "word": Wish(address="nonsense"),
@@ -235,9 +381,8 @@ class Seen:
         return [f"{self.namespace}/{name}" for name in names if name in self.made]
 
     def addresses(self, wishes: Mapping[str, Wish]) -> dict[str, list[str]]:
-        """The addresses for which Services asked by spec.loadBalancerIP, for `exact-addresses`."""
-        asking = {name: wish.address for name, wish in wishes.items() if wish.address and name in self.made}
-        return {f"{self.namespace}/{name}": [address] for name, address in asking.items()}
+        """The addresses for which Services asked, for `exact-addresses`."""
+        return {f"{self.namespace}/{name}": wish.asked for name, wish in wishes.items() if name in self.made}
 
     def refusal(self, group: Group) -> dict[str, Any]:
         """What `stays-pending` takes: those that wait have not the addresses for which they asked."""
@@ -266,6 +411,7 @@ def watch_arrangement(cluster: Cluster, profile: Profile, hold: float, groups: S
     with cluster, cluster.watch_services() as watch, cluster.watch_events() as events:
         for name, spec in POOLS.items():
             cluster.configure("IPAddressPool", name, **spec)
+        cluster.serve("passing")
         for served in ([group.holders for group in groups], [group.joiners for group in groups]):
             services = _serve(cluster, served)
             watch.until(assigned(*services), profile.timers.assignment)
@@ -276,6 +422,7 @@ def watch_arrangement(cluster: Cluster, profile: Profile, hold: float, groups: S
         waiters = _serve(cluster, [group.waiters for group in groups])
         for name, wish in [edit for group in groups for edit in group.edits.items()]:
             cluster.patch_service(name, wish.patch())
+        cluster.delete_service("passing")
         watch.until(assigned(*waiters), hold + MARGIN_SECONDS)  # ends early only if none of them has to wait
         watch.stop()
         events.stop()

@@ -1,6 +1,6 @@
 """Conditions on what a watch has gathered, to wait for: ``watch.until(assigned(service), 30)``."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from lbcert_fixtures.cluster import Service
 from lbcert_fixtures.kubernetes.watching import Event, Ingress
@@ -23,6 +23,12 @@ def assigned(*services: Service, count: int = 1) -> Callable[[Sequence[Ingress]]
         return all(len(held.get(service.key, ())) >= count for service in services)
 
     return hold
+
+
+def has(wanted: Mapping[str, Collection[str]]) -> Callable[[Sequence[Ingress]], bool]:
+    """Each of these Services has exactly its addresses, by its key, as it was last seen."""
+    expected = {key: set(addresses) for key, addresses in wanted.items()}
+    return lambda rows: {row["service"]: set(row["addresses"]) for row in rows}.items() >= expected.items()
 
 
 def unassigned(*services: Service) -> Callable[[Sequence[Ingress]], bool]:

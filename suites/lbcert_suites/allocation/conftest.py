@@ -8,10 +8,8 @@ from lbcert_fixtures.patience import Expectations
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
-from lbcert_suites.allocation.arrangement import Seen, watch_arrangement
+from lbcert_suites.allocation.arrangement import NAMESPACE, Seen, watch_arrangement
 from lbcert_suites.allocation.controller import Controller
-
-NAMESPACE = "lbcert-allocation"
 
 HOLD_SECONDS = 10.0
 """How long nothing may happen where the catalogue asks for a hold check."""

@@ -8,6 +8,7 @@ from lbcert_fixtures.cluster import Cluster, ranges_of
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder
+from lbcert_suites.allocation.arrangement import FOREIGN, Seen
 from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned
 
 pytestmark = pytest.mark.untimed
@@ -42,6 +43,21 @@ def test_address_is_assigned_from_the_pool(cluster: Cluster, profile: Profile, r
         whose = {"services": [each.key for each in services], "families": families}
         bound = {"pools": ranges, "within": profile.timers.assignment, **whose}
         record.judge("ALLOC-001", "assigned-from-pool", {"ingress": ingress}, bound)
+
+
+@pytest.mark.covers("ALLOC-009")
+@pytest.mark.catches("foreign-class-served")
+@pytest.mark.arranges(FOREIGN)
+def test_services_of_another_class_get_nothing(arrangement: Seen, record: CaseRecorder) -> None:
+    """A Service whose class is another implementation's gets no address, whatever it asks for.
+
+    Given pools with free addresses
+    When Services with a class that is not ours are created, some of which name a pool or ask for an address of one
+    Then they have no address for ten seconds
+    """
+    seen = {"ingress": arrangement.record(record, FOREIGN)["ingress"]}
+    bound = {"services": arrangement.keys(FOREIGN.waiters), "hold": arrangement.hold}
+    record.judge("ALLOC-009", "stays-pending", seen, bound)
 
 
 @pytest.mark.covers("ALLOC-002", "ALLOC-003")

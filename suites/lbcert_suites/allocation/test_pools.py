@@ -1,22 +1,37 @@
 """From which pools addresses come, which of them, and in which order."""
 
 import contextlib
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from lbcert_fixtures.cluster import Cluster, ranges_of
+from lbcert_fixtures.cluster import Cluster, Service, ranges_of
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder
-from lbcert_suites.allocation.arrangement import BY_NAME, RESERVED, Seen
-from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned, some_assigned, warned
+from lbcert_suites.allocation.arrangement import (
+    AT_HOME,
+    BY_NAME,
+    CAREFUL,
+    HOMES,
+    OF_PRIORITY,
+    ONE_OF_TWO,
+    OPEN,
+    PRIORITIES,
+    RESERVED,
+    SELECTED,
+    TIERS,
+    WITHHELD,
+    Seen,
+)
+from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned, has, some_assigned, warned
 from lbcert_suites.allocation.wishes import Wish, hopeless
 
 pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning")]
 
 
-@pytest.mark.covers("ALLOC-012")
-@pytest.mark.catches("range-off-by-one", "notation-refused")
+@pytest.mark.covers("ALLOC-012", "ALLOC-013")
+@pytest.mark.catches("range-off-by-one", "notation-refused", "ends-withheld")
 @pytest.mark.thorough
 def test_pool_is_given_out_to_the_last_address(
     cluster: Cluster, profile: Profile, record: CaseRecorder, hold: float
@@ -24,12 +39,13 @@ def test_pool_is_given_out_to_the_last_address(
     """A pool in mixed notations gives exactly its addresses.
 
     Given a pool of CIDRs and ranges, with blanks around the dash and without, of both families, some of them across an
-        octet or what the colon parts: 8 addresses of each
-    When 9 Services of each family are created
+        octet or what the colon parts, some that look like those of a network or its broadcast: 10 and 8 addresses
+    When 11 Services of each family are created
     Then those that have an address have exactly the pool's, and ten seconds later too
     """
-    ranges = ["10.98.0.4/30", "10.98.0.10 - 10.98.0.11", "10.98.0.255-10.98.1.0"]
-    addresses = [f"10.98.{last}" for last in ("0.4", "0.5", "0.6", "0.7", "0.10", "0.11", "0.255", "1.0")]
+    ranges = ["10.98.0.4/30", "10.98.0.10 - 10.98.0.11", "10.98.0.255-10.98.1.0", "10.98.2.254/31"]
+    ends = ("0.4", "0.5", "0.6", "0.7", "0.10", "0.11", "0.255", "1.0", "2.254", "2.255")
+    addresses = [f"10.98.{last}" for last in ends]
     ranges += ["fd00:98::10 - fd00:98::11", "fd00:98::20/126", "fd00:98::ffff-fd00:98::1:0"]
     addresses += [f"fd00:98::{last}" for last in ("10", "11", "20", "21", "22", "23", "ffff", "1:0")]
     expected = ranges_of(cluster.families, addresses)
@@ -40,12 +56,118 @@ def test_pool_is_given_out_to_the_last_address(
         services = [
             cluster.serve(f"{family}-{number}", families=family, wait=False)
             for family in cluster.families
-            for number in range(9)
+            for number in range(11)
         ]
         watch.until(some_assigned(services, len(expected)), within)
         watch.until(some_assigned(services, len(expected) + 1), hold)
     ingress = record.observed("ingress", watch)
-    record.judge("ALLOC-012", "exact-addresses", {"ingress": ingress}, {"expected": expected, "within": within})
+    bound = {"expected": expected, "within": within}
+    record.judge("ALLOC-012", "exact-addresses", {"ingress": ingress}, bound)
+    record.judge("ALLOC-013", "exact-addresses", {"ingress": ingress}, bound)
+
+
+@pytest.mark.covers("ALLOC-014")
+@pytest.mark.catches("careful-ignored", "ending-255-given")
+@pytest.mark.arranges(WITHHELD)
+def test_careful_pool_withholds_what_ends_in_0_or_255(
+    arrangement: Seen, profile: Profile, record: CaseRecorder
+) -> None:
+    """A pool with avoidBuggyIPs gives no IPv4 address that ends in 0 or 255, not even to who asks for it.
+
+    Given such a pool of four IPv4 addresses around the border of a /24, and of two IPv6 addresses that end alike
+    When two Services of each family name it, then a third, and others ask for the addresses that end in 0 and in 255
+    Then the two have the others, and those of IPv6 both of theirs; the last have none for ten seconds
+    """
+    seen = arrangement.record(record, WITHHELD)
+    expected = ranges_of(arrangement.families, CAREFUL)
+    given = {"expected": expected, "within": profile.timers.assignment}
+    alone = {"services": arrangement.keys(WITHHELD.waiters), "hold": arrangement.hold}
+    record.judge("ALLOC-014", "exact-addresses", {"ingress": seen["ingress"]}, given)
+    record.judge("ALLOC-014", "stays-pending", {"ingress": seen["ingress"]}, alone)
+
+
+@pytest.mark.covers("ALLOC-028", "ALLOC-032")
+@pytest.mark.catches(
+    "reservations-ignored",
+    "namespaces-of-pools-ignored",
+    "namespace-or-labels-suffice",
+    "first-selector-of-pools-only",
+    "expressions-of-pools-ignored",
+)
+@pytest.mark.arranges(SELECTED)
+def test_pool_serves_whom_its_selectors_name(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
+    """A pool that is for some Services serves those that one of its selectors names, in the namespaces that one names.
+
+    Given a pool for Services of two kinds, one by a label and one by expressions, in namespaces with one label or
+        another; and one for Services with the first label in another namespace
+    When Services of either kind, and others, name the one, or ask for an address of it; and Services with the first
+        label do so with the other
+    Then those of either kind get an address; the others have none for ten seconds
+    """
+    seen = arrangement.record(record, SELECTED)
+    served = {"services": arrangement.keys(SELECTED.joiners), "pools": TIERS, "within": profile.timers.assignment}
+    alone = {"services": arrangement.keys(SELECTED.waiters), "hold": arrangement.hold}
+    record.judge("ALLOC-032", "assigned-from-pool", {"ingress": seen["ingress"]}, served)
+    record.judge("ALLOC-032", "stays-pending", {"ingress": seen["ingress"]}, alone)
+    record.judge("ALLOC-028", "stays-pending", {"ingress": seen["ingress"]}, alone)
+
+
+@pytest.mark.covers("ALLOC-031", "ALLOC-034")
+@pytest.mark.catches("reserved-for-everybody", "reserved-not-preferred", "no-general-pool")
+@pytest.mark.arranges(HOMES)
+def test_pool_of_a_namespace_comes_first_and_is_for_it_alone(
+    arrangement: Seen, profile: Profile, record: CaseRecorder
+) -> None:
+    """A pool of a namespace is used there first, and nowhere else; who finds it full gets an address of a general one.
+
+    Given a general pool, one for another namespace, and one with one address of each family for this namespace and
+        Services with a label
+    When Services with the label are created, then more of them, and eight others
+    Then the first have those addresses, and all others have addresses of the general pool
+    """
+    seen = {"ingress": arrangement.record(record, HOMES)["ingress"]}
+    within = profile.timers.assignment
+    for names, pools, requirement in (
+        (HOMES.holders, AT_HOME, "ALLOC-031"),
+        ([name for name in HOMES.joiners if name.startswith("plain")], OPEN, "ALLOC-031"),
+        ([name for name in HOMES.joiners if name.startswith("home")], OPEN, "ALLOC-034"),
+    ):
+        bound = {"services": arrangement.keys(names), "pools": pools, "within": within}
+        record.judge(requirement, "assigned-from-pool", seen, bound)
+
+
+@pytest.mark.covers("ALLOC-033")
+@pytest.mark.catches("priorities-reversed", "priority-zero-first")
+@pytest.mark.arranges(PRIORITIES)
+def test_pools_are_used_by_their_priority(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
+    """Of the pools that are for a Service the one with the lowest priority is used first, one without priority last.
+
+    Given pools with priority 10, 20 and 0, each with one address of each family, for Services with a label
+    When such Services are created, one of each family, and again, and once more
+    Then the first have the addresses of the first pool, the next those of the second, and the last those of the third
+    """
+    seen = {"ingress": arrangement.record(record, PRIORITIES)["ingress"]}
+    for names, addresses in zip(
+        (PRIORITIES.holders, PRIORITIES.joiners, PRIORITIES.followers), OF_PRIORITY.values(), strict=True
+    ):
+        bound = {"services": arrangement.keys(names), "pools": addresses, "within": profile.timers.assignment}
+        record.judge("ALLOC-033", "assigned-from-pool", seen, bound)
+
+
+@pytest.mark.covers("ALLOC-046")
+@pytest.mark.needs("dual-stack")
+@pytest.mark.catches("one-family-suffices")
+@pytest.mark.arranges(ONE_OF_TWO)
+def test_one_family_is_not_enough_for_two(arrangement: Seen, record: CaseRecorder) -> None:
+    """A Service that requires both families waits where its pool has one of them only.
+
+    Given pools with addresses of one family, and others with free addresses of both
+    When Services that require both families name those
+    Then they have no address for ten seconds, and an event AllocationFailed
+    """
+    seen = arrangement.record(record, ONE_OF_TWO)
+    bound = {"services": arrangement.keys(ONE_OF_TWO.waiters), "hold": arrangement.hold, "reason": "AllocationFailed"}
+    record.judge("ALLOC-046", "stays-pending", seen, bound)
 
 
 @pytest.mark.covers("ALLOC-037")
@@ -189,3 +311,92 @@ def test_more_addresses_serve_who_waits(cluster: Cluster, profile: Profile, reco
         inputs = {"ingress": ingress, "cause": act.evidence}
         bound = {"pools": [pool], "services": [each.key for each in waiters], "within": within}
         record.judge("ALLOC-038", "assigned-from-pool", inputs, bound)
+
+
+@pytest.mark.covers("ALLOC-039")
+@pytest.mark.catches("address-outlives-pool")
+def test_address_goes_with_its_pool(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
+    """Who has an address that its pool has no more, or whose pool is deleted, gets another, or none if there is none.
+
+    Given a pool with one address of each family, which Services have
+    When the pool is edited so that it has others, is deleted while there is a second pool, and the second is deleted
+    Then each time, in the declared time, the Services have what there is, and at last nothing
+    """
+    within, families = profile.timers.assignment, cluster.families
+    layouts = {
+        "before": ("10.98.0.1", "fd00:98::1"),
+        "edit-pool": ("10.98.0.9", "fd00:98::9"),
+        "delete-pool": ("10.98.1.1", "fd00:98:1::1"),
+        "delete-last-pool": (),
+    }
+
+    def ranges(name: str) -> list[str]:
+        return [f"{each}/{128 if ':' in each else 32}" for each in ranges_of(families, layouts[name])]
+
+    steps: Mapping[str, Callable[[], object]] = {
+        "edit-pool": lambda: cluster.reconfigure("IPAddressPool", "pool", addresses=ranges("edit-pool")),
+        "delete-pool": lambda: cluster.unconfigure("IPAddressPool", "pool"),
+        "delete-last-pool": lambda: cluster.unconfigure("IPAddressPool", "second"),
+    }
+    cluster.pool(*ranges("before"))
+    services = {family: cluster.serve(f"web-{family}", families=family) for family in families}
+    cluster.pool(*ranges("delete-pool"), name="second")
+    for name, change in steps.items():
+        with cluster.watch_services() as watch:
+            with record.act(name, "pools") as cause:
+                change()
+            expected = {service.key: ranges_of([family], layouts[name]) for family, service in services.items()}
+            watch.until(has(expected), within)
+        seen = {"ingress": record.observed("ingress", watch, name), "cause": cause.evidence}
+        record.judge("ALLOC-039", "moved", seen, {"expected": expected, "within": within})
+
+
+@pytest.mark.covers("ALLOC-048", "ALLOC-049")
+@pytest.mark.needs("dual-stack")
+@pytest.mark.catches("preference-insisted-on", "preference-reversed", "second-family-never-added")
+def test_second_family_comes_when_the_pool_has_it(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
+    """Who prefers both families has both where a pool has them, else its first, and the second once its pool has that.
+
+    Given a pool with an IPv4 address, and one with an IPv6 address
+    When two Services that prefer both families are created, one of which has IPv4 first and the other IPv6
+    Then each has the address of its first family
+    And when each pool is given an address of the other family, each has that of its own pool too
+    And when there is a pool with both, behind others that have one, a third one gets both of it
+    """
+    pools = {"four": ["10.98.0.1/32"], "six": ["fd00:98::1/128"]}
+    more = {"four": "fd00:98:1::1/128", "six": "10.98.1.1/32"}
+    orders = {"four": ["IPv4", "IPv6"], "six": ["IPv6", "IPv4"]}
+    within = profile.timers.assignment
+
+    def prefer(name: str, order: Sequence[str]) -> Service:
+        return cluster.serve(name, wait=False, ipFamilyPolicy="PreferDualStack", ipFamilies=order)
+
+    for name, ranges in pools.items():
+        cluster.pool(*ranges, name=name)
+    with cluster.watch_services() as watch:
+        services = {name: prefer(f"prefers-{name}", order) for name, order in orders.items()}
+        watch.until(assigned(*services.values()), within)
+    first = record.observed("ingress", watch, "first")
+    with cluster.watch_services() as watch:
+        with record.act("grow-pools", "pools") as grown:
+            for name, added in more.items():
+                cluster.reconfigure("IPAddressPool", name, addresses=[*pools[name], added])
+        both = {
+            service.key: [each.partition("/")[0] for each in (*pools[name], more[name])]
+            for name, service in services.items()
+        }
+        watch.until(has(both), within)
+    later = {"ingress": record.observed("ingress", watch, "grown"), "cause": grown.evidence}
+    cluster.pool("10.98.2.0/31", name="a-four")
+    cluster.pool("10.98.3.1/32", "fd00:98:3::1/128", name="both")
+    cluster.pool("fd00:98:2::/127", name="z-six")
+    with cluster.watch_services() as watch:
+        third = prefer("prefers-both", orders["four"])
+        watch.until(assigned(third, count=2), within)
+    mixed = record.observed("ingress", watch, "both")
+    for name, service in services.items():
+        one = {"services": [service.key], "pools": pools[name], "within": within}
+        record.judge("ALLOC-048", "assigned-from-pool", {"ingress": first}, one)
+    expected = {third.key: ["10.98.3.1", "fd00:98:3::1"]}
+    record.judge("ALLOC-048", "exact-addresses", {"ingress": mixed}, {"expected": expected, "within": within})
+    record.judge("ALLOC-049", "moved", later, {"expected": both, "within": within})

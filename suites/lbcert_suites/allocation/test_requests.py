@@ -6,8 +6,8 @@ from lbcert_fixtures import annotations
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.profiles import Profile
 from lbcert_reports.recorder import CaseRecorder
-from lbcert_suites.allocation.arrangement import IN_USE, MALFORMED, OUTSIDE, Seen
-from lbcert_suites.allocation.conditions import assigned, warned
+from lbcert_suites.allocation.arrangement import FAMILIES, IN_USE, MALFORMED, MISMATCHED, OUTSIDE, TWICE, Seen
+from lbcert_suites.allocation.conditions import assigned, has, warned
 from lbcert_suites.allocation.release import insist_on_release
 from lbcert_suites.allocation.wishes import Wish
 
@@ -78,6 +78,84 @@ def test_malformed_request_is_refused(arrangement: Seen, record: CaseRecorder) -
     old = {"services": arrangement.keys(MALFORMED.holders), "hold": arrangement.hold, "reason": "LoadBalancerFailed"}
     record.judge("ALLOC-021", "stays-pending", seen, new)
     record.judge("ALLOC-021", "assignment-stable", seen, old)
+
+
+@pytest.mark.covers("ALLOC-020")
+@pytest.mark.catches("annotation-beats-field")
+@pytest.mark.arranges(TWICE)
+def test_two_requests_at_once_are_refused(arrangement: Seen, record: CaseRecorder) -> None:
+    """Who asks for addresses in the spec and in the annotation gets none, and an event says why.
+
+    Given a pool with free addresses
+    When Services ask for one address by spec.loadBalancerIP and by the annotation, and for two
+    Then they have no address for ten seconds, and an event AllocationFailed
+    """
+    seen = arrangement.record(record, TWICE)
+    bound = {"services": arrangement.keys(TWICE.waiters), "hold": arrangement.hold, "reason": "AllocationFailed"}
+    record.judge("ALLOC-020", "stays-pending", seen, bound)
+
+
+@pytest.mark.covers("ALLOC-024")
+@pytest.mark.catches("families-of-request-ignored")
+@pytest.mark.arranges(MISMATCHED)
+def test_request_of_other_families_is_refused(arrangement: Seen, record: CaseRecorder) -> None:
+    """Who asks for addresses of other families than its own gets none, and an event says why.
+
+    Given a pool with free addresses of both families
+    When Services of one family ask for an address of the other, or for two, and Services of both for one
+    Then they have no address for ten seconds, and an event AllocationFailed
+    """
+    seen = arrangement.record(record, MISMATCHED)
+    bound = {"services": arrangement.keys(MISMATCHED.waiters), "hold": arrangement.hold, "reason": "AllocationFailed"}
+    record.judge("ALLOC-024", "stays-pending", seen, bound)
+
+
+@pytest.mark.covers("ALLOC-025", "ALLOC-027")
+@pytest.mark.catches("other-request-ignored", "other-pool-ignored")
+def test_changed_request_moves_the_service(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
+    """A Service that asks for another address or another pool than it has gets that, or none.
+
+    Given Services that have an address each of a pool, because they asked for it, for the pool, or for nothing
+    When they ask for another address, in the spec or in the annotation, for one that another holds, for another pool,
+        and for one that does not exist
+    Then each has in the declared time what it asks for, and nothing else, or nothing where that cannot be had
+    """
+    first, other = ["10.98.0.0/28", "fd00:98::/124"], ["10.98.1.1/32", "fd00:98:1::1/128"]
+    cluster.pool(*first)
+    cluster.pool(*other, name="other", autoAssign=False)
+    (family, *_) = cluster.families
+    number = FAMILIES.index(family)
+    one, two, three, taken = (("10.98.0.", "fd00:98::")[number] + last for last in "5678")
+    services = {
+        name: wish.serve(cluster, name)
+        for name, wish in (
+            ("field", Wish(family, address=one)),
+            ("annotation", Wish(family, addresses=two)),
+            ("holder", Wish(family, address=taken)),
+            ("refused", Wish(family)),
+            ("named", Wish(family, pool="pool")),
+            ("lost", Wish(family)),
+        )
+    }
+    edits = {
+        "field": (Wish(address=three), [three]),
+        "annotation": (Wish(addresses=one), [one]),  # which the one before has let go by then
+        "refused": (Wish(addresses=taken), []),
+        "named": (Wish(pool="other"), [other[number].partition("/")[0]]),
+        "lost": (Wish(pool="no-such-pool"), []),
+    }
+    with cluster.watch_services() as watch:
+        watch.until(assigned(*services.values()), profile.timers.assignment)
+        causes = {}
+        for name, (wish, wanted) in edits.items():
+            with record.act(f"change-request-of-{name}", services[name].key) as causes[name]:
+                cluster.patch_service(name, wish.patch())
+            watch.until(has({services[name].key: wanted}), profile.timers.assignment)
+    ingress = record.observed("ingress", watch)
+    for name, (wish, wanted) in edits.items():
+        bound = {"expected": {services[name].key: wanted}, "within": profile.timers.assignment}
+        seen = {"ingress": ingress, "cause": causes[name].evidence}
+        record.judge("ALLOC-027" if wish.pool else "ALLOC-025", "moved", seen, bound)
 
 
 @pytest.mark.covers("ALLOC-022")

@@ -14,7 +14,7 @@ from lbcert_suites.allocation.conditions import assigned, some_assigned, unassig
 from lbcert_suites.allocation.controller import SPARE, SPARE_RANGES, Controller
 from lbcert_suites.allocation.crowd import LARGE, SMALL, Crowd
 
-pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning"), pytest.mark.last]
+pytestmark = [pytest.mark.untimed, pytest.mark.usefixtures("assigning")]
 
 WORKERS = 20
 ENDS = 4
@@ -24,8 +24,38 @@ LEAST = 8
 """When so many Services of a wave have an address the controller is certainly back."""
 
 
+@pytest.mark.covers("ALLOC-006", "ALLOC-008")
+@pytest.mark.catches("namesakes-are-one", "namesake-takes-along")
+def test_namesakes_are_told_apart(cluster: Cluster, abroad: Cluster, profile: Profile, record: CaseRecorder) -> None:
+    """Services of one name in two namespaces have addresses of their own, and keep them when the other goes.
+
+    Given a pool
+    When in two namespaces Services of the same names are created, of each family and of both, those of one namespace
+        are deleted, and others are created
+    Then at no instant two Services carry the same address, and those that are still there have kept theirs
+    """
+    cluster.pool("10.98.0.0/28", "fd00:98::/124")
+    within = profile.timers.assignment
+    with cluster.watch_services() as here, abroad.watch_services() as there:
+        going = [abroad.serve(f"twin-{stack}", families=stack, wait=False) for stack in cluster.stacks]
+        staying = [cluster.serve(f"twin-{stack}", families=stack, wait=False) for stack in cluster.stacks]
+        there.until(assigned(*going), within)
+        here.until(assigned(*staying), within)
+        for service in going:
+            abroad.delete_service(service.name)
+        others = [cluster.serve(f"other-{stack}", families=stack, wait=False) for stack in cluster.stacks]
+        here.until(assigned(*others), within)
+    rows = [*here.rows(), *there.rows()]
+    rows.sort(key=lambda row: row["t"])
+    ingress = record.evidence("ingress", rows, **here.meta())
+    bound = {"services": [service.key for service in staying], "hold": 0, "derivation": {"hold": "each deletion"}}
+    record.judge("ALLOC-008", "no-duplicates", {"ingress": ingress}, {"least": len([*going, *staying, *others])})
+    record.judge("ALLOC-006", "assignment-stable", {"ingress": ingress}, bound)
+
+
 @pytest.mark.covers("ALLOC-008")
 @pytest.mark.catches("duplicate-under-load", "duplicate-after-restart")
+@pytest.mark.last
 @pytest.mark.thorough
 def test_no_address_is_held_twice_under_load(
     cluster: Cluster, profile: Profile, controller: Controller, record: CaseRecorder, chance: Random
@@ -61,6 +91,7 @@ def test_no_address_is_held_twice_under_load(
 
 
 @pytest.mark.covers("ALLOC-008")
+@pytest.mark.last
 @pytest.mark.thorough
 @pytest.mark.catches("duplicate-during-rollout")
 def test_no_address_is_held_twice_during_a_rollout(

@@ -1,7 +1,7 @@
 """What a Service may ask of its load balancer."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from lbcert_fixtures import annotations
@@ -21,6 +21,8 @@ class Wish:
         policy: externalTrafficPolicy.
         app: whom it selects.
         ports: its ports, as in ``TCP/80``, or ``TCP/80:8080`` with a port of the pods.
+        labels: its labels.
+        of_class: spec.loadBalancerClass.
     """
 
     family: str = "any"
@@ -31,10 +33,17 @@ class Wish:
     policy: str = "Cluster"
     app: str = "echo"
     ports: Sequence[str] = ("TCP/80",)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    of_class: str = ""
 
     def suits(self, cluster: Cluster) -> bool:
         """Whether a cluster has the families of such a Service."""
         return self.family in ("any", "all", *cluster.stacks)
+
+    @property
+    def asked(self) -> list[str]:
+        """The addresses that it asks for, in whichever way."""
+        return [each.strip() for each in (self.address or self.addresses).split(",") if each]
 
     def patch(self) -> dict[str, Any]:
         """Its requests, as a patch for a Service that made none."""
@@ -57,7 +66,9 @@ class Wish:
             app=self.app,
             wait=False,
             annotations=self.patch()["metadata"]["annotations"],
+            labels=self.labels,
             ports=[_port(each) for each in self.ports],
+            **({"loadBalancerClass": self.of_class} if self.of_class else {}),
             **self.patch()["spec"],
         )
 

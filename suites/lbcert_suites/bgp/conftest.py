@@ -11,7 +11,6 @@ from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.changes import RouterChanges
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_suites.bgp.peering import ROUTER, Peering
-from lbcert_suites.conftest import NAMESPACE
 from lbcert_suites.leftovers import Leftovers
 from lbcert_suites.standing import StandingSessions
 
@@ -52,14 +51,6 @@ def unpeered(
         raise PreconditionUnmetError("sessions of an earlier case are still open, long after their BGPPeer is gone")
     yield
     leftovers.until_closed(testbed)
-
-
-@pytest.fixture
-def abroad(testbed: Testbed, cluster: Cluster, profile: Profile) -> Iterator[Cluster]:  # noqa: ARG001 - order
-    """Another namespace, for Services of which nothing but their being there is asked."""
-    with Cluster(testbed, profile, f"{NAMESPACE}-abroad") as abroad:
-        abroad.create_namespace()
-        yield abroad
 
 
 @pytest.fixture

@@ -49,6 +49,11 @@ class Peering:
         return 1.0 if can_be_asked else self.profile.timers.bgp_connect_retry
 
     @property
+    def names(self) -> list[str]:
+        """The names of the BGPPeers."""
+        return [f"{ROUTER}-{family}" for family in self.families]
+
+    @property
     def peers(self) -> Mapping[str, Sequence[IPAddress]]:
         """All sessions, as judges want them: the router, and the addresses of all nodes."""
         return {ROUTER: self.addresses()}
@@ -69,13 +74,13 @@ class Peering:
 
     def close(self) -> None:
         """Delete the BGPPeers."""
-        for family in self.families:
-            self.cluster.unconfigure("BGPPeer", f"{ROUTER}-{family}")
+        for name in self.names:
+            self.cluster.unconfigure("BGPPeer", name)
 
     def edit(self, **spec: Any) -> None:
         """Edit the BGPPeers; None takes a field away."""
-        for family in self.families:
-            self.cluster.reconfigure("BGPPeer", f"{ROUTER}-{family}", **spec)
+        for name in self.names:
+            self.cluster.reconfigure("BGPPeer", name, **spec)
 
     def until_established(self, watch: SessionWatch, budget: float | None = None) -> bool:
         """Wait for all sessions, by default as long as new ones may take; returns whether they were established."""

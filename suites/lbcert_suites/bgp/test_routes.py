@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 import pytest
 
 from lbcert_fixtures import annotations
-from lbcert_fixtures.cluster import Cluster, Service, several
+from lbcert_fixtures.cluster import Cluster, Service, several, stack_of
 from lbcert_fixtures.endpoints import add_slices, await_endpoints, delete_slices
 from lbcert_fixtures.kubernetes.watching import Ingress
 from lbcert_fixtures.probes.routes import RouteWatch
@@ -16,6 +17,7 @@ from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_reports.verdicts import Verdict
 from lbcert_suites.bgp.peering import ROUTER, Peering
+from lbcert_suites.eligibility import EXCLUDED, FIRST, ROLE, SECOND, SELECTORS, Eligibility
 from lbcert_suites.standing import await_routes
 
 MORE = {"ipv4": "10.99.1.0/28", "ipv6": "fd00:99::1:0/124"}
@@ -23,6 +25,14 @@ MORE = {"ipv4": "10.99.1.0/28", "ipv6": "fd00:99::1:0/124"}
 
 LATTER = ("10.99.0.200", "fd00:99::c8")
 """Addresses of that pool that a Service has at a second thought."""
+
+MANY = 155
+"""Services of one case; the reference puts 150 routes into a message."""
+
+MANY_SECONDS = 60.0
+"""How long so many may take: here it counts that all of them come, and not how soon."""
+
+PORT: Mapping[str, int] = {"port": 80, "targetPort": 8080}
 
 MARGIN_SECONDS = 5.0
 """How much longer than any announcement takes a route must stay away. The catalogue's 30 s are the longest that an
@@ -94,10 +104,11 @@ def test_every_node_announces_a_host_route_and_withdraws_it(
     "first-sharer-decides",
     "last-sharer-decides",
     "announced-without-any-advertisement",
+    "namesake-leaves-silences",
 )
 @pytest.mark.usefixtures("bgp")
 def test_routes_go_with_the_type_and_with_the_advertisement(
-    testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
+    testbed: Testbed, cluster: Cluster, abroad: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
 ) -> None:
     """Routes are withdrawn when a Service loses its address or changes its type, and when its advertisement is gone.
 
@@ -105,10 +116,10 @@ def test_routes_go_with_the_type_and_with_the_advertisement(
     so it is with one who asks for another address.
 
     Given two advertisements, one of them about two pools, and Services in all of these pools, among them two pairs that
-        share an address, of which one has no endpoint
+        share an address, of which one has no endpoint; and one of the name of another in a namespace of its own
     When one loses its address, another is given another address, and the advertisement of a third is edited so that it
         is about another pool; then one becomes a ClusterIP Service, and so do the later of one pair and the earlier of
-        the other; and then there is no advertisement any more
+        the other, and the one in the other namespace is deleted; and then there is no advertisement any more
     Then every node announces them all; each time the routes of those go and the others stay, and at last all go at once
     """
     cluster.pool(*peering.ranges("10.97.0.0/28", "fd00:97::/124"), name="edited", autoAssign=False)
@@ -128,11 +139,13 @@ def test_routes_go_with_the_type_and_with_the_advertisement(
     for each, app in ((kept, "nobody"), (inherited, "echo")):
         shared = {annotations.SHARING: each.name, annotations.ADDRESSES: ",".join(map(str, each.addresses))}
         peering.serve(f"{each.name}-too", annotations=shared, app=app, ports=[{"port": 82, "targetPort": 8080}])
+    namesake = abroad.serve("second", families=stack_of(peering.families), app="nobody")
+    add_slices(testbed, namesake, "echo-0", namespace=cluster.namespace)
     wanted = peering.ranges(*LATTER)
     latter = Service("moved", cluster.namespace, [ip_address(each) for each in wanted])
-    routes = peering.routes([*services, latter], nodes=[])
-    peering.judge_announced(record, services, "announced")
-    peering.insist_on_routes(services)
+    routes = peering.routes([*services, namesake, latter], nodes=[])
+    peering.judge_announced(record, [*services, namesake], "announced")
+    peering.insist_on_routes([*services, namesake])
 
     staying: list[Service] = []
 
@@ -152,6 +165,7 @@ def test_routes_go_with_the_type_and_with_the_advertisement(
             staying.append(latter)
 
     def retype() -> None:
+        abroad.delete_service(namesake.name)
         for name in (retyped.name, "kept-too", inherited.name):
             cluster.patch_service(name, {"spec": {"type": "ClusterIP"}})
 
@@ -160,7 +174,7 @@ def test_routes_go_with_the_type_and_with_the_advertisement(
             cluster.unconfigure("BGPAdvertisement", name)
 
     steps: Mapping[str, tuple[Callable[[], None], Sequence[Service]]] = {
-        "lose-addresses": (lose_addresses, [second, retyped, kept, inherited]),
+        "lose-addresses": (lose_addresses, [second, namesake, retyped, kept, inherited]),
         "retype-services": (retype, [second, kept, inherited]),
         "delete-advertisements": (delete_advertisements, []),
     }
@@ -180,39 +194,78 @@ def _has_last(rows: Sequence[Ingress], service: Service, addresses: set[str]) ->
     return [set(row["addresses"]) for row in rows if row["service"] == service.key][-1:] == [addresses]
 
 
-@pytest.mark.covers("BGP-025", "BGP-026")
+@pytest.mark.covers("BGP-025", "BGP-026", "BGP-032", "BGP-034")
 @pytest.mark.needs("bgp")
 @pytest.mark.thorough
-@pytest.mark.catches("announced-without-advertisement", "layer2-advertisement-over-bgp", "pool-selectors-ignored")
+@pytest.mark.catches(
+    "announced-without-advertisement",
+    "layer2-advertisement-over-bgp",
+    "pool-selectors-ignored",
+    "peers-of-advertisement-ignored",
+    "service-selectors-ignored",
+    "first-selector-only",
+    "match-expressions-ignored",
+)
 @pytest.mark.usefixtures("bgp")
 def test_pool_without_advertisement_is_not_announced(
     testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
 ) -> None:
-    """Addresses of a pool that no BGPAdvertisement selects are given out, and never announced to a router.
+    """Addresses that no BGPAdvertisement selects for a router are given out, and never announced to it.
 
-    Given a pool that no BGPAdvertisement selects, one that is selected by its name, and one that is by its label; where
-        there is layer 2, the first is announced there
-    When a Service gets an address of each
-    Then the router gets the routes of the selected pools only, for longer than any announcement takes
+    Given a pool that no BGPAdvertisement selects, one that is selected by its name, one by its label, and one by an
+        expression; where there is layer 2, the first is announced there; one that is announced to this router by name
+        and one that is to another; and one of which Services are announced by their labels
+    When Services get addresses of each
+    Then the router gets the routes of the selected ones only, for longer than any announcement takes
     """
     cluster.pool(*peering.ranges("10.97.0.0/28", "fd00:97::/124"), name="silent", labels={"announced": "no"})
     cluster.pool(*peering.ranges("10.97.0.16/28", "fd00:97::10/124"), name="labelled", labels={"announced": "yes"})
-    cluster.announce_bgp("by-label", ipAddressPoolSelectors=[{"matchLabels": {"announced": "yes"}}])
+    cluster.pool(*peering.ranges("10.97.0.32/28", "fd00:97::20/124"), name="expressed", labels={"announced": "too"})
+    for number, name in enumerate(("to-router", "to-another", "of-services"), start=3):
+        ranges = peering.ranges(f"10.97.0.{16 * number}/28", f"fd00:97::{number}0/124")
+        cluster.pool(*ranges, name=name, autoAssign=False)
+    selectors: list[Mapping[str, Any]] = [
+        {"matchLabels": {"announced": "yes"}},
+        {"matchExpressions": [{"key": "announced", "operator": "In", "values": ["too"]}]},
+    ]
+    cluster.announce_bgp("by-label", ipAddressPoolSelectors=selectors)
+    cluster.announce_bgp("to-router", ipAddressPools=["to-router"], peers=peering.names)
+    cluster.announce_bgp("to-another", ipAddressPools=["to-another"], peers=["another"])
+    cluster.announce_bgp("of-services", ipAddressPools=["of-services"], serviceSelectors=selectors)
     if "layer2" in profile.capabilities:
         cluster.announce_layer2("silent", ipAddressPools=["silent"])
-    silent = peering.serve("silent", annotations={annotations.ADDRESS_POOL: "silent"})
+
+    def serve(name: str, pool: str, label: str = "") -> Service:
+        labels = {"announced": label} if label else {}
+        return peering.serve(name, annotations={annotations.ADDRESS_POOL: pool}, labels=labels)
+
+    kept_silent = {
+        "BGP-026": serve("silent", "silent"),
+        "BGP-032": serve("to-another", "to-another"),
+        "BGP-034": serve("other", "of-services", "no"),
+    }
     hold = profile.timers.bgp_update + MARGIN_SECONDS
-    unwanted = peering.routes([silent])
-    selected = [peering.serve(pool, annotations={annotations.ADDRESS_POOL: pool}) for pool in ("bgp", "labelled")]
-    announced = peering.routes(selected)
+    unwanted = peering.routes(kept_silent.values())
+    selected = [serve(pool, pool) for pool in ("bgp", "labelled", "expressed")]
+    told, chosen = (
+        serve("to-router", "to-router"),
+        [serve(f"says-{word}", "of-services", word) for word in ("yes", "too")],
+    )
+    announced = peering.routes([*selected, told, *chosen])
     with RouteWatch(testbed, ROUTER, unwanted | announced) as watch:
         watch.until_routes(announced, profile.timers.configuration)
         watch.until(lambda rows: any(row["next_hops"] for row in rows if row["prefix"] in unwanted), hold)
     routes = {"routes": record.observed("routes", watch)}
-    bound = {"expected": announced, "within": profile.timers.configuration}
-    if record.judge("BGP-025", "route-next-hops", routes, bound).verdict is not Verdict.PASS:
-        raise PreconditionUnmetError("the selected pools are not announced either")
-    record.judge("BGP-026", "never-routed", routes, {"prefixes": list(unwanted), "hold": hold})
+    within = profile.timers.configuration
+    are_announced = True
+    for requirement, services in (("BGP-025", selected), ("BGP-032", [told]), ("BGP-034", chosen)):
+        bound = {"expected": peering.routes(services), "within": within}
+        are_announced &= record.judge(requirement, "route-next-hops", routes, bound).verdict is Verdict.PASS
+    if not are_announced:
+        raise PreconditionUnmetError("those that are selected are not announced either")
+    for requirement, service in kept_silent.items():
+        bound = {"prefixes": list(peering.routes([service])), "hold": hold}
+        record.judge(requirement, "never-routed", routes, bound)
 
 
 @pytest.mark.covers("BGP-036", "BGP-037")
@@ -227,6 +280,7 @@ def test_pool_without_advertisement_is_not_announced(
     "endpoints-not-followed",
     "first-slice-only",
     "silent-after-last-endpoint",
+    "policy-change-ignored",
 )
 @pytest.mark.usefixtures("bgp")
 @pytest.mark.thorough
@@ -237,7 +291,7 @@ def test_announcing_nodes_follow_the_endpoints(
 
     Given two Services of the same pods, one with each policy, and no such pod but those that are not ready on each node
     When a pod starts on one node, another is added on a second node in EndpointSlices of its own, then the first ends,
-        the second is taken away, and a third is selected on the first node again
+        the second is taken away, and a third is selected on the first node again; and then each has the other's policy
     Then after each step the router has every node or none as next hop of the one, and the pods' nodes of the other
     """
     everywhere, local = services = [
@@ -253,17 +307,24 @@ def test_announcing_nodes_follow_the_endpoints(
     peering.insist_on_routes([peering.serve("served"), going])
     cluster.delete_service(going.name)
     await_routes(testbed, peering.routes([going], nodes=[]), profile.timers.bgp_update)
+
+    def swap() -> None:
+        for service, policy in ((everywhere, "Local"), (local, "Cluster")):
+            cluster.patch_service(service.name, {"spec": {"externalTrafficPolicy": policy}})
+
     steps: Sequence[tuple[Callable[[], object], Sequence[str], Sequence[str]]] = [
         (lambda: cluster.run_backend("moving-1", first, app="moving"), everyone, [first]),
         (lambda: several(lambda each: add_slices(testbed, each, "by-hand"), services), everyone, [first, second]),
         (lambda: cluster.delete_pod("moving-1"), everyone, [second]),
         (lambda: several(lambda each: delete_slices(testbed, each, "by-hand"), services), [], []),
         (lambda: cluster.patch_pod("moving-again", {"metadata": {"labels": {"app": "moving"}}}), everyone, [first]),
+        (swap, everyone, [first]),
     ]
     for number, (move, announcers, hosts) in enumerate(steps, start=1):
+        of_cluster, of_local = (local, everywhere) if move is swap else (everywhere, local)
         expected = {
-            "BGP-036": peering.routes([everywhere], announcers),
-            "BGP-037": peering.routes([local], hosts),
+            "BGP-036": peering.routes([of_cluster], announcers),
+            "BGP-037": peering.routes([of_local], hosts),
         }
         with RouteWatch(testbed, ROUTER, peering.routes(services)) as watch:
             with record.act("move-pods", " ".join(hosts) or "no node") as moved:
@@ -275,3 +336,105 @@ def test_announcing_nodes_follow_the_endpoints(
         for requirement, routes in expected.items():
             bound = {"expected": routes, "within": profile.timers.bgp_update}
             record.judge(requirement, "route-next-hops", evidence, bound)
+
+
+@pytest.mark.covers("BGP-033", "BGP-040")
+@pytest.mark.needs("bgp")
+@pytest.mark.untimed
+@pytest.mark.catches(
+    "node-selectors-ignored",
+    "first-selector-only",
+    "match-expressions-ignored",
+    "exclusion-needs-true",
+    "unavailable-network-announced",
+)
+@pytest.mark.usefixtures("bgp")
+@pytest.mark.thorough
+def test_only_eligible_nodes_announce_routes(
+    testbed: Testbed,
+    cluster: Cluster,
+    peering: Peering,
+    profile: Profile,
+    record: CaseRecorder,
+    eligibility: Eligibility,
+) -> None:
+    """Only nodes that an advertisement selects announce by it, and none that is excluded or without network.
+
+    Given a Service in a pool whose advertisement selects nodes by a label or by an expression, and one in a pool whose
+        advertisement is for all nodes
+    When two nodes get such labels; then one is excluded with the value *false*, and the network of the other is said to
+        be unavailable; and then that is over, and the third alone is labelled
+    Then each time exactly the nodes that may announce a Service are its next hops
+    """
+    cluster.pool(*peering.ranges("10.97.0.0/28", "fd00:97::/124"), name="chosen", autoAssign=False)
+    cluster.announce_bgp("chosen", ipAddressPools=["chosen"], nodeSelectors=SELECTORS)
+    services = [peering.serve("chosen", annotations={annotations.ADDRESS_POOL: "chosen"}), peering.serve("everywhere")]
+    first, second, *others = everyone = [node.name for node in testbed.nodes]
+    (third, *_) = others
+
+    def rule_out() -> None:
+        eligibility.label(EXCLUDED, {first: "false"})
+        eligibility.cut([second])
+
+    def take_back() -> None:
+        eligibility.restore()
+        eligibility.label(ROLE, {third: FIRST})
+
+    steps: Mapping[str, tuple[Callable[[], None], str, Sequence[str], Sequence[str]]] = {
+        "two-labelled": (
+            lambda: eligibility.label(ROLE, {first: FIRST, second: SECOND}),
+            "BGP-033",
+            [first, second],
+            everyone,
+        ),
+        "ruled-out": (rule_out, "BGP-040", [], others),
+        "third-labelled": (take_back, "BGP-033", [third], everyone),
+    }
+    for name, (change, requirement, chosen, allowed) in steps.items():
+        expected = peering.routes(services[:1], chosen) | peering.routes(services[1:], allowed)
+        with RouteWatch(testbed, ROUTER, expected) as watch:
+            with record.act(name, ROLE) as changed:
+                change()
+            watch.until_routes(expected, profile.timers.configuration)
+        evidence = {"routes": record.observed("routes", watch, name), "cause": changed.evidence}
+        bound = {"expected": expected, "within": profile.timers.configuration}
+        record.judge(requirement, "route-next-hops", evidence, bound)
+
+
+@pytest.mark.covers("BGP-025", "BGP-039")
+@pytest.mark.needs("bgp")
+@pytest.mark.untimed
+@pytest.mark.campaign
+@pytest.mark.catches("first-message-only")
+@pytest.mark.usefixtures("bgp")
+@pytest.mark.thorough
+def test_many_routes_come_and_go_at_once(
+    testbed: Testbed, cluster: Cluster, peering: Peering, record: CaseRecorder
+) -> None:
+    """More routes than fit into one message of many speakers are all announced at once, and all withdrawn.
+
+    Given sessions, and 155 Services that no advertisement is about
+    When an advertisement is created that is about all of them, and deleted again
+    Then every node announces them all within a minute, and then none any more
+    """
+    cluster.unconfigure("BGPAdvertisement", "bgp")
+    (family, *_) = peering.families
+    names = [f"many-{number}" for number in range(MANY)]
+    services = several(lambda name: cluster.serve(name, families=family, ports=[PORT], wait=False), names)
+    for service in services:
+        cluster.await_address(service, budget=MANY_SECONDS)
+    routes, within = peering.routes(services), MANY_SECONDS
+    with RouteWatch(testbed, ROUTER, routes) as announced:
+        with record.act("create-advertisement", "bgp") as created:
+            cluster.announce_bgp()
+        announced.until_routes(routes, within)
+    there = {"routes": record.observed("routes", announced, "announced"), "cause": created.evidence}
+    bound = {"expected": routes, "within": within}
+    if record.judge("BGP-025", "route-next-hops", there, bound).verdict is not Verdict.PASS:
+        raise PreconditionUnmetError("not all are announced, so that not all can be withdrawn")
+    with RouteWatch(testbed, ROUTER, routes) as withdrawn:
+        with record.act("delete-advertisement", "bgp") as deleted:
+            cluster.unconfigure("BGPAdvertisement", "bgp")
+        withdrawn.until_routes(dict.fromkeys(routes, ()), within)
+    gone = {"routes": record.observed("routes", withdrawn, "withdrawn"), "cause": deleted.evidence}
+    record.judge("BGP-039", "route-withdrawn", gone, {"prefixes": [*routes], "within": within})

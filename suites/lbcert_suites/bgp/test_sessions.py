@@ -12,15 +12,16 @@ from lbcert_fixtures.kubernetes.secrets import BasicAuth
 from lbcert_fixtures.probes import ProbeError
 from lbcert_fixtures.probes.bgp_messages import BgpCapture
 from lbcert_fixtures.probes.routes import RouteWatch
-from lbcert_fixtures.probes.sessions import SessionWatch
+from lbcert_fixtures.probes.sessions import Session, SessionWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.changes import RouterChanges
 from lbcert_fixtures.routers.frr import AS_NUMBER, HOLD_SECONDS, NODES_AS_NUMBER
-from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
+from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_reports.verdicts import Verdict
 from lbcert_suites.bgp.peering import ROUTER, Peering
 from lbcert_suites.conftest import BGP_POOL
+from lbcert_suites.eligibility import FIRST, ROLE, SECOND, SELECTORS, Eligibility
 from lbcert_suites.leftovers import are_closed
 
 ENDING = "of/32=letters+signs;in,total."
@@ -38,6 +39,11 @@ RETURN_SECONDS = 2.0
 
 LEAST_HOLD_SECONDS = 3.0
 """RFC 4271, section 4.2. It allows 0 as well, which is a session that never notices that the other side is gone."""
+
+LARGE_AS_NUMBER = 4_200_000_001
+
+COMMUNITIES: Mapping[str, Sequence[str]] = {"first": ["64512:100", "64512:200"], "second": ["64512:200", "64512:300"]}
+"""By advertisement, what their routes carry."""
 
 OTHERS: Mapping[str, Mapping[str, Any]] = {
     "IPAddressPool": {"autoAssign": False},
@@ -140,6 +146,132 @@ def test_every_node_opens_a_session(
         learnt = {"routes": record.observed("routes", announced), "cause": created.evidence}
         within = (announcing - created.effective) / 1e9 + profile.timers.configuration
         record.judge("BGP-025", "route-next-hops", learnt, {"expected": routes, "within": within})
+
+
+@pytest.mark.covers("BGP-002", "BGP-029")
+@pytest.mark.needs("bgp")
+@pytest.mark.untimed
+@pytest.mark.thorough
+@pytest.mark.catches("asn-cut-to-two-octets", "first-community-only")
+@pytest.mark.usefixtures("unpeered")
+def test_as_numbers_of_four_octets_and_communities_arrive(
+    testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
+) -> None:
+    """A session works with a local AS number beyond 65535, and routes carry it and their advertisements' communities.
+
+    Given a router that expects the nodes to be of AS 4200000001, and a Service whose pool two advertisements are about,
+        with two communities each, one of them the same
+    When it is declared as a peer with that AS number
+    Then every session is established, and each path carries that AS alone and the three communities
+    """
+    expect(peering.router, LARGE_AS_NUMBER)
+    pool = cluster.pool(*peering.ranges(*BGP_POOL))
+    for name, communities in COMMUNITIES.items():
+        cluster.announce_bgp(name, ipAddressPools=[pool], communities=communities)
+    routes, within = peering.routes([peering.serve()]), profile.timers.bgp_session
+    with BgpCapture(testbed, ROUTER) as capture, SessionWatch(testbed, ROUTER) as watch:
+        with record.act("create-peers", ROUTER) as created:
+            peering.open(myASN=LARGE_AS_NUMBER)
+        with RouteWatch(testbed, ROUTER, routes) as announced:
+            if watch.until_established(peering.addresses(), within):
+                announced.until_routes(routes, profile.timers.configuration)
+    sessions = {"sessions": record.observed("sessions", watch), "cause": created.evidence}
+    up = record.judge("BGP-002", "sessions-established", sessions, {"peers": peering.peers, "within": within})
+    if up.verdict is not Verdict.PASS:
+        raise PreconditionUnmetError("without sessions there are no routes")
+    paths = {"paths": record.evidence("paths", capture.paths(), **capture.meta())}
+    carried = {"prefixes": list(routes), "count": len(testbed.nodes)}
+    record.judge("BGP-002", "path-attributes", paths, carried | {"expected": {"as_path": [LARGE_AS_NUMBER]}})
+    union = sorted({each for communities in COMMUNITIES.values() for each in communities})
+    record.judge("BGP-029", "path-attributes", paths, carried | {"expected": {"communities": union}})
+
+
+@pytest.mark.covers("BGP-028")
+@pytest.mark.needs("bgp")
+@pytest.mark.untimed
+@pytest.mark.thorough
+@pytest.mark.catches("local-pref-ignored")
+@pytest.mark.usefixtures("unpeered")
+def test_preference_arrives_within_the_as(
+    testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
+) -> None:
+    """Routes carry the preference of their advertisement to a router of the same AS, and another after an edit.
+
+    Given a router that expects the nodes to be of its own AS, and a Service whose advertisement has a preference
+    When it is declared as a peer; and when the advertisement is given another preference
+    Then each path has the one; and each that comes after the edit has the other
+    """
+    expect(peering.router, AS_NUMBER)
+    cluster.announce_bgp(ipAddressPools=[cluster.pool(*peering.ranges(*BGP_POOL))], localPref=150)
+    routes = peering.routes([peering.serve()])
+    with BgpCapture(testbed, ROUTER) as capture, RouteWatch(testbed, ROUTER, routes) as announced:
+        peering.open(myASN=AS_NUMBER)
+        if not announced.until_routes(routes, profile.timers.bgp_session + profile.timers.configuration):
+            raise PreconditionUnmetError("the routes are not announced")
+        edited = time.time_ns()
+        cluster.reconfigure("BGPAdvertisement", "bgp", localPref=250)
+
+        def are_told(_: object) -> bool:
+            return len([path for path in capture.paths() if path["t"] >= edited]) >= len(routes) * len(testbed.nodes)
+
+        capture.until(are_told, profile.timers.configuration)
+    every = capture.paths()
+    for name, local_pref, paths in (
+        ("first", 150, [path for path in every if path["t"] < edited]),
+        ("edited", 250, [path for path in every if path["t"] >= edited]),
+    ):
+        seen = {"paths": record.evidence("paths", paths, name, **capture.meta())}
+        bound = {"prefixes": list(routes), "count": len(testbed.nodes), "expected": {"local_pref": local_pref}}
+        record.judge("BGP-028", "path-attributes", seen, bound)
+
+
+@pytest.mark.covers("BGP-020")
+@pytest.mark.needs("bgp")
+@pytest.mark.untimed
+@pytest.mark.thorough
+@pytest.mark.catches("peer-selectors-ignored", "first-selector-only", "match-expressions-ignored")
+@pytest.mark.usefixtures("unpeered")
+def test_peer_is_for_the_nodes_that_it_selects(
+    testbed: Testbed, peering: Peering, profile: Profile, record: CaseRecorder, eligibility: Eligibility
+) -> None:
+    """Exactly the nodes that a BGPPeer selects have a session with it, and labels that change open and close them.
+
+    Given a router that waits for each node
+    When it is declared as a peer for nodes with a label or such an expression, which two have; and when then another
+        has it, and one of them no more
+    Then the two have a session, and no other; and then each that has such a label, while that of the last is closed
+    """
+    first, second, *others = [node.name for node in testbed.nodes]
+    (third, *_) = others
+    within = profile.timers.bgp_session + peering.connect_retry
+    peering.router.declare(*peering.addresses())
+    eligibility.label(ROLE, {first: FIRST, second: SECOND})
+    with SessionWatch(testbed, ROUTER) as watch:
+        with record.act("create-peers", ROUTER) as created:
+            peering.open(nodeSelectors=SELECTORS)
+        watch.until_established(peering.addresses(first, second), within)
+        watch.observe(RETURN_SECONDS)
+    sessions = {"sessions": record.observed("sessions", watch, "two-labelled")}
+    chosen = {"peers": {ROUTER: peering.addresses(first, second)}, "within": within}
+    record.judge("BGP-020", "sessions-established", sessions | {"cause": created.evidence}, chosen)
+    rest = {"peers": {ROUTER: peering.addresses(*others)}, "hold": RETURN_SECONDS}
+    record.judge("BGP-020", "session-stays-down", sessions, rest)
+    with SessionWatch(testbed, ROUTER) as watch:
+        with record.act("label-nodes", ROLE) as labelled:
+            eligibility.label(ROLE, {second: SECOND, third: FIRST})
+        watch.until_established(peering.addresses(second, third), within)
+        watch.until(lambda rows: _is_down(rows, peering.addresses(first)), profile.timers.configuration)
+    seen = {"sessions": record.observed("sessions", watch, "third-labelled"), "cause": labelled.evidence}
+    chosen = {"peers": {ROUTER: peering.addresses(second, third)}, "within": within, "others": True}
+    record.judge("BGP-020", "sessions-established", seen, chosen)
+    left = {"peers": {ROUTER: peering.addresses(first)}, "within": profile.timers.configuration}
+    record.judge("BGP-020", "sessions-closed", seen, left)
+
+
+def _is_down(rows: Sequence[Session], peers: Sequence[IPAddress]) -> bool:
+    """No session with any of these was established when it was last seen."""
+    last = {row["peer"]: row["state"] for row in rows}
+    return all(last.get(str(peer)) != "Established" for peer in peers)
 
 
 @pytest.mark.covers("BGP-001")

@@ -1,6 +1,8 @@
 """Addresses that Services hold are answered on the segment; addresses that nobody holds are not."""
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from lbcert_fixtures.annotations import ADDRESSES
 from lbcert_fixtures.cluster import Cluster, ranges_of, several
 from lbcert_fixtures.kubernetes.watching import Ingress
-from lbcert_fixtures.probes.layer2 import Asking
+from lbcert_fixtures.probes.layer2 import UNASKED, Answer, Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
@@ -18,6 +20,15 @@ from lbcert_suites.questions import ANSWERED, ask
 
 QUESTIONS = 150
 """At a hundred a second."""
+
+FOR_OTHERS = 30
+"""Likewise, of those that nobody is to answer."""
+
+ANSWERS: Mapping[str, str] = {"arp": "L2-009", "probe": "L2-012"}
+"""Which are to be answered, and by which requirement."""
+
+NOBODYS = "02:00:00:00:00:99"
+"""A hardware address that nothing on the segment has."""
 
 FORM: Mapping[str, Mapping[str, Any]] = {
     "ipv4": {},
@@ -61,9 +72,11 @@ def test_addresses_are_answered(
         record.judge(ANSWERED[family], "answers-asked", {"answers": answers}, bound)
 
 
-@pytest.mark.covers("L2-009", "L2-012")
+@pytest.mark.covers("L2-009", "L2-012", "L2-013")
 @pytest.mark.needs("layer2", "ipv4")
-@pytest.mark.catches("unicast-arp-unanswered", "arp-probe-unanswered")
+@pytest.mark.catches(
+    "unicast-arp-unanswered", "arp-probe-unanswered", "questions-to-others-answered", "replies-answered"
+)
 @pytest.mark.usefixtures("layer2")
 def test_neighbours_can_make_sure_of_an_address(
     testbed: Testbed, cluster: Cluster, record: CaseRecorder, node_of_mac: dict[str, str]
@@ -71,33 +84,50 @@ def test_neighbours_can_make_sure_of_an_address(
     """Who knows the node already, and asks it alone whether it still has an address, gets an answer within one second.
 
     A kernel asks so before it forgets a neighbour that it talks to: who is not answered loses traffic every few
-    minutes. The probe is for a host that is about to take an address.
+    minutes. The probe is for a host that is about to take an address. Switches flood what is meant for others.
 
     Given a Service that is announced in layer 2, and a host on the segment that knows the node
     When it asks that node's hardware address for the IPv4 address, by ARP
     And when it asks everybody by ARP, without an address of its own, as a host that wants the address
     Then each question is answered within a second, to the asker alone
+    And when it asks a hardware address that nobody has, or sends ARP replies to the address, nobody answers
     """
     service = cluster.serve()
     address = service.address("ipv4")
+    owner = testbed.places[cluster.owner(address)].mac
     questions: Mapping[str, Mapping[str, Any]] = {
-        "arp": {"question": "unicast", "to": testbed.places[cluster.owner(address)].mac},
+        "arp": {"question": "unicast", "to": owner},
         "probe": {"question": "probe"},
+        "stranger": {"question": "unicast", "to": NOBODYS},
+        "reply": {"question": "reply"},
     }
     seen = {}
     for name, question in questions.items():
         with Asking(testbed, "client", [address], every=0.01, **question) as asking:
-            asking.until(lambda rows: sum(row["form"] == "asked" for row in rows) >= QUESTIONS, 10)
+            asking.until(partial(_are_asked, QUESTIONS if name in ANSWERS else FOR_OTHERS), 10)
             asking.hear_out(1)
-        seen[name] = {"answers": record.observed("answers", asking, name)}
-    bound = {"nodes": node_of_mac, "within": 1}
-    record.judge("L2-009", "answers-asked", seen["arp"], bound)
-    record.judge("L2-012", "answers-asked", seen["probe"], bound)
+        # a node that has announced the address for the first time goes on announcing it, which is no answer
+        rows = [row for row in asking.rows() if name in ANSWERS or row["form"] not in UNASKED]
+        seen[name] = {"answers": record.evidence("answers", rows, name, **asking.meta())}
+    for name, requirement in ANSWERS.items():
+        record.judge(requirement, "answers-asked", seen[name], {"nodes": node_of_mac, "within": 1})
+    for name in seen.keys() - ANSWERS.keys():
+        record.judge("L2-013", "nobody-answers", seen[name], {"addresses": [str(address)], "asks": FOR_OTHERS})
 
 
-@pytest.mark.covers("L2-005")
+def _are_asked(count: int, rows: Sequence[Answer]) -> bool:
+    return sum(row["form"] == "asked" for row in rows) >= count
+
+
+@pytest.mark.covers("ALLOC-009", "L2-005")
 @pytest.mark.needs("layer2")
-@pytest.mark.catches("every-address-answered", "whole-pool-answered", "former-address-answered", "changed-family-kept")
+@pytest.mark.catches(
+    "every-address-answered",
+    "whole-pool-answered",
+    "former-address-answered",
+    "changed-family-kept",
+    "foreign-class-announced",
+)
 @pytest.mark.thorough
 @pytest.mark.untimed
 def test_free_addresses_of_a_pool_are_not_answered(
@@ -106,7 +136,8 @@ def test_free_addresses_of_a_pool_are_not_answered(
     """Addresses of a pool that no Service holds are answered by nobody, nor are those that one held before.
 
     Given a pool that is announced in layer 2, a Service that holds an address of each family and is answered, and
-        others of both families that get another address of one of them, or one address only, because they ask for it
+        others of both families that get another address of one of them, or one address only, because they ask for it;
+        and a Service of another class to which its implementation has given addresses of the pool
     When a host on the segment asks for every address of the pool that is free
     Then no node answers, and for those that were held not any more after the declared time
     """
@@ -129,6 +160,9 @@ def test_free_addresses_of_a_pool_are_not_answered(
     ]
     for address in (address for mover in movers for address in mover.addresses):
         cluster.owner(address)
+    foreign = cluster.serve("foreign", wait=False, loadBalancerClass="example.org/other")
+    foreign_addresses = [each[15] for each in ranges]
+    cluster.publish(foreign.name, *foreign_addresses)
     wanted = dict(zip((mover.key for mover in movers), map(set, [*later, alone[:1]]), strict=True))
     with cluster.watch_services() as watch, record.act("move-addresses", service.namespace) as moved:
         for mover in movers:
@@ -146,13 +180,14 @@ def test_free_addresses_of_a_pool_are_not_answered(
     ):
         for answered in service.addresses:
             control.until_answered(answered, 15)
-        # Six questions for each; the last of them has a second for its answer.
-        enough = silent_from + 3 * 10**9
+        # Six questions for each, however late it is; the last of them has a second for its answer.
+        enough = max(silent_from, time.time_ns()) + 3 * 10**9
         asking.until(lambda rows: bool(rows) and rows[-1]["t"] >= enough, profile.timers.layer2_silence + 10)
         asking.hear_out(1)
     answers = record.observed("answers", asking)
-    never = [address for address in free if address not in former]
+    never = [address for address in free if address not in (*former, *foreign_addresses)]
     record.judge("L2-005", "nobody-answers", {"answers": answers}, {"addresses": never})
+    record.judge("ALLOC-009", "nobody-answers", {"answers": answers}, {"addresses": foreign_addresses})
     released = {"answers": answers, "cause": moved.evidence}
     bound = {"addresses": former, "within": profile.timers.layer2_silence}
     record.judge("L2-005", "nobody-answers", released, bound)

@@ -6,7 +6,7 @@ import pytest
 
 from lbcert_fixtures.annotations import ADDRESS_POOL, ADDRESSES, SHARING
 from lbcert_fixtures.cluster import Cluster, Service
-from lbcert_fixtures.endpoints import await_endpoints
+from lbcert_fixtures.endpoints import add_slices, await_endpoints
 from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
@@ -16,6 +16,17 @@ from lbcert_suites.questions import ANSWERED, ask
 
 AFTERWARDS_SECONDS = 1.5
 """How long addresses are asked for after they have to be silent: ten questions each, and time for an answer."""
+
+
+SILENT_SECONDS = 1.5
+"""How long to ask for addresses of which some are not to be answered."""
+
+CONDITIONS: Mapping[str, Mapping[str, bool]] = {
+    "unsaid": {},
+    "ending": {"ready": False, "serving": True, "terminating": True},
+    "ended": {"ready": False, "serving": False, "terminating": True},
+}
+"""What is said of endpoints: what is not said means that one is ready, and one that ends serves on if it can."""
 
 
 @pytest.mark.covers("L2-006", "L2-001", "L2-002", "L2-003")
@@ -32,17 +43,25 @@ AFTERWARDS_SECONDS = 1.5
     "sharer-leaves-silences",
     "layer2-advertisement-edit-ignored",
     "announced-without-any-advertisement",
+    "namesake-leaves-silences",
 )
 @pytest.mark.thorough
 def test_released_addresses_fall_silent(
-    testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, node_of_mac: dict[str, str]
+    testbed: Testbed,
+    cluster: Cluster,
+    abroad: Cluster,
+    profile: Profile,
+    record: CaseRecorder,
+    node_of_mac: dict[str, str],
 ) -> None:
     """Addresses are not answered any more soon after their Service is deleted, changes its type, or is not announced.
 
     Given Services of all families in pools that three advertisements announce in layer 2, one of them two pools, and
-        among them some that share their addresses: two pairs of which one has no endpoint, and four that have endpoints
+        among them some that share their addresses: two pairs of which one has no endpoint, and four that have
+        endpoints; and a Service of the name of one in another namespace, with endpoints too
     When one is deleted, one becomes a ClusterIP, one advertisement is deleted, one is edited so that it is about
-        another pool, and two Services that share their addresses are deleted, one of them without endpoints
+        another pool, and two Services that share their addresses are deleted, one of them without endpoints; and the
+        one in the other namespace
     Then nobody answers for the addresses of the first four after the declared time, and all others are answered on,
         those of the four that share by one node
     And when there is no advertisement any more nobody answers for those either
@@ -50,9 +69,10 @@ def test_released_addresses_fall_silent(
     # what is hushed and what is edited have the solicited-node groups of some that stay: the last 24 bits of their
     # addresses are the same; crosswise, so that MetalLB elects one node for two of a group
     cluster.pool("172.30.0.200-172.30.0.206", "fd00:30::100:206-fd00:30::100:20c", name="first")
+    cluster.pool("172.30.0.212/32", "fd00:30::212/128", name="abroad", autoAssign=False)
     for name, last, group in (("hushed", 208, 209), ("edited", 209, 208), ("second", 210, 210)):
         cluster.pool(f"172.30.0.{last}/32", f"fd00:30::{group}/128", name=name, autoAssign=False)
-    cluster.announce_layer2("stays", ipAddressPools=["first", "second"])
+    cluster.announce_layer2("stays", ipAddressPools=["first", "second", "abroad"])
     cluster.announce_layer2("goes", ipAddressPools=["hushed"])
     cluster.announce_layer2("edited", ipAddressPools=["edited"])
     services = {
@@ -72,15 +92,20 @@ def test_released_addresses_fall_silent(
         shared = {SHARING: key, ADDRESSES: ",".join(map(str, earlier.addresses))}
         cluster.serve(name, annotations=shared, app=app, ports=[{"port": port, "targetPort": 8080}])
     staying = [stays, idle, crowd, cluster.serve("second", annotations={ADDRESS_POOL: "second"})]
+    namesake = abroad.serve("second", annotations={ADDRESS_POOL: "abroad"}, app="nobody")
+    add_slices(testbed, namesake, "echo-0", namespace=cluster.namespace)
     every = [address for service in (*services.values(), *staying) for address in service.addresses]
     answers = ask(testbed, record, every, profile.timers.configuration, "announced")
     _judge_answered(record, cluster, answers, [*services.values(), *staying], node_of_mac)
+    for address in namesake.addresses:
+        cluster.owner(address)
     bound = {"nodes": node_of_mac, "addresses": list(map(str, crowd.addresses)), "answered": 0.9}
     record.judge("L2-003", "one-announcer", {"answers": answers}, bound)
     for address in every:
         cluster.owner(address)
     insist_on_silence(testbed, every)
     with Asking(testbed, "client", every, every=0.1) as asking:
+        abroad.delete_service(namesake.name)
         for name in ("leaves", "crowd-82"):
             cluster.delete_service(name)
         with record.act("deletion", services["deletion"].key) as deletion:
@@ -127,10 +152,15 @@ def _judge_answered(
         record.judge(ANSWERED[family], "answers-asked", {"answers": answers}, served)
 
 
-@pytest.mark.covers("L2-007")
+@pytest.mark.covers("L2-001", "L2-002", "L2-007", "L2-008")
 @pytest.mark.needs("layer2")
 @pytest.mark.catches(
-    "announced-without-endpoints", "unready-endpoint-serves", "unready-endpoint-silences", "deaf-after-return"
+    "announced-without-endpoints",
+    "unready-endpoint-serves",
+    "unready-endpoint-silences",
+    "deaf-after-return",
+    "unsaid-is-unready",
+    "ending-endpoint-silences",
 )
 @pytest.mark.thorough
 @pytest.mark.usefixtures("layer2")
@@ -140,21 +170,37 @@ def test_address_without_endpoints_falls_silent(
     """An address is announced only while its Service has an endpoint that serves, also under policy Cluster.
 
     Given a Service of all families with one endpoint that serves, and one that is not ready, beside one that is
-        announced in layer 2
+        announced in layer 2; and Services with one endpoint each: of which nothing is said, so that it serves; that
+        ends and serves on while it does; and that ends and does not serve any more
     When the pod that serves is deleted, and another is started
     Then nobody answers from the declared time after the EndpointSlices on, until one node does again
+    And the two that serve are answered, and the last is not
     """
     (node, *_, other) = testbed.nodes
     cluster.run_unready([other.name], app="lone")
     lone = cluster.backends(node.name, app="lone")
     service = cluster.serve(app=lone.app)
+    said = {
+        name: cluster.serve(f"by-hand-{name}", app="by-hand")  # which no pod is
+        for name in CONDITIONS
+    }
+    for name, each in said.items():
+        add_slices(testbed, each, "echo-0", conditions=CONDITIONS[name])
     beside = cluster.serve("beside")
     for address in beside.addresses:
         cluster.owner(address)
     with Asking(testbed, "client", service.addresses) as asking:
         for address in service.addresses:  # who is silent because of the one that is not ready fails in the end
             asking.until_answered(address, profile.timers.layer2_silence)
-    insist_on_silence(testbed, [*service.addresses, *beside.addresses])
+    insist_on_silence(testbed, [address for each in (service, beside, *said.values()) for address in each.addresses])
+    by_hand = [address for each in said.values() for address in each.addresses]
+    answers = ask(testbed, record, by_hand, 0, "said-by-hand", SILENT_SECONDS)
+    for family in cluster.families:
+        for requirement, name in ((ANSWERED[family], "unsaid"), ("L2-008", "ending")):
+            bound = {"nodes": node_of_mac, "addresses": [str(said[name].address(family))], "answered": 0.9}
+            record.judge(requirement, "answers-asked", {"answers": answers}, bound)
+    ended = list(map(str, said["ended"].addresses))
+    record.judge("L2-007", "nobody-answers", {"answers": answers}, {"addresses": ended})
     with Asking(testbed, "client", service.addresses, every=0.1) as asking:
         with record.act("last-endpoint-gone", service.key) as gone:
             for pod in lone.pods:

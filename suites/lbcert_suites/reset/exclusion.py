@@ -2,11 +2,9 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Final
 
 from lbcert_fixtures.testbeds import Fault, Testbed
-
-LABEL: Final = "node.kubernetes.io/exclude-from-external-load-balancers"
+from lbcert_suites.eligibility import EXCLUDED
 
 
 @dataclass
@@ -24,11 +22,11 @@ class Exclusion:
     def exclude(self, node: str) -> Fault:
         """Exclude a node."""
         self.excluded.add(node)
-        return self._label("node-exclude", node, f"{LABEL}=")
+        return self._label("node-exclude", node, f"{EXCLUDED}=")
 
     def readmit(self, node: str) -> Fault:
         """Take a node back."""
-        fault = self._label("node-readmit", node, f"{LABEL}-")
+        fault = self._label("node-readmit", node, f"{EXCLUDED}-")
         self.excluded.discard(node)
         return fault
 

@@ -12,9 +12,11 @@ import kubernetes.client
 import pytest
 
 from lbcert_fixtures.annotations import ADDRESS_POOL
-from lbcert_fixtures.cluster import UDP, Backends, Cluster, ranges_of
+from lbcert_fixtures.cluster import LINES, UDP, Backends, Cluster, ranges_of
 from lbcert_fixtures.deployment import Deployment
+from lbcert_fixtures.probes.connections import Connections
 from lbcert_fixtures.probes.stream import Stream
+from lbcert_fixtures.probes.watch import together
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
@@ -25,6 +27,11 @@ from lbcert_suites.standing import undisturbed
 from lbcert_suites.ways import VANTAGE, Mode, Way, await_next_hops, serve_both_policies
 
 QUIET_SECONDS = 10.0
+
+IDLE = 10
+"""Connections to each address that say something once, the last of them at the end of that time."""
+
+OPENING_SECONDS = 5.0
 
 AFTERMATH_SECONDS = 6.0
 """How long after a change connections are held: longer than implementations gather changes before they act (5 s)."""
@@ -70,18 +77,30 @@ def load(
 
 
 @pytest.mark.covers("RESET-001", "POLICY-008")
-@pytest.mark.catches("announcement-flaps")
+@pytest.mark.catches("announcement-flaps", "idle-connections-forgotten")
 @pytest.mark.thorough
-def test_quiet_cluster_breaks_no_connection(record: CaseRecorder, load: Load) -> None:
+def test_quiet_cluster_breaks_no_connection(testbed: Testbed, record: CaseRecorder, load: Load) -> None:
     """While nothing changes every connection lives, is answered again within two seconds, and keeps its node.
 
     Given 100 connections to a Service of each policy; those over BGP are spread over all nodes by the router
-    When nothing is changed for ten seconds
-    Then every connection is alive, none was ever silent for two seconds, and none entered another node than before
+    When nothing is changed for ten seconds, in which a few more connections say nothing for up to as long
+    Then every connection is alive, none was ever silent for two seconds, and none entered another node than before; and
+        those that say something at last are answered
     """
-    load.hold(QUIET_SECONDS)
-    lived = load.seen(record, "connections") | load.control(record)
-    record.judge("RESET-001", "no-resets", lived, {"hold": QUIET_SECONDS})
+    idle = {
+        name: Connections(testbed, VANTAGE, address, LINES, IDLE, every=QUIET_SECONDS)
+        for name, address in load.addresses.items()
+    }
+    with together(idle.values()):
+        for connections in idle.values():
+            connections.until_open(OPENING_SECONDS)
+        load.hold(QUIET_SECONDS)
+        for connections in idle.values():  # the last have only just spoken
+            connections.until_settled(0, OPENING_SECONDS)
+    control = load.control(record)
+    record.judge("RESET-001", "no-resets", load.seen(record, "connections") | control, {"hold": QUIET_SECONDS})
+    spoke = {f"connections.{name}": record.observed("connections", each, f"idle-{name}") for name, each in idle.items()}
+    record.judge("RESET-001", "no-resets", spoke | control, {"hold": 0.9 * QUIET_SECONDS, "count": IDLE})
     if routed := load.seen_twice(record, "bgp"):
         record.judge("POLICY-008", "connection-keeps-node", routed, {})
 

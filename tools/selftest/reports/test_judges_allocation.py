@@ -431,3 +431,36 @@ def test_an_address_is_the_same_however_it_is_spelled(one: str, other: str) -> N
     for expected in ([one], [other]):
         says(run("in-sequence", {"ingress": kept}, {"expected": expected}), Verdict.PASS)
         says(run("exact-addresses", {"ingress": kept}, {"expected": {"d/a": expected}}), Verdict.PASS)
+
+
+@pytest.mark.parametrize(
+    ("states", "expected", "ended", "verdict", "reason"),
+    [
+        ([(1, "a", A), (12, "a", B)], [B], 60, PASS, "1 of 1 Services"),
+        ([(1, "a", A), (12, "a", ""), (13, "a", B)], [B], 60, PASS, "1 of 1 Services"),
+        ([(1, "a", A), (12, "a", "")], [], 60, PASS, "1 of 1 Services"),
+        ([(1, "a", B), (11, "a", B)], [B], 60, PASS, "1 of 1 Services"),
+        ([(1, "a", A)], [B], 60, FAIL, "a has 10.0.0.0, though it asked for something else"),
+        ([(1, "a", A), (12, "a", C)], [B], 60, FAIL, "a has 10.0.0.2, though"),
+        ([(1, "a", A), (12, "a", f"{A} {B}")], [B], 60, FAIL, "a has 10.0.0.0, 10.0.0.1, though"),
+        ([(1, "a", A), (12, "a", "")], [B], 60, FAIL, "a has no address, though"),
+        ([(1, "a", A), (12, "a", B)], [], 60, FAIL, "a has 10.0.0.1, though"),
+        ([(1, "a", A), (15.5, "a", B)], [B], 60, FAIL, "a has 10.0.0.0, though"),
+        ([(1, "a", A), (12, "a", B), (40, "a", A)], [B], 60, FAIL, "a has 10.0.0.0, though"),
+        ([(1, "a", A)], [B], 15, UNCLEAR, "a was watched for 5.0 s only"),
+        ([(1, "a", A)], [B], 15.1, FAIL, "a has 10.0.0.0, though"),
+        ([(1, "a", "")], [], 12, UNCLEAR, "a was watched for 2.0 s only"),
+        ([(1, "b", A)], [B], 60, UNCLEAR, "the watch never showed a"),
+    ],
+)
+def test_moved(states: Any, expected: list[str], ended: float, verdict: Verdict, reason: str) -> None:
+    inputs = {"ingress": watch(*states, ended=ended), "cause": act(10, "request")}
+    says(run("moved", inputs, {"expected": {"a": expected}, "within": 5}), verdict, reason)
+
+
+def test_moved_tells_how_long_the_slowest_took_and_what_was_expected() -> None:
+    states = watch((1, "a", A), (1, "b", B), (11, "a", ""), (12.5, "b", C))
+    judgement = run("moved", {"ingress": states, "cause": act(10)}, {"expected": {"a": [], "b": [C]}, "within": 5})
+    (measurement,) = judgement.measurements
+    assert (measurement.value, measurement.bound and measurement.bound[:2]) == (2.5, (5.0, "<="))
+    assert judgement.expected == "a: no address; b: 10.0.0.2, within 5 s"

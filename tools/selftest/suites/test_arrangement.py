@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lbcert_fixtures.testbeds import PreconditionUnmetError
-from lbcert_suites.allocation.arrangement import Group, Seen
+from lbcert_suites.allocation.arrangement import KEYS, POLICIES, PORTS, Group, Seen
 from lbcert_suites.allocation.wishes import Wish
 
 GROUP = Group(holders={"holder": Wish()}, waiters={"waiter": Wish()})
@@ -63,3 +63,24 @@ def test_of_a_group_a_cluster_gets_what_it_has_the_families_for() -> None:
         {"all"},
         {"six"},
     )
+
+
+def test_the_addresses_that_services_ask_for_are_known_however_they_ask() -> None:
+    wishes = {
+        "holder": Wish(address="10.0.0.1"),
+        "waiter": Wish("dual", addresses="10.0.0.2 , fd00::2"),
+        "not-made": Wish(address="10.0.0.3"),
+    }
+    assert seen().addresses(wishes) == {"cases/holder": ["10.0.0.1"], "cases/waiter": ["10.0.0.2", "fd00::2"]}
+    assert Wish(pool="a").asked == []
+
+
+def test_who_asks_for_an_address_that_another_may_have_is_in_the_group_once() -> None:
+    for group in (KEYS, PORTS, POLICIES):
+        names = list(group.names())
+        assert len(names) == len(set(names))
+    both = PORTS.holders["port-same-dual"].asked
+    assert [PORTS.waiters[f"port-same-dual-{family}-too"].asked for family in ("ipv4", "ipv6")] == [
+        [each] for each in both
+    ]
+    assert PORTS.joiners["port-next-dual-too"].asked == PORTS.holders["port-next-dual"].asked
