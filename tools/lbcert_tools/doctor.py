@@ -24,7 +24,7 @@ from lbcert_fixtures.cache import cache_folder
 from lbcert_fixtures.commands import private
 from lbcert_fixtures.images.store import ImageError
 from lbcert_fixtures.kubernetes.programs import DEFAULT_KUBERNETES
-from lbcert_fixtures.testbeds.kind import engine
+from lbcert_fixtures.testbeds.kind import engine, engines
 from lbcert_fixtures.testbeds.kind.image import image_in
 from lbcert_fixtures.testbeds.netns import cgroups
 from lbcert_tools import kernel_features
@@ -105,6 +105,7 @@ class Wish:
         nodes: nodes of a lab.
         labs: labs at the same time (one a worker).
         testbed: which testbed, by name.
+        engine: what runs the containers of kind.
         node_image: whether a node image is given for kind, so that none has to be made.
         kubernetes: the version, as in ``1.36``.
     """
@@ -112,6 +113,7 @@ class Wish:
     nodes: int = 3
     labs: int = 1
     testbed: str = "netns"
+    engine: str = "docker"
     node_image: bool = False
     kubernetes: str = DEFAULT_KUBERNETES
 
@@ -148,8 +150,8 @@ class Machine:
             return (str(self.uid),)
 
     def program(self, name: str) -> str | None:
-        """Where a program lies; Debian's folders for administrators are searched for every user."""
-        return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+        """Where a program lies; folders in which Debian keeps some from ordinary users are searched for every user."""
+        return shutil.which(name, path=engine.search_path())
 
     def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         """Run a short command to its end."""
@@ -275,7 +277,7 @@ def _subordinate_ids(machine: Machine, _wish: Wish) -> Iterator[Finding]:
 def _kernel_features(machine: Machine, wish: Wish) -> Iterator[Finding]:
     features = [sys.executable, "-m", "lbcert_tools.kernel_features"]
     if wish.testbed == "kind":
-        features.append(str(_existing(cache_folder())))  # Docker keeps nodes there, in overlays
+        features.append(str(_existing(cache_folder())))  # engines keep nodes there, in overlays
     done = machine.run([*private(network=True), "unshare", "--cgroup", *features])
     try:
         results: dict[str, str] = json.loads(done.stdout)
@@ -446,15 +448,17 @@ def _kind(machine: Machine, wish: Wish) -> Iterator[Finding]:
     if machine.uid != 0:
         fix = "run lbcert as root, or use the testbed netns, which needs no root"
         yield Finding(subject, Level.MISSING, "it needs root: nodes are privileged containers on a bridge of ours", fix)
-    absent = [program for program in engine.NEEDED if not machine.program(program)]
-    lacking = {program: engine.package_of(program, machine.run) for program in absent}
+    absent = [program for program in engines.ENGINES[wish.engine].needed if not machine.program(program)]
+    lacking = {program: engines.package_of(program, wish.engine, machine.run) for program in absent}
     if lacking:
         packages = " ".join(sorted(set(lacking.values())))
-        seen = f"no container engine: {', '.join(sorted(lacking))} not found"
-        fix = f"`tools/lbcert setup kind` unpacks it; or as root: apt-get install --no-install-recommends {packages}"
+        seen = f"no container engine {wish.engine}: {', '.join(sorted(lacking))} not found"
+        fix = f"as root: apt-get install --no-install-recommends {packages}"
+        if wish.engine == "docker":
+            fix = f"`tools/lbcert setup kind` unpacks it; or {fix}"
         yield Finding(subject, Level.MISSING, seen, fix)
     if machine.uid == 0 and not lacking:
-        yield _fine(subject, "root, and a container engine to start in a namespace of its own")
+        yield _fine(subject, f"root, and {wish.engine} to start in namespaces of its own")
     status = re.search(r"CapBnd:\s+([0-9a-f]+)", machine.text("proc/self/status") or "")
     if machine.uid == 0 and status and not int(status[1], 16) >> 24 & 1:
         seen = "root lacks CAP_SYS_RESOURCE here: nodes run without, and pods keep their score for the OOM killer"

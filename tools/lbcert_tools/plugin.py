@@ -49,6 +49,7 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
     "kubernetes": {"metavar": "VERSION", "help": "version of Kubernetes (default: the newest that lbcert builds)"},
     "proxy-mode": {"choices": ("nftables", "iptables"), "help": "mode of kube-proxy (default: nftables)"},
     "families": {"choices": ("ipv4", "ipv6", "dual"), "help": "address families of the cluster (default: dual)"},
+    "engine": {"metavar": "NAME", "help": "what runs the containers of --testbed kind: docker (default) or podman"},
     "feature-gate": {
         "metavar": "NAME=true|false",
         "action": "append",

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from lbcert_tools.settings import Settings
 
 
+DEFAULT_ENGINE = "docker"
+"""What runs the containers of kind unless somebody says otherwise."""
+
+
 class ChoiceError(Exception):
     """What was asked for cannot be stood on: a mistake in the command. The message says which, and what there is."""
 
@@ -55,6 +59,7 @@ class Chosen:
         kubernetes: the version, as in ``1.36``.
         proxy_mode: kube-proxy's mode.
         families: the address families of the cluster, a key of `FAMILIES`.
+        engine: what runs the containers; kind only.
         feature_gates: of Kubernetes, by name; kind only.
         node_image: the name of a node image that was given; empty for the one that lbcert makes; kind only.
         node_archive: the archive that holds it; None of a lab that is up, which has it.
@@ -65,6 +70,7 @@ class Chosen:
     kubernetes: str = DEFAULT_KUBERNETES
     proxy_mode: str = "nftables"
     families: str = DUAL
+    engine: str = DEFAULT_ENGINE
     feature_gates: Mapping[str, bool] = field(default_factory=dict)
     node_image: str = ""
     node_archive: Path | None = None
@@ -76,7 +82,9 @@ class Chosen:
 
     def options(self, images: Mapping[str, ImageSource]) -> Any:
         """What a testbed is started with, images among it."""
-        more = {} if self.name != "kind" else {"feature_gates": self.feature_gates, "node_image": self.node_archive}
+        more: dict[str, Any] = {}
+        if self.name == "kind":
+            more = {"engine": self.engine, "feature_gates": self.feature_gates, "node_image": self.node_archive}
         return self.sort.options(
             nodes=self.nodes,
             kubernetes=self.kubernetes,
@@ -87,7 +95,7 @@ class Chosen:
         )
 
     def plain(self) -> dict[str, Any]:
-        """What the journal says about it; gates and node image only if they are not as ever."""
+        """What the journal says about it; engine, gates and node image only if they are not as ever."""
         said: dict[str, Any] = {
             "name": self.name,
             "nodes": self.nodes,
@@ -95,6 +103,8 @@ class Chosen:
             "proxy_mode": self.proxy_mode,
             "families": self.families,
         }
+        if self.engine != DEFAULT_ENGINE:
+            said["engine"] = self.engine
         if self.feature_gates:
             said["feature_gates"] = dict(self.feature_gates)
         if self.node_image:
@@ -109,6 +119,7 @@ def choose(
     kubernetes: str | None = None,
     proxy_mode: str | None = None,
     families: str | None = None,
+    engine: str | None = None,
     feature_gates: Sequence[str] = (),
     node_image: str | Path | None = None,
     lab: str | None = None,
@@ -121,6 +132,7 @@ def choose(
         kubernetes: the version, as in ``1.36``.
         proxy_mode: kube-proxy's mode.
         families: the address families of the cluster, a key of `FAMILIES`.
+        engine: what runs the containers of kind.
         feature_gates: each as in ``NAME=true``.
         node_image: an archive with a node image.
         lab: the lab that is up; None or empty to start one.
@@ -136,9 +148,9 @@ def choose(
     if lab:
         if node_image:
             raise ChoiceError(f"--node-image: the lab {lab} is up, with a node image of its own")
-        return _agreed(_of_lab(lab), lab, testbed, nodes, kubernetes, proxy_mode, families, gates)
+        return _agreed(_of_lab(lab), lab, testbed, nodes, kubernetes, proxy_mode, families, engine, gates)
     sort = testbed or "netns"
-    for option, given in (("--feature-gate", gates), ("--node-image", node_image)):
+    for option, given in (("--engine", engine), ("--feature-gate", gates), ("--node-image", node_image)):
         if given and sort != "kind":
             raise ChoiceError(f"{option}: the testbed {sort} cannot be told; --testbed kind can")
     if node_image and kubernetes:
@@ -150,6 +162,7 @@ def choose(
         kubernetes=_version_in(image) if image else kubernetes or DEFAULT_KUBERNETES,
         proxy_mode=proxy_mode or "nftables",
         families=families or DUAL,
+        engine=engine or DEFAULT_ENGINE,
         feature_gates=gates,
         node_image=image,
         node_archive=Path(node_image).absolute() if node_image else None,
@@ -197,6 +210,7 @@ def _of_lab(name: str) -> Chosen:
                 kubernetes=".".join(version["gitVersion"].removeprefix("v").split(".")[:2]),
                 proxy_mode=lab.specification.proxy_mode,
                 families=lab.specification.families,
+                engine=lab.engine or DEFAULT_ENGINE,
                 feature_gates=lab.feature_gates,
                 node_image=lab.node_image,
             )
@@ -212,6 +226,7 @@ def _agreed(
     kubernetes: str | None,
     proxy_mode: str | None,
     families: str | None,
+    engine: str | None,
     gates: Mapping[str, bool],
 ) -> Chosen:
     """What a lab is, if what was asked for does not contradict it."""
@@ -221,6 +236,7 @@ def _agreed(
         "--kubernetes": (kubernetes, chosen.kubernetes),
         "--proxy-mode": (proxy_mode, chosen.proxy_mode),
         "--families": (families, chosen.families),
+        "--engine": (engine, chosen.engine),
         "--feature-gate": (gates or None, chosen.feature_gates),
     }
     for option, (wanted, there) in asked.items():

@@ -52,6 +52,7 @@ def alone(report: Mapping[str, Any], profile: str) -> str:
         "--node-image": "ARCHIVE" if image else None,
         "--proxy-mode": testbed.get("proxy_mode"),
         "--families": testbed.get("families"),
+        "--engine": testbed.get("engine"),
         "--trials": options.get("trials"),
         "--seed": options.get("seed"),
     }

@@ -17,6 +17,7 @@ from click.core import ParameterSource
 from lbcert_fixtures.commands import dying_with_us
 from lbcert_fixtures.probes.noise import share_in_use
 from lbcert_tools.commands.doctoring import show
+from lbcert_tools.commands.doctoring import ENGINE, show
 from lbcert_tools.commands.labs import FEATURE_GATES, NODE_IMAGE
 from lbcert_tools.refusals import UNDETERMINED, USAGE, Refusal, no_run
 
@@ -69,6 +70,7 @@ _TAKEN = 0.5
 @click.option("--testbed", metavar="NAME", help="What the cases stand on: netns, by default, or kind.")
 @click.option("--proxy-mode", type=click.Choice(["nftables", "iptables"]), help="Of kube-proxy: nftables by default.")
 @click.option("--families", type=click.Choice(["ipv4", "ipv6", "dual"]), help="Of the cluster: dual stack by default.")
+@ENGINE
 @FEATURE_GATES
 @NODE_IMAGE
 @click.option("--seed", type=int, metavar="N", help="Seed of what is chosen at random; the report names it.")
@@ -106,6 +108,7 @@ def certify(
     testbed: str | None,
     proxy_mode: str | None,
     families: str | None,
+    engine: str | None,
     feature_gates: tuple[str, ...],
     node_image: Path | None,
     seed: int | None,
@@ -148,6 +151,7 @@ def certify(
         kubernetes=kubernetes,
         proxy_mode=proxy_mode,
         families=families,
+        engine=engine,
         feature_gates=feature_gates,
         node_image=node_image,
         lab=lab,
@@ -171,7 +175,14 @@ def certify(
     workers = min(workers, len(cases))
     aside = aside and workers == 1 and not lab and chosen.name == "netns" and len({case.untimed for case in cases}) == 2
     # a lab that is up was carried already
-    wish = doctor.Wish(chosen.nodes, 2 if aside else workers, chosen.name, bool(chosen.node_image), chosen.kubernetes)
+    wish = doctor.Wish(
+        nodes=chosen.nodes,
+        labs=2 if aside else workers,
+        testbed=chosen.name,
+        engine=chosen.engine,
+        node_image=bool(chosen.node_image),
+        kubernetes=chosen.kubernetes,
+    )
     blocked = [] if lab else doctor.blocking(wish)
     if blocked and aside and not (blocked := doctor.blocking(replace(wish, labs=1))):
         click.echo("one lab takes all cases: the machine does not carry a second (see `lbcert doctor`)", err=True)
@@ -199,6 +210,7 @@ def certify(
         "kubernetes": kubernetes,
         "proxy-mode": proxy_mode,
         "families": families,
+        "engine": engine,
         "feature-gate": feature_gates,
         "node-image": node_image,
         "seed": seed,

@@ -15,6 +15,10 @@ _MARKS = {
     Level.FINE: ("✓", "green"),
 }
 
+ENGINE = click.option(
+    "--engine", type=click.Choice(["docker", "podman"]), help="What runs kind's containers: docker by default."
+)
+
 
 @click.command()
 @click.option("--nodes", default=3, show_default=True, metavar="N", type=click.IntRange(1), help="Nodes of a lab.")
@@ -29,9 +33,16 @@ _MARKS = {
     metavar="ARCHIVE",
     help="Another node image for kind, so that none has to be made.",
 )
+@ENGINE
 @click.option("--json", "as_document", is_flag=True, help="Print the findings as JSON.")
 def doctor(
-    nodes: int, workers: int, testbed: str, kubernetes: str | None, node_image: Path | None, as_document: bool
+    nodes: int,
+    workers: int,
+    testbed: str,
+    kubernetes: str | None,
+    node_image: Path | None,
+    engine: str | None,
+    as_document: bool,
 ) -> int:
     """Say what this machine lacks for a lab, all at once, each with what helps.
 
@@ -39,8 +50,16 @@ def doctor(
     """
     from lbcert_tools.testbeds import choose  # takes a while, and `lbcert --help` imports every command
 
-    chosen = choose(testbed=testbed, nodes=nodes, kubernetes=kubernetes, node_image=node_image)
-    findings = examine(Wish(nodes, workers, testbed, bool(chosen.node_image), chosen.kubernetes))
+    chosen = choose(testbed=testbed, nodes=nodes, kubernetes=kubernetes, engine=engine, node_image=node_image)
+    wish = Wish(
+        nodes=nodes,
+        labs=workers,
+        testbed=testbed,
+        engine=chosen.engine,
+        node_image=bool(chosen.node_image),
+        kubernetes=chosen.kubernetes,
+    )
+    findings = examine(wish)
     if as_document:
         click.echo(as_json(findings))
     else:

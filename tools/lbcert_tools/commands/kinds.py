@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lbcert_tools.commands import labs
+from lbcert_tools.commands.doctoring import ENGINE
 from lbcert_tools.refusals import USAGE, Refusal
 
 
@@ -30,7 +31,7 @@ def kind() -> None:
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Copy the archive here, for another machine: `docker load` reads it.",
+    help="Copy the archive here, for another machine: `docker load` and `podman load` read it.",
 )
 def image(kubernetes: str | None, output: Path | None) -> None:
     """Make a node image that needs no registry, and say its name and where it lies.
@@ -95,6 +96,7 @@ def images(profile: str | None, kubernetes: str | None) -> None:
 @labs.profile
 @labs.proxy_mode
 @labs.families
+@ENGINE
 @labs.FEATURE_GATES
 @labs.NODE_IMAGE
 def up(
@@ -105,6 +107,7 @@ def up(
     profile: str | None,
     proxy_mode: str,
     families: str,
+    engine: str | None,
     feature_gates: tuple[str, ...],
     node_image: Path | None,
 ) -> None:
@@ -114,13 +117,16 @@ def up(
 
     if cluster_name(name) != name:
         raise Refusal(f"{name!r} is no name for a cluster", "at most 40 of a-z, 0-9 and -, as in kind-2", USAGE)
-    chosen = choose(testbed="kind", kubernetes=kubernetes, feature_gates=feature_gates, node_image=node_image)
+    chosen = choose(
+        testbed="kind", kubernetes=kubernetes, engine=engine, feature_gates=feature_gates, node_image=node_image
+    )
     labs.stand_up(
         *("kind", name, nodes, profile),
         kubernetes=chosen.kubernetes,
         routers=routers,
         proxy_mode=proxy_mode,
         families=families,
+        engine=chosen.engine,
         feature_gates=chosen.feature_gates,
         node_image=chosen.node_archive,
     )

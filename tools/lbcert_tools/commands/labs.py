@@ -103,9 +103,15 @@ def stand_up(
     from lbcert_fixtures.testbeds import TestbedError
     from lbcert_tools import doctor, rundir
     from lbcert_tools.progress import display
-    from lbcert_tools.testbeds import TESTBEDS, images_of
+    from lbcert_tools.testbeds import DEFAULT_ENGINE, TESTBEDS, images_of
 
-    wish = doctor.Wish(nodes, 1, testbed, bool(options.get("node_image")), kubernetes or DEFAULT_KUBERNETES)
+    wish = doctor.Wish(
+        nodes=nodes,
+        testbed=testbed,
+        engine=options.get("engine", DEFAULT_ENGINE),
+        node_image=bool(options.get("node_image")),
+        kubernetes=kubernetes or DEFAULT_KUBERNETES,
+    )
     if blocked := doctor.blocking(wish):
         for finding in blocked:
             show(finding)

@@ -98,6 +98,7 @@ KIND = {
         "kubernetes": "1.36",
         "proxy_mode": "iptables",
         "families": "ipv6",
+        "engine": "podman",
         "feature_gates": {"Gate": False},
     },
     "profile": {"path": "/profiles/my lb.toml"},
@@ -125,7 +126,8 @@ def test_a_seed_that_was_asked_for_is_not_said_twice() -> None:
 def test_a_requirement_alone_is_checked_as_the_run_was_made() -> None:
     assert (
         "lbcert certify --profile '/profiles/my lb.toml' --quick --testbed kind --nodes 4 --kubernetes 1.36"
-        " --proxy-mode iptables --families ipv6 --trials 3 --seed 7 --feature-gate Gate=false --only L2-001"
+        " --proxy-mode iptables --families ipv6 --engine podman --trials 3 --seed 7"
+        " --feature-gate Gate=false --only L2-001"
     ) in commands(**KIND)
 
 

@@ -248,6 +248,13 @@ def test_the_testbed_kind_wants_an_engine_and_names_all_that_is_missing(machine:
     assert doctor.blocking(Wish(), machine) == []
 
 
+def test_who_wants_podman_is_told_what_it_lacks_of_that(machine: Faked) -> None:
+    machine.uid, machine.absent = 0, {"dockerd", "conmon", "netavark"}
+    (finding,) = bad(machine, replace(KIND, engine="podman"))
+    assert finding.observed == "no container engine podman: conmon, netavark not found"
+    assert finding.fix == "as root: apt-get install --no-install-recommends conmon netavark"
+
+
 def test_dockers_client_comes_from_its_own_package_where_there_is_one(machine: Faked) -> None:
     machine.uid = 0
     machine.absent = {"docker"}

@@ -449,6 +449,7 @@ def test_a_run_on_a_lab_that_is_up_states_what_the_lab_is(cases, run, monkeypatc
     lab = SimpleNamespace(
         is_kind=True,
         node_image="vendor/node:v1.34.2",
+        engine="podman",
         feature_gates={},
         nodes=["w1", "w2"],
         specification=SimpleNamespace(proxy_mode="iptables", families="ipv6"),
@@ -460,7 +461,7 @@ def test_a_run_on_a_lab_that_is_up_states_what_the_lab_is(cases, run, monkeypatc
     _, events = run("--lab=mine")
     (start,) = events.of("run-started")
     expected = {"name": "kind", "nodes": 2, "kubernetes": "1.34", "proxy_mode": "iptables", "families": "ipv6"}
-    expected["node_image"] = "vendor/node:v1.34.2"
+    expected |= {"node_image": "vendor/node:v1.34.2", "engine": "podman"}
     said = {name: start["testbed"][name] for name in expected}
     assert said == expected
     assert (start["options"]["nodes"], start["options"]["kubernetes"]) == (2, "1.34")
@@ -470,6 +471,7 @@ def test_a_boot_says_in_the_journal_what_it_is_at(cases, run, monkeypatch: pytes
     lab = SimpleNamespace(
         is_kind=False,
         node_image="",
+        engine="",
         feature_gates={},
         nodes=["n1"],
         specification=SimpleNamespace(proxy_mode="nftables", families="dual"),

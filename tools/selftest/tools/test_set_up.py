@@ -291,4 +291,5 @@ def test_who_wants_kind_gets_an_engine_unpacked_that_nobody_starts(machine: Mach
 def test_who_does_not_want_kind_gets_no_engine(machine: Machine) -> None:
     machine.program("apt-get", '#!/bin/sh\necho "$*" >> "$FAKE/apt"\n')
     assert machine.run("certify", "--profile", "kindness.toml")[0] == 0
+    assert machine.run("certify", "--testbed=kind", "--engine", "podman")[0] == 0
     assert not (machine.fake / "apt").exists()

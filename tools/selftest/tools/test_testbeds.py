@@ -23,6 +23,7 @@ class Standing:
     name = "there"
     is_kind = True
     node_image = ""
+    engine = "podman"
     feature_gates = {"Some": True}  # noqa: RUF012 - nobody changes it
     specification = SimpleNamespace(proxy_mode="iptables", families="ipv4")
     nodes = ("w1", "w2")
@@ -81,11 +82,14 @@ def test_kind_is_told_all_that_was_decided_of_it() -> None:
         kubernetes="1.34",
         proxy_mode="iptables",
         families="ipv6",
+        engine="podman",
         feature_gates=["A=true", "B=false"],
     )
     gates = {"A": True, "B": False}
-    expected = KindOptions(nodes=2, kubernetes="1.34", proxy_mode="iptables", families="ipv6", feature_gates=gates)
-    assert chosen.options({}) == expected
+    options: dict[str, Any] = {"proxy_mode": "iptables", "families": "ipv6", "engine": "podman", "feature_gates": gates}
+    assert chosen.options({}) == KindOptions(nodes=2, kubernetes="1.34", **options)
+    assert chosen.plain()["engine"] == "podman"
+    assert "engine" not in choose(testbed="kind").plain()
     assert chosen.plain()["families"] == "ipv6"
     assert chosen.plain()["feature_gates"] == gates
 
@@ -117,7 +121,13 @@ def test_a_file_that_is_no_node_image_is_refused_at_once(tmp_path: Path) -> None
 
 def test_a_lab_that_is_up_says_itself_what_it_is(standing: Standing) -> None:
     assert choose(lab="there") == Chosen(
-        name="kind", nodes=2, kubernetes="1.34", proxy_mode="iptables", families="ipv4", feature_gates={"Some": True}
+        name="kind",
+        nodes=2,
+        kubernetes="1.34",
+        proxy_mode="iptables",
+        families="ipv4",
+        engine="podman",
+        feature_gates={"Some": True},
     )
     assert standing.detached == 1
 
@@ -136,6 +146,7 @@ def test_a_lab_with_a_node_image_that_was_given_says_so(standing: Standing) -> N
         ({"kubernetes": "1.36"}, r"--kubernetes 1\.36: the lab there is up, with 1\.34"),
         ({"proxy_mode": "nftables"}, "with iptables; leave the option out"),
         ({"families": "dual"}, "--families dual: the lab there is up, with ipv4; leave the option out"),
+        ({"engine": "docker"}, "--engine docker: the lab there is up, with podman; leave the option out"),
         ({"feature_gates": ["Some=false"]}, "--feature-gate Some=false: the lab there is up, with Some=true"),
         ({"node_image": "node.tar"}, "--node-image: the lab there is up"),
         ({"lab": "their"}, r"no lab named 'their' is up \(up: there\)"),
