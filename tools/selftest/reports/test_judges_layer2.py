@@ -294,6 +294,10 @@ MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
             {"most": 2}, UNCLEAR, "no question about 10.0.0.9 was answered by n3",
         ),
         (dialogue(0, 5, ONE) + dialogue(5, 15.5, None), {}, FAIL, "10.0.0.9 is answered by nobody"),
+        (
+            [*dialogue(0, 5, ONE), frame(9, TWO, "garp-request"), *dialogue(9.5, 15.5, None)],
+            {}, FAIL, "10.0.0.9 is announced by n2, and answered by nobody",
+        ),
         (DEAF[:-5], {}, UNCLEAR, "no question about 10.0.0.9 was answered by n2"),
         ([*MOVED, frame(12.1, THREE, "arp-reply")], {}, FAIL, "moved 3 times: n1 → n2 → n3 → n2"),
         (MOVED + dialogue(16, 20, ONE, delay=0.002), {}, FAIL, "was answered by n1, n2 after the move"),
