@@ -1,9 +1,9 @@
 """Judges of address allocation: which address a Service gets, when, and that it keeps it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from itertools import combinations
+from typing import NamedTuple
 
 from lbcert_reports.evidence import Evidence, Fault, Ingress, KubernetesEvent
 from lbcert_reports.judges.registry import (
@@ -452,8 +452,7 @@ def reassigned(
     )
 
 
-@dataclass(frozen=True)
-class _Range:
+class _Range(NamedTuple):
     version: int
     first: int
     last: int

@@ -379,7 +379,7 @@ def _worst_window(replies: Sequence[Reply], length: int) -> tuple[float, int]:
     A window begins with a failure, or ends with the last reply: so none is cut short by the end.
     """
     times = [each["t"] for each in replies]
-    worst, at = 0.0, times[0] if times else 0
+    worst, at = 0.0, 0
     for reply in replies:
         if reply["outcome"] != "ok":
             begin = max(times[0], min(reply["t"], times[-1] - length + 1))

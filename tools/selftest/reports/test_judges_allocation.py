@@ -1,5 +1,6 @@
 """Each judge of allocation passes what is right, and fails each defect with its reason."""
 
+import json
 from typing import Any
 
 import pytest
@@ -50,7 +51,7 @@ def act(t: float, name: str = "pool-created") -> Evidence[Any]:
 
 def warned(service: str, reason: str, type_: str = "Warning") -> Evidence[Any]:
     row = {"t": 1, "type": type_, "reason": reason, "message": "m", "kind": "Service", "name": service}
-    return Evidence("events", "c", "events", {}, (row,))
+    return Evidence("events", "c", "events", {}, (json.loads(json.dumps(row)),))  # as read: equal, and not the same
 
 
 def says(judgement: Judgement, verdict: Verdict, *words: str) -> None:
@@ -76,6 +77,10 @@ PASS, FAIL, UNCLEAR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
         ([(1, "a", ""), (2.5, "a", A)], {"within": 1}, FAIL, "a got its address after 1.50 s"),
         ([(1, "a", ""), (2, "a", A), (2, "b", "")], {}, FAIL, "b had no address after 58.0 s"),
         ([(1, "a", ""), (2, "a", A), (40, "b", "")], {}, UNCLEAR, "b was watched for 20.0 s only"),
+        ([(40, "a", ""), (41, "a", A)], {"families": ["ipv4", "ipv6"]}, UNCLEAR, "a was watched for 20.0 s only"),
+        ([(1, "a", ""), (2, "a", A)], {"pools": ["10.0.0.1/30"]}, PASS, "every address"),
+        ([(1, "a", ""), (2, "a", A)], {"pools": ["::a00:0-::a00:3"]}, FAIL, "a was given 10.0.0.0, outside every"),
+        ([(1, "a", ""), (2, "a", "::a00:1")], {"pools": POOL[:1]}, FAIL, "a was given ::a00:1, outside every"),
         ([(40, "b", ""), (40, "a", ""), (41, "a", A)], {}, UNCLEAR, "b was watched for 20.0 s only | 1 of 2 Services"),
         ([(1, "a", ""), (2, "a", A), (2, "b", "")], {"services": ["a"]}, PASS, "1 of 1 Services"),
         ([(1, "a", "")], {"services": ["b"]}, UNCLEAR, "the watch never showed b"),
@@ -152,6 +157,7 @@ def test_an_address_is_inside_a_range_exactly_between_its_ends(first: Any, size:
         ([(1, "a", "")], warned("a", "Other"), {"reason": "X"}, FAIL, "no Warning event X (Warning events: Other)"),
         ([(1, "a", "")], warned("a", "X", "Normal"), {"reason": "X"}, FAIL, "(Warning events: none)"),
         ([(1, "a", "")], warned("b", "X"), {"reason": "X"}, FAIL, "a has no Warning event X"),
+        ([(1, "a", "")], warned("0", "X"), {"reason": "X"}, FAIL, "a has no Warning event X"),
         ([(1, "a", "")], None, {"reason": "X"}, UNCLEAR, "no events were recorded"),
         ([(55, "a", "")], None, {}, UNCLEAR, "watched for 5.0 s only, 10 s are needed"),
         ([(55, "a", "")], warned("a", "Other"), {"reason": "X"}, UNCLEAR, "watched for 5.0 s only"),
@@ -226,6 +232,7 @@ def test_assignment_stable(states: Any, bound: dict[str, Any], verdict: Verdict,
         ([(1, "a", A)], warned("a", "Refused"), 60, PASS, "no assignment changed"),
         ([(1, "a", A), (2, "a", B)], warned("a", "Refused"), 60, FAIL, "a went from 10.0.0.0 to 10.0.0.1"),
         ([(1, "a", A)], warned("a", "Other"), 60, FAIL, "a has no Warning event Refused (Warning events: Other)"),
+        ([(1, "a", A)], warned("a", "Other"), 59, FAIL, "a has no Warning event Refused"),
         ([(1, "a", A)], warned("a", "Other"), 61, UNCLEAR, "watched for 60.0 s only"),
         ([(1, "a", "")], warned("a", "Other"), 60, UNCLEAR, "no Service had an address"),
         ([(1, "a", A)], None, 60, UNCLEAR, "no events were recorded"),
@@ -308,6 +315,7 @@ def test_a_set_of_addresses_may_still_be_incomplete_when_the_watch_is_short() ->
         ([(1, "a", A), (2, "b", B), (3, "a", None), (4, "c", A)], PASS, f"{A}, {B}, {A}"),
         ([(1, "a", A), (2, "b", C), (4, "c", A)], FAIL, "the 2. address was 10.0.0.2, not 10.0.0.1"),
         ([(1, "a", A), (2, "b", B), (3, "b", B)], FAIL, "the 3. address was none, not 10.0.0.0"),
+        ([(1, "a", A)], FAIL, "the 2. address was none, not 10.0.0.1, the 3. address was none, not 10.0.0.0"),
     ],
 )
 def test_in_sequence(states: Any, verdict: Verdict, reason: str) -> None:
@@ -341,6 +349,30 @@ def test_in_sequence(states: Any, verdict: Verdict, reason: str) -> None:
 def test_reassigned(states: Any, cause: float | None, verdict: Verdict, reason: str) -> None:
     inputs = {"ingress": watch(*states), **({"cause": act(cause)} if cause is not None else {})}
     says(run("reassigned", inputs, {"holder": "h", "waiter": "w"}), verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("judge", "states", "bound", "reason"),
+    [
+        (
+            "stays-pending", [(1, "a", ""), (4, "a", A), (5, "a", ""), (6, "a", B)], {"services": ["a"]},
+            "a was given 10.0.0.0 after 3.00 s",
+        ),
+        ("exact-addresses", [(1, "a", A), (1, "b", B)], {"expected": [A]}, "10.0.0.1 was given"),
+        (
+            "assigned-from-pool", [(1, "a", ""), (2, "a", f"{A} fd00::10")], {"pools": POOL, "families": ["ipv4"]},
+            "a was given ipv6 addresses, for which it did not ask",
+        ),
+    ],
+)  # fmt: skip
+def test_a_defect_is_told_once(judge: str, states: Any, bound: dict[str, Any], reason: str) -> None:
+    judgement = run(judge, {"ingress": watch(*states)}, bound)
+    assert (judgement.verdict, judgement.reason) == (FAIL, reason)
+
+
+def test_the_address_that_is_named_may_be_all_that_the_holder_had() -> None:
+    inputs = {"ingress": watch((1, "h", A), (1, "w", ""), (5, "h", None), (7, "w", A)), "cause": act(4.5)}
+    says(run("reassigned", inputs, {"holder": "h", "waiter": "w", "address": A}), PASS, "after 2.50 s")
 
 
 @pytest.mark.parametrize(
@@ -403,6 +435,7 @@ def test_an_address_that_never_came_is_missed_exactly_from_the_bound_on(
         ("exact-addresses", [(1, "a", A)], {"expected": [A, B]}, 1, 1, (2, "==")),
         ("in-sequence", [(1, "a", A), (2, "b", B)], {"expected": [A, C]}, 1, 2, (2, "==")),
         ("in-sequence", [(1, "a", A), (2, "b", C)], {"expected": [A, B]}, 1, 2, (2, "==")),
+        ("in-sequence", [(1, "a", A), (2, "b", B)], {"expected": [A, B, C]}, 2, 3, (3, "==")),
         (
             "reassigned", [(1, "h", A), (1, "w", ""), (5, "h", ""), (7, "w", A)],
             {"holder": "h", "waiter": "w"}, 2.0, 1, (30.0, "<="),

@@ -79,6 +79,12 @@ BOTH = {"peers": {"r": [N1, "fd00::12"]}, "within": 10}
             "2 of 2 sessions, the last after 4.00 s",
         ),
         (
+            [(1, N1, UP, 1, 0), (3, N1, UP, 1, 0), (2, "fd00::12", UP, 1, 0), (9, N1, UP, 1, 0)],
+            {},
+            PASS,
+            "2 of 2 sessions, the last after 2.00 s",
+        ),
+        (
             [(3, N1, UP, 1, 0), (14, "fd00::12", UP, 1, 0)],
             {},
             FAIL,
