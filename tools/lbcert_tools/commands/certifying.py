@@ -16,7 +16,6 @@ from click.core import ParameterSource
 
 from lbcert_fixtures.commands import dying_with_us
 from lbcert_fixtures.probes.noise import share_in_use
-from lbcert_tools.commands.doctoring import show
 from lbcert_tools.commands.doctoring import ENGINE, show
 from lbcert_tools.commands.labs import FEATURE_GATES, NODE_IMAGE
 from lbcert_tools.refusals import UNDETERMINED, USAGE, Refusal, no_run
