@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given
@@ -401,12 +402,8 @@ def test_long_lists_are_cut_and_counted() -> None:
 
 
 def test_the_page_for_authors_of_cases_is_as_the_code_says() -> None:
-    for name in ("test-counts", "test-whole", "test-breaks"):
-        REGISTRY.pop(name)
-    page = describe()
-    try:
-        assert (REPOSITORY / "docs/judges.md").read_text() == page, "python -m lbcert_reports.judges > docs/judges.md"
-        assert all(f"\n## {name}\n" in page for name in REGISTRY)
-    finally:
-        for name in ("test-counts", "test-whole", "test-breaks"):
-            REGISTRY[name] = REGISTRY["no-resets"]
+    ours = {name: each for name, each in REGISTRY.items() if each.function.__module__.startswith("lbcert_reports.")}
+    with patch.dict(REGISTRY, ours, clear=True):  # tests have judges of their own
+        page = describe()
+    assert (REPOSITORY / "docs/judges.md").read_text() == page, "python -m lbcert_reports.judges > docs/judges.md"
+    assert all(f"\n## {name}\n" in page for name in ours)
