@@ -155,6 +155,27 @@ def test_session_stays_down(states: Any, hold: float, verdict: Verdict, reason: 
     says(run("session-stays-down", {"sessions": sessions(*states)}, bound), verdict, reason)
 
 
+def test_a_peer_without_an_address_is_known_by_its_name_and_a_prefix_whatever_its_host_bits() -> None:
+    unnumbered = sessions((1, "eth0", UP, 1, 0))
+    says(run("sessions-established", {"sessions": unnumbered}, {"peers": {"r": ["eth0"]}, "within": 5}), PASS)
+    for seen, expected in (("10.0.0.9/30", "10.0.0.8/30"), ("10.0.0.8/30", "10.0.0.9/30")):
+        inputs = {"routes": routes((1, [N1], seen))}
+        says(run("route-next-hops", inputs, {"expected": {expected: [N1]}, "within": 5}), PASS)
+
+
+def test_the_age_of_a_session_is_told_to_the_millisecond_after_long_too() -> None:
+    first, last = sessions((1, N1, UP, 1, 0), (2001, N1, UP, 1, 0), ended=2002).rows
+    for uptime, verdict in ((1_999_000, PASS), (1_998_999, FAIL)):
+        rows = (first, {**last, "uptime_ms": uptime})
+        evidence = Evidence[Any]("sessions", "c", "sessions", {"began": at(0), "ended": at(2002)}, rows)
+        says(run("sessions-never-reset", {"sessions": evidence}, {"peers": {"r": [N1]}, "hold": 60}), verdict)
+
+
+def test_keepalives_that_are_exactly_as_far_apart_as_they_may_be_are_in_time() -> None:
+    evidence = {"messages": messages(*keepalives(1, 2.25, 3.5, 4.75), ended=5)}
+    says(run("keepalives-spaced", evidence, {"peers": {N1: 1}, "tolerance": 0.25}), PASS)
+
+
 def test_every_peer_is_judged_whatever_became_of_those_before_it() -> None:
     two = {"peers": {"r": [N1, N2, N3]}}
     cause = act(10, "delete-peers")
@@ -196,6 +217,7 @@ def test_what_becomes_of_a_session_with_the_cause_is_its_effect() -> None:
         ([(1, N1, UP, 1, 0), (30, N1, UP, 2, 0)], 60, FAIL, "was reset 1 times, first seen at 30.00 s"),
         ([(1, N1, UP, 1, 0), (30, N1, DOWN, 1, 0)], 60, FAIL, "was reset 1 times"),
         ([(1, N1, UP, 1, 0), (30, N1, IDLE, 1, 0)], 60, FAIL, "was reset 1 times"),
+        ([(1, N1, UP, 1, 0), (30, N1, UP, 1, 1)], 60, FAIL, "was reset 1 times"),
         ([(1, N1, UP, 4, 3), (30, N1, UP, 6, 5), (31, N1, UP, 9, 8)], 60, FAIL, "was reset 5 times"),
         ([(1, N1, UP, 300, 299), (59, N1, UP, 300, 299)], 50, PASS, "0 resets in 60.0 s"),
         ([(1, N1, IDLE, 0, 0), (2, N1, UP, 1, 0)], 60, UNCLEAR, "r's session with 172.18.0.11 was not up at the begin"),
@@ -351,6 +373,8 @@ def test_the_timers_of_a_session_that_is_down_say_nothing() -> None:
         ([(10.2, [N1, N2, N3]), (18, []), (19, [N1, N2, N3])], {}, FAIL, "to stay only after 9.00 s"),
         ([(1, [N1, N2, N3])], {}, PASS, "the last after 0.000 s"),
         ([(10, [N1, N2, N3])], {}, PASS, "the last after 0.000 s"),
+        ([(1, [N1]), (5, [N1, N2, N3])], {}, PASS, "the last after 0.000 s"),
+        ([(10.2, [N1, N2, N3]), (12, [N1, N2, N3])], {}, PASS, "the last after 0.200 s"),
         ([(1, [N1, N2, N3]), (10, [N1])], {}, FAIL, "10.0.0.9/32 had next hops 172.18.0.11 after 50.00 s"),
         ([(10.2, [N1])], {"within": 50}, FAIL, "after 50.00 s"),
         ([], {}, FAIL, "10.0.0.9/32 had no route after 50.00 s"),
@@ -378,6 +402,7 @@ def test_each_prefix_is_judged_and_compared_as_a_network() -> None:
     says(wrong, FAIL, "10.0.0.9/32 had no route after 60.00 s")
     late = run("route-next-hops", {"routes": evidence}, {"expected": {PREFIX: [N3], **expected}, "within": 1.5})
     says(late, FAIL, "10.0.0.9/32 had no route after 60.00 s, 10.0.0.8/32 had next hops 172.18.0.12 to stay only after")
+    assert late.reason.endswith(" 2.00 s")
     brief = run("route-next-hops", {"routes": evidence}, {"expected": expected, "within": 5, "hold": 58.5})
     says(brief, UNCLEAR, "10.0.0.8/32 was seen to stay so for 58.00 s only, 58.5 s are needed")
 
@@ -533,6 +558,8 @@ def keepalives(*times: float, source: str = N1) -> list[tuple[float, str, str]]:
     [
         (keepalives(1, 2, 3, 4), 5, PASS, "172.18.0.11 1.00 s apart"),
         (keepalives(1, 2, 3, 4, 5, 6), 7, PASS, "172.18.0.11 1.00 s apart"),
+        (keepalives(1, 2, 3, 4), 5.1, PASS, "172.18.0.11 1.00 s apart"),
+        (keepalives(1), 1.5, UNCLEAR, "172.18.0.11 sent 1 keepalives in 0.5 s"),
         (keepalives(1, 3), 3.5, FAIL, "172.18.0.11 sent keepalives 2.00 s apart"),
         (keepalives(1, 2.3, 3, 4), 5, PASS, "1.00 s apart"),  # one was late, and the next was not
         (keepalives(1, 2.1, 3.2, 4.3), 5, PASS, "1.10 s apart"),
