@@ -302,7 +302,7 @@ def keepalives_spaced(
             len(spacings),
             "average of each speaker, largest",
             resolution=tolerance,
-            bound=Limit(max(peers.values(), default=0), "<=", "peers"),
+            bound=Limit(max(peers.values()), "<=", "peers"),
             samples=tuple(spacings),
         ),
         expected=listed(f"{peer} at most {longest:g} s apart" for peer, longest in peers.items()),

@@ -1,5 +1,6 @@
 """Each judge of BGP passes what is right, and fails each defect with its reason."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ S = 1_000_000_000
 EPOCH = -1_000
 """Begin of every watch, s: so that nothing works only because time begins at 0, or goes on for longer than since."""
 PASS, FAIL, UNCLEAR = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
-UP, DOWN = "Established", "Active"
+UP, DOWN, IDLE = "Established", "Active", "Idle"
 N1, N2, N3 = "172.18.0.11", "172.18.0.12", "172.18.0.13"
 PREFIX = "10.0.0.9/32"
 ALL = {PREFIX: [N1, N2, N3]}
@@ -45,7 +46,8 @@ def sessions(*states: tuple[float, str, str, int, int], ended: float = 60, **ext
         }
         for t, peer, state, established, dropped in states
     )  # fmt: skip
-    return Evidence("sessions", "c", "sessions", {"began": at(0), "ended": at(ended)}, rows)
+    as_read = tuple(json.loads(json.dumps(rows)))  # what is equal is not the same
+    return Evidence("sessions", "c", "sessions", {"began": at(0), "ended": at(ended)}, as_read)
 
 
 def routes(*changes: tuple[float, list[str]] | tuple[float, list[str], str], ended: float = 60) -> Evidence[Any]:
@@ -96,6 +98,18 @@ BOTH = {"peers": {"r": [N1, "fd00::12"]}, "within": 10}
             FAIL,
             "r's session with fd00::12 was Active after 60.0 s",
         ),
+        (
+            [(3, N1, UP, 1, 0), (4, "fd00::12", IDLE, 0, 0), (4, N3, IDLE, 0, 0)],
+            {},
+            FAIL,
+            "r's session with fd00::12 was Idle after 60.0 s",
+        ),
+        (
+            [(1, N1, UP, 1, 0), (12, N1, UP, 1, 0), (13, "fd00::12", DOWN, 0, 0), (14, "fd00::12", UP, 1, 0)],
+            {},
+            FAIL,
+            "r's session with fd00::12 was up to stay only after 14.00 s",
+        ),
         ([(3, N1, UP, 1, 0)], {}, FAIL, "r's session with fd00::12 was never seen after 60.0 s"),
         ([(3, N1, UP, 1, 0), (4, "fd00::12", UP, 1, 0), (9, N1, DOWN, 1, 1)], {}, FAIL, "with 172.18.0.11 was Active"),
         (
@@ -130,6 +144,8 @@ def test_sessions_are_timed_from_the_cause_and_one_that_never_broke_took_no_time
         ([(1, N1, DOWN, 0, 0), (9, N1, "Connect", 0, 0)], 60, PASS, "0 sessions came up in 60.0 s"),
         ([(1, N1, DOWN, 0, 0), (9, N1, UP, 1, 0), (10, N1, DOWN, 1, 1)], 60, FAIL, "with 172.18.0.11 was up at 9.00 s"),
         ([(1, N1, DOWN, 0, 0), (10, N1, DOWN, 1, 1)], 60, FAIL, "was up at 10.00 s"),
+        ([(1, N1, IDLE, 0, 0), (9, N1, UP, 0, 0)], 50, FAIL, "with 172.18.0.11 was up at 9.00 s"),
+        ([(1, N1, IDLE, 0, 0), (9, N1, IDLE, 0, 0)], 50, PASS, "0 sessions came up in 60.0 s"),
         ([(1, N1, DOWN, 0, 0)], 61, UNCLEAR, "watched for 60.0 s only, 61 s are needed"),
         ([(1, N2, DOWN, 0, 0)], 60, UNCLEAR, "the router knows no such peer: r with 172.18.0.11"),
     ],
@@ -137,6 +153,27 @@ def test_sessions_are_timed_from_the_cause_and_one_that_never_broke_took_no_time
 def test_session_stays_down(states: Any, hold: float, verdict: Verdict, reason: str) -> None:
     bound = {"peers": {"r": [N1]}, "hold": hold}
     says(run("session-stays-down", {"sessions": sessions(*states)}, bound), verdict, reason)
+
+
+def test_a_peer_without_an_address_is_known_by_its_name_and_a_prefix_whatever_its_host_bits() -> None:
+    unnumbered = sessions((1, "eth0", UP, 1, 0))
+    says(run("sessions-established", {"sessions": unnumbered}, {"peers": {"r": ["eth0"]}, "within": 5}), PASS)
+    for seen, expected in (("10.0.0.9/30", "10.0.0.8/30"), ("10.0.0.8/30", "10.0.0.9/30")):
+        inputs = {"routes": routes((1, [N1], seen))}
+        says(run("route-next-hops", inputs, {"expected": {expected: [N1]}, "within": 5}), PASS)
+
+
+def test_the_age_of_a_session_is_told_to_the_millisecond_after_long_too() -> None:
+    first, last = sessions((1, N1, UP, 1, 0), (2001, N1, UP, 1, 0), ended=2002).rows
+    for uptime, verdict in ((1_999_000, PASS), (1_998_999, FAIL)):
+        rows = (first, {**last, "uptime_ms": uptime})
+        evidence = Evidence[Any]("sessions", "c", "sessions", {"began": at(0), "ended": at(2002)}, rows)
+        says(run("sessions-never-reset", {"sessions": evidence}, {"peers": {"r": [N1]}, "hold": 60}), verdict)
+
+
+def test_keepalives_that_are_exactly_as_far_apart_as_they_may_be_are_in_time() -> None:
+    evidence = {"messages": messages(*keepalives(1, 2.25, 3.5, 4.75), ended=5)}
+    says(run("keepalives-spaced", evidence, {"peers": {N1: 1}, "tolerance": 0.25}), PASS)
 
 
 def test_every_peer_is_judged_whatever_became_of_those_before_it() -> None:
@@ -179,6 +216,11 @@ def test_what_becomes_of_a_session_with_the_cause_is_its_effect() -> None:
         ([(1, N1, UP, 1, 0), (30, N1, UP, 2, 1), (31, N1, UP, 4, 3)], 60, FAIL, "was reset 3 times"),
         ([(1, N1, UP, 1, 0), (30, N1, UP, 2, 0)], 60, FAIL, "was reset 1 times, first seen at 30.00 s"),
         ([(1, N1, UP, 1, 0), (30, N1, DOWN, 1, 0)], 60, FAIL, "was reset 1 times"),
+        ([(1, N1, UP, 1, 0), (30, N1, IDLE, 1, 0)], 60, FAIL, "was reset 1 times"),
+        ([(1, N1, UP, 1, 0), (30, N1, UP, 1, 1)], 60, FAIL, "was reset 1 times"),
+        ([(1, N1, UP, 4, 3), (30, N1, UP, 6, 5), (31, N1, UP, 9, 8)], 60, FAIL, "was reset 5 times"),
+        ([(1, N1, UP, 300, 299), (59, N1, UP, 300, 299)], 50, PASS, "0 resets in 60.0 s"),
+        ([(1, N1, IDLE, 0, 0), (2, N1, UP, 1, 0)], 60, UNCLEAR, "r's session with 172.18.0.11 was not up at the begin"),
         ([(1, N1, DOWN, 0, 0), (2, N1, UP, 1, 0)], 60, UNCLEAR, "r's session with 172.18.0.11 was not up at the begin"),
         ([(1, N2, UP, 1, 0)], 60, UNCLEAR, "r's session with 172.18.0.11 was not up at the begin"),
         ([(1, N1, UP, 1, 0)], 90, UNCLEAR, "watched for 60.0 s only, 90 s are needed"),
@@ -199,6 +241,8 @@ def test_sessions_never_reset(states: Any, hold: float, verdict: Verdict, reason
         ([(1, N1, UP, 1, 0)], FAIL, "r's session with 172.18.0.11 was still open after 50.0 s"),
         ([(1, N1, UP, 1, 0), (12, N1, DOWN, 1, 1), (13, N1, UP, 2, 1)], FAIL, "was still open after 50.0 s"),
         ([(1, N1, UP, 1, 0), (45, N1, DOWN, 1, 1)], FAIL, "was closed only after 35.00 s"),
+        ([(1, N1, UP, 1, 0), (12, N1, IDLE, 1, 1), (45, N1, DOWN, 1, 1)], PASS, "every session was closed"),
+        ([(1, N1, IDLE, 0, 0), (12, N1, DOWN, 0, 0)], UNCLEAR, "was not up before"),
         ([(1, N1, DOWN, 0, 0), (12, N1, DOWN, 0, 0)], UNCLEAR, "r's session with 172.18.0.11 was not up before"),
         ([(1, N1, UP, 1, 0), (5, N1, DOWN, 1, 1)], UNCLEAR, "was not up before"),
         ([(1, N2, UP, 1, 0), (12, N2, DOWN, 1, 1)], UNCLEAR, "was not up before"),
@@ -212,6 +256,28 @@ def test_sessions_closed(states: Any, verdict: Verdict, reason: str) -> None:
 def test_an_open_session_that_was_watched_too_shortly_decides_nothing() -> None:
     inputs = {"sessions": sessions((1, N1, UP, 1, 0), ended=20), "cause": act(10, "delete-peers")}
     says(run("sessions-closed", inputs, {"peers": {"r": [N1]}, "within": 30}), UNCLEAR, "watched for 10.0 s only")
+    says(run("sessions-closed", inputs, {"peers": {"r": [N1]}, "within": 10}), FAIL, "was still open after 10.0 s")
+
+
+def test_of_two_peers_each_is_judged_by_its_own_numbers() -> None:
+    """The first is as it should be, the second is not."""
+    two = {"peers": {"r": [N1, N2]}}
+    states = [(1, N1, UP, 1, 0), (1, N2, UP, 1, 0), (12, N1, DOWN, 1, 1), (45, N2, DOWN, 1, 1)]
+    inputs = {"sessions": sessions(*states), "cause": act(10, "delete-peers")}
+    closed = run("sessions-closed", inputs, {**two, "within": 30})
+    assert closed.reason == "r's session with 172.18.0.12 was closed only after 35.00 s"
+    half = run("sessions-closed", {**inputs, "sessions": sessions(*states[:3])}, {**two, "within": 30})
+    says(half, FAIL, "172.18.0.12 was still open after 50.0 s", "1 of 2 sessions are still open")
+    rows = [
+        *sessions((1, N1, UP, 1, 0), hold=30, keepalive=9).rows,
+        *sessions((2, N1, UP, 1, 0), hold=9, keepalive=3).rows,
+        *sessions((1, N2, UP, 1, 0), hold=12, keepalive=4).rows,
+    ]
+    evidence = Evidence[Any]("sessions", "c", "sessions", {}, tuple(rows))
+    timers = run("timers-negotiated", {"sessions": evidence}, {**two, "hold": 9})
+    assert timers.reason == (
+        "r and 172.18.0.12 negotiated the hold time 12 s, r and 172.18.0.12 use a keepalive interval of 4 s"
+    )
 
 
 @pytest.mark.parametrize(("uptime", "verdict"), [(58_000, PASS), (57_000, PASS), (56_999, FAIL), (0, FAIL)])
@@ -234,6 +300,8 @@ def test_a_session_that_is_younger_than_an_earlier_look_was_reset(uptime: int, v
         ({"hold": 3, "keepalive": 1}, {}, FAIL, "negotiated the hold time 3 s"),
         ({"hold": 9, "keepalive": 4}, {}, FAIL, "r and 172.18.0.11 use a keepalive interval of 4 s"),
         ({"hold": 9, "keepalive": 4}, {"keepalive": 4}, PASS, "the sessions use"),
+        ({"hold": 10, "keepalive": 3.3}, {"hold": 10}, PASS, "the sessions use"),
+        ({"hold": 6, "keepalive": 1}, {"least": 3}, PASS, "hold times 6 s"),
         ({"hold": 9}, {}, UNCLEAR, "the keepalive interval is not told: r with 172.18.0.11"),
         ({"hold": 9, "keepalive": 0}, {}, UNCLEAR, "the keepalive interval is not told"),
         ({"hold": 0, "keepalive": 0}, {"hold": 0}, PASS, "hold times 0 s"),
@@ -305,6 +373,8 @@ def test_the_timers_of_a_session_that_is_down_say_nothing() -> None:
         ([(10.2, [N1, N2, N3]), (18, []), (19, [N1, N2, N3])], {}, FAIL, "to stay only after 9.00 s"),
         ([(1, [N1, N2, N3])], {}, PASS, "the last after 0.000 s"),
         ([(10, [N1, N2, N3])], {}, PASS, "the last after 0.000 s"),
+        ([(1, [N1]), (5, [N1, N2, N3])], {}, PASS, "the last after 0.000 s"),
+        ([(10.2, [N1, N2, N3]), (12, [N1, N2, N3])], {}, PASS, "the last after 0.200 s"),
         ([(1, [N1, N2, N3]), (10, [N1])], {}, FAIL, "10.0.0.9/32 had next hops 172.18.0.11 after 50.00 s"),
         ([(10.2, [N1])], {"within": 50}, FAIL, "after 50.00 s"),
         ([], {}, FAIL, "10.0.0.9/32 had no route after 50.00 s"),
@@ -332,6 +402,7 @@ def test_each_prefix_is_judged_and_compared_as_a_network() -> None:
     says(wrong, FAIL, "10.0.0.9/32 had no route after 60.00 s")
     late = run("route-next-hops", {"routes": evidence}, {"expected": {PREFIX: [N3], **expected}, "within": 1.5})
     says(late, FAIL, "10.0.0.9/32 had no route after 60.00 s, 10.0.0.8/32 had next hops 172.18.0.12 to stay only after")
+    assert late.reason.endswith(" 2.00 s")
     brief = run("route-next-hops", {"routes": evidence}, {"expected": expected, "within": 5, "hold": 58.5})
     says(brief, UNCLEAR, "10.0.0.8/32 was seen to stay so for 58.00 s only, 58.5 s are needed")
 
@@ -423,6 +494,7 @@ def test_every_path_to_every_prefix_is_judged_and_counted() -> None:
 
     both = [(PREFIX, "IGP"), (PREFIX, "IGP"), ("10.0.0.8/32", "IGP")]
     says(judged(1, *both), PASS)
+    says(judged(0, *both), PASS)
     says(judged(2, *both), UNCLEAR, "1 paths, 2 are needed")
     says(judged(2, *both[::-1]), UNCLEAR, "1 paths, 2 are needed")
     wrong = judged(1, (PREFIX, "EGP"), (PREFIX, "IGP"), ("10.0.0.8/32", "EGP"))
@@ -485,6 +557,10 @@ def keepalives(*times: float, source: str = N1) -> list[tuple[float, str, str]]:
     ("sent", "ended", "verdict", "reason"),
     [
         (keepalives(1, 2, 3, 4), 5, PASS, "172.18.0.11 1.00 s apart"),
+        (keepalives(1, 2, 3, 4, 5, 6), 7, PASS, "172.18.0.11 1.00 s apart"),
+        (keepalives(1, 2, 3, 4), 5.1, PASS, "172.18.0.11 1.00 s apart"),
+        (keepalives(1), 1.5, UNCLEAR, "172.18.0.11 sent 1 keepalives in 0.5 s"),
+        (keepalives(1, 3), 3.5, FAIL, "172.18.0.11 sent keepalives 2.00 s apart"),
         (keepalives(1, 2.3, 3, 4), 5, PASS, "1.00 s apart"),  # one was late, and the next was not
         (keepalives(1, 2.1, 3.2, 4.3), 5, PASS, "1.10 s apart"),
         (keepalives(1, 2.2, 3.4, 4.6), 5, FAIL, "172.18.0.11 sent keepalives 1.20 s apart, 1 s are allowed"),
