@@ -329,7 +329,8 @@ def answered_again(
 ) -> Judgement:
     """After a cause questions about an address go unanswered for no longer than the limit, by whomever.
 
-    Clients that know the address do not notice; those that do not yet have nothing else.
+    Clients that know the address do not notice; those that do not yet have nothing else. A silence lasts from the last
+    answer at most, and from the first question after it at least: while nobody asks, nothing is known.
 
     Args:
         answers: questions and everything that was heard, from before the cause on.
@@ -344,26 +345,29 @@ def answered_again(
     ended = watched(answers)[1]
     span = seconds(ended - fault["effective"])
     last = ended if lasting and not during else fault["healed"] or ended
-    problems, silences, texts, open_ends = [], [], [], []
+    problems, silences, texts, open_ends, unasked = [], [], [], [], []
     for address, frames in _by_address(answers, addresses).items():
         replies = [frame["t"] for frame in _replies(frames) if frame["t"] < last]
         if not any(t < fault["began"] for t in replies):
             raise Unclear(f"nobody answered for {address} before {fault['fault']}")
         asked = [frame["t"] for frame in frames if frame["form"] == "asked"]  # in order of time, as all are
         silent = [
-            (seconds(until - since), since)
+            (seconds(until - since), seconds(until - asked[first]), since)
             for since, until in pairwise([*replies, last])
-            if until > fault["began"] and bisect_right(asked, since) < bisect_left(asked, until)
+            if until > fault["began"] and (first := bisect_right(asked, since)) < bisect_left(asked, until)
         ]
-        if not lasting and silent and silent[-1][0] > within and silent[-1][1] == replies[-1]:
+        if not lasting and silent and silent[-1][0] > within and silent[-1][2] == replies[-1]:
             open_ends.append(f"{address} was answered by nobody until {fault['fault']} was healed")
             del silent[-1]
-        longest, since = max(silent, default=(0.0, fault["effective"]))
+        longest, _, since = max(silent, default=(0.0, 0.0, fault["effective"]))
         silences.append(longest)
-        begin = max(0.0, seconds(since - fault["effective"]))
         texts.append(f"{address}: unanswered for {longest:.2f} s at most")
-        if longest > within:
+        if certain := [each for each in silent if each[1] > within]:
+            longest, _, since = max(certain)
+            begin = max(0.0, seconds(since - fault["effective"]))
             problems.append(f"{address} was answered by nobody for {longest:.2f} s, from {begin:.2f} s on")
+        elif longest > within:
+            unasked.append(f"for {longest:.2f} s nobody answered for {address}, nor asked for some of that")
     return ruling(
         problems,
         "every address was answered again in time",
@@ -379,7 +383,7 @@ def answered_again(
         ),
         expected=f"no address is unanswered for more than {within:g} s",
         observed=listed(texts),
-        short=listed(open_ends)
+        short=listed([*open_ends, *unasked])
         if span >= within
         else f"answers were heard for {span:.1f} s after the cause only, {within:g} s are needed",
     )

@@ -359,6 +359,13 @@ def test_owner_moves(frames: Any, bound: dict[str, Any], verdict: Verdict, reaso
             "by nobody for 5.00",
         ),
         (dialogue(0, 8, ONE), 5, UNCLEAR, "heard for 2.5 s after the cause only, 5 s are needed"),
+        (
+            dialogue(0, 8, ONE) + dialogue(18, 20, ONE),
+            5,
+            UNCLEAR,
+            "nobody answered for 10.0.0.9, nor asked for some of",
+        ),
+        (dialogue(0, 8, ONE) + dialogue(11, 18, None) + dialogue(18, 20, ONE), 5, FAIL, "by nobody for 10.50 s, from"),
         (dialogue(5, 20, ONE), 5, UNCLEAR, "nobody answered for 10.0.0.9 before node-power-off"),
     ],
 )
