@@ -1,6 +1,7 @@
 """Judges of address allocation: which address a Service gets, when, and that it keeps it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from itertools import combinations
 from typing import NamedTuple
@@ -74,15 +75,7 @@ def assigned_from_pool(
     observed = f"{len(delays)} of {len(histories)} Services got an address"
     if slowest is not None:
         observed += f", the slowest after {slowest:.2f} s"
-    measurement = Measurement(
-        "time to address",
-        slowest,
-        "s",
-        len(delays),
-        "slowest Service, watch of the API",
-        bound=Limit(within, "<=", "within"),
-        samples=tuple(delays.values()),
-    )
+    measurement = replace(_slowest("time to address", delays, within), samples=tuple(delays.values()))
     return ruling(
         problems,
         "every address came in time and from the pools",
@@ -270,14 +263,7 @@ def exact_addresses(
                 problems.append(f"{service} got its addresses after {delays[service]:.2f} s")
     wanted_text = "; ".join(f"{service}: {listed(each)}" for service, each in expected.items())
     observed = f"{len(delays)} of {len(expected)} Services got exactly what is expected"
-    measurement = Measurement(
-        "time to address",
-        max(delays.values(), default=None),
-        "s",
-        len(delays),
-        "slowest Service, watch of the API",
-        bound=Limit(within, "<=", "within"),
-    )
+    measurement = _slowest("time to address", delays, within)
     return ruling(
         problems,
         "every Service has exactly its addresses",
@@ -312,6 +298,13 @@ def _exact_set(
     )
 
 
+def _slowest(name: str, delays: Mapping[str, float], within: float) -> Measurement:
+    """How long the slowest of some Services took, s, which is to be no longer than the bound `within`."""
+    slowest = max(delays.values(), default=None)
+    limit = Limit(within, "<=", "within")
+    return Measurement(name, slowest, "s", len(delays), "slowest Service, watch of the API", bound=limit)
+
+
 @judge("moved")
 def moved(
     ingress: Evidence[Ingress], cause: Evidence[Fault], *, expected: dict[str, list[str]], within: float = 30.0
@@ -324,7 +317,8 @@ def moved(
         expected: for each Service the addresses that it has to have; none, where it cannot have what it asks for.
         within: how long it may take, s, from the cause.
     """
-    start, ended = effect(cause)["effective"], watched(ingress)[1]
+    fault, ended = effect(cause), watched(ingress)[1]
+    start, since = fault["effective"], fault["began"]
     problems, delays, open_ended = [], {}, []
     for service, states in _histories(ingress, list(expected)).items():
         wanted = _canonical(expected[service])
@@ -335,7 +329,6 @@ def moved(
             for state, until, is_right in zip(states, untils, right, strict=True)
             if until > start + nanoseconds(within) and not is_right
         ]
-        since = effect(cause)["began"]
         first = next((state for state, so in zip(states, right, strict=True) if so and state["t"] >= since), None)
         if strange:
             has = listed(strange[-1]["addresses"]) or "no address"
@@ -345,14 +338,7 @@ def moved(
         else:
             delays[service] = max(0.0, seconds(first["t"] - start))
     wanted_text = "; ".join(f"{service}: {listed(each) or 'no address'}" for service, each in expected.items())
-    measurement = Measurement(
-        "time to move",
-        max(delays.values(), default=None),
-        "s",
-        len(delays),
-        "slowest Service, watch of the API",
-        bound=Limit(within, "<=", "within"),
-    )
+    measurement = _slowest("time to move", delays, within)
     return ruling(
         problems,
         "every Service has what it asked for last",

@@ -384,9 +384,13 @@ class Seen:
         """The addresses for which Services asked, for `exact-addresses`."""
         return {f"{self.namespace}/{name}": wish.asked for name, wish in wishes.items() if name in self.made}
 
+    def waiting(self, group: Group) -> dict[str, Any]:
+        """What `stays-pending` takes: those that wait have no address all the while."""
+        return {"services": self.keys(group.waiters), "hold": self.hold}
+
     def refusal(self, group: Group) -> dict[str, Any]:
         """What `stays-pending` takes: those that wait have not the addresses for which they asked."""
-        return {"services": self.keys(group.waiters), "refused": self.addresses(group.waiters), "hold": self.hold}
+        return self.waiting(group) | {"refused": self.addresses(group.waiters)}
 
     def record(self, record: CaseRecorder, group: Group) -> dict[str, EvidenceRef]:
         """Write down what concerns one group, as evidence by role.

@@ -56,7 +56,7 @@ def test_services_of_another_class_get_nothing(arrangement: Seen, record: CaseRe
     Then they have no address for ten seconds
     """
     seen = {"ingress": arrangement.record(record, FOREIGN)["ingress"]}
-    bound = {"services": arrangement.keys(FOREIGN.waiters), "hold": arrangement.hold}
+    bound = arrangement.waiting(FOREIGN)
     record.judge("ALLOC-009", "stays-pending", seen, bound)
 
 

@@ -81,7 +81,7 @@ def test_careful_pool_withholds_what_ends_in_0_or_255(
     seen = arrangement.record(record, WITHHELD)
     expected = ranges_of(arrangement.families, CAREFUL)
     given = {"expected": expected, "within": profile.timers.assignment}
-    alone = {"services": arrangement.keys(WITHHELD.waiters), "hold": arrangement.hold}
+    alone = arrangement.waiting(WITHHELD)
     record.judge("ALLOC-014", "exact-addresses", {"ingress": seen["ingress"]}, given)
     record.judge("ALLOC-014", "stays-pending", {"ingress": seen["ingress"]}, alone)
 
@@ -106,7 +106,7 @@ def test_pool_serves_whom_its_selectors_name(arrangement: Seen, profile: Profile
     """
     seen = arrangement.record(record, SELECTED)
     served = {"services": arrangement.keys(SELECTED.joiners), "pools": TIERS, "within": profile.timers.assignment}
-    alone = {"services": arrangement.keys(SELECTED.waiters), "hold": arrangement.hold}
+    alone = arrangement.waiting(SELECTED)
     record.judge("ALLOC-032", "assigned-from-pool", {"ingress": seen["ingress"]}, served)
     record.judge("ALLOC-032", "stays-pending", {"ingress": seen["ingress"]}, alone)
     record.judge("ALLOC-028", "stays-pending", {"ingress": seen["ingress"]}, alone)
@@ -166,7 +166,7 @@ def test_one_family_is_not_enough_for_two(arrangement: Seen, record: CaseRecorde
     Then they have no address for ten seconds, and an event AllocationFailed
     """
     seen = arrangement.record(record, ONE_OF_TWO)
-    bound = {"services": arrangement.keys(ONE_OF_TWO.waiters), "hold": arrangement.hold, "reason": "AllocationFailed"}
+    bound = arrangement.waiting(ONE_OF_TWO) | {"reason": "AllocationFailed"}
     record.judge("ALLOC-046", "stays-pending", seen, bound)
 
 
@@ -267,7 +267,7 @@ def test_pool_is_chosen_by_annotation(arrangement: Seen, profile: Profile, recor
     """
     seen = arrangement.record(record, BY_NAME)
     served = {"services": arrangement.keys(BY_NAME.joiners), "pools": RESERVED, "within": profile.timers.assignment}
-    alone = {"services": arrangement.keys(BY_NAME.waiters), "hold": arrangement.hold, "reason": "AllocationFailed"}
+    alone = arrangement.waiting(BY_NAME) | {"reason": "AllocationFailed"}
     record.judge("ALLOC-026", "assigned-from-pool", {"ingress": seen["ingress"]}, served)
     every = served | {"services": arrangement.keys(["pool-right-all"]), "families": arrangement.families}
     record.judge("ALLOC-026", "assigned-from-pool", {"ingress": seen["ingress"]}, every)

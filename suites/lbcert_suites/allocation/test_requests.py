@@ -74,7 +74,7 @@ def test_malformed_request_is_refused(arrangement: Seen, record: CaseRecorder) -
         an event LoadBalancerFailed
     """
     seen = arrangement.record(record, MALFORMED)
-    new = {"services": arrangement.keys(MALFORMED.waiters), "hold": arrangement.hold, "reason": "AllocationFailed"}
+    new = arrangement.waiting(MALFORMED) | {"reason": "AllocationFailed"}
     old = {"services": arrangement.keys(MALFORMED.holders), "hold": arrangement.hold, "reason": "LoadBalancerFailed"}
     record.judge("ALLOC-021", "stays-pending", seen, new)
     record.judge("ALLOC-021", "assignment-stable", seen, old)
@@ -91,7 +91,7 @@ def test_two_requests_at_once_are_refused(arrangement: Seen, record: CaseRecorde
     Then they have no address for ten seconds, and an event AllocationFailed
     """
     seen = arrangement.record(record, TWICE)
-    bound = {"services": arrangement.keys(TWICE.waiters), "hold": arrangement.hold, "reason": "AllocationFailed"}
+    bound = arrangement.waiting(TWICE) | {"reason": "AllocationFailed"}
     record.judge("ALLOC-020", "stays-pending", seen, bound)
 
 
@@ -106,7 +106,7 @@ def test_request_of_other_families_is_refused(arrangement: Seen, record: CaseRec
     Then they have no address for ten seconds, and an event AllocationFailed
     """
     seen = arrangement.record(record, MISMATCHED)
-    bound = {"services": arrangement.keys(MISMATCHED.waiters), "hold": arrangement.hold, "reason": "AllocationFailed"}
+    bound = arrangement.waiting(MISMATCHED) | {"reason": "AllocationFailed"}
     record.judge("ALLOC-024", "stays-pending", seen, bound)
 
 
@@ -176,7 +176,7 @@ def test_address_outside_every_pool_is_refused(arrangement: Seen, record: CaseRe
     Then they have no address for ten seconds, and a Warning event
     """
     seen = arrangement.record(record, OUTSIDE)
-    bound = {"services": arrangement.keys(OUTSIDE.waiters), "hold": arrangement.hold, "reason": "*"}
+    bound = arrangement.waiting(OUTSIDE) | {"reason": "*"}
     record.judge("ALLOC-022", "stays-pending", seen, bound)
 
 
@@ -219,7 +219,7 @@ def test_address_in_use_is_refused(arrangement: Seen, record: CaseRecorder) -> N
     Then these have no address for ten seconds, and nobody holds one twice
     """
     seen = arrangement.record(record, IN_USE)
-    bound = {"services": arrangement.keys(IN_USE.waiters), "hold": arrangement.hold}
+    bound = arrangement.waiting(IN_USE)
     record.judge("ALLOC-023", "stays-pending", {"ingress": seen["ingress"]}, bound)
     record.judge("ALLOC-023", "assignment-stable", {"ingress": seen["ingress"]}, {"hold": arrangement.hold})
 

@@ -186,7 +186,7 @@ def certify(
     if blocked and aside and not (blocked := doctor.blocking(replace(wish, labs=1))):
         click.echo("one lab takes all cases: the machine does not carry a second (see `lbcert doctor`)", err=True)
         aside = False
-    elif aside and not _asked_for("aside") and (used := share_in_use()) > _TAKEN:
+    elif aside and not blocked and not _asked_for("aside") and (used := share_in_use()) > _TAKEN:
         click.echo(f"one lab takes all cases: other programs use {used:.0%} of the processors", err=True)
         aside = False
     if blocked:
