@@ -81,11 +81,16 @@ def testbed(
 
 @pytest.fixture(scope="session")
 def implementation(
-    request: pytest.FixtureRequest, testbed: Testbed, profile: Profile, manifests: Sequence[ResolvedManifest]
-) -> Deployment:
+    request: pytest.FixtureRequest,
+    settings: Settings,
+    testbed: Testbed,
+    profile: Profile,
+    manifests: Sequence[ResolvedManifest],
+) -> Iterator[Deployment]:
     """The implementation in the testbed, from its own manifests.
 
-    One that never gets ready is recorded as such, and the cases go on: what it does not do is theirs to say.
+    One that never gets ready is recorded as such, and the cases go on: what it does not do is theirs to say. What its
+    pods said is kept in the end.
     """
     deployment = Deployment(testbed, profile, manifests)
     journal = recorder(request.config)
@@ -95,7 +100,8 @@ def implementation(
             deployment.await_ready(at)
         except NotReadyError as error:
             journal.note(f"The implementation did not get ready. {error}")
-    return deployment
+    yield deployment
+    deployment.save_logs(settings.run / "logs" / writer(request.config) / "implementation")
 
 
 @pytest.fixture(scope="session")
