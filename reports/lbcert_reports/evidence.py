@@ -148,6 +148,17 @@ class BgpMessage(TypedDict):
     """bytes, with the header"""
 
 
+class BgpClosing(TypedDict):
+    """A TCP segment that closes a BGP session's connection, as it passed a router's interface."""
+
+    t: int
+    router: str
+    source: str
+    """the sender's address"""
+    destination: str
+    flag: Literal["FIN", "RST"]
+
+
 class Reply(TypedDict):
     """One request to a Service and what came of it."""
 
@@ -300,6 +311,7 @@ KINDS: Final[Mapping[str, type]] = {
     "sessions": Session,
     "paths": BgpPath,
     "messages": BgpMessage,
+    "closings": BgpClosing,
     "replies": Reply,
     "connections": Connection,
     "flows": Flow,

@@ -39,7 +39,7 @@ PHASES: Final[Mapping[str, tuple[str, ...]]] = {
     "faults and cures": tuple(
         f"testbeds/netns/lab.py:{name}"
         for name in (
-            *("power_off", "cut_link", "stop_program", "pause_node", "kill_pod", "restart_router"),
+            *("power_off", "cut_link", "stop_program", "pause_node", "pause_router", "kill_pod", "restart_router"),
             *("heal", "mend"),
         )
     ),

@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 from itertools import pairwise, takewhile
 from typing import Any
 
-from lbcert_reports.evidence import BgpMessage, BgpPath, Evidence, Fault, Route, Session
+from lbcert_reports.evidence import BgpClosing, BgpMessage, BgpPath, Evidence, Fault, Route, Session
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
 from lbcert_reports.judges.spans import effect, seconds, watched
 from lbcert_reports.verdicts import Verdict
@@ -346,6 +346,62 @@ def attempts_spaced(
         expected=f"at most {most} in {span:.1f} s from each",
         observed=listed(f"{count} from {peer}" for peer, count in counts.items()),
         short=f"{listed(few)} began fewer than {least} sessions in {span:.1f} s" if few else "",
+    )
+
+
+@judge("silent-peer-left", drops=[Verdict.FAIL])
+def silent_peer_left(
+    messages: Evidence[BgpMessage],
+    closings: Evidence[BgpClosing],
+    *,
+    peers: list[str],
+    hold: float,
+    tolerance: float = 1.0,
+) -> Judgement:
+    """A speaker leaves its session when it has heard nothing from the router for the hold time.
+
+    It may say so by a NOTIFICATION, or just close the connection. RFC 4271, section 6.5.
+
+    Args:
+        messages: the messages that passed the router's interface, in both directions.
+        closings: the segments that closed a connection.
+        peers: the speakers' addresses.
+        hold: the negotiated hold time, s.
+        tolerance: how much sooner or later it may be, s.
+    """
+    ended = min(watched(messages)[1], watched(closings)[1])
+    problems, delays, short = [], [], ""
+    for peer in map(_ip, peers):
+        heard = max((each["t"] for each in messages.rows if _ip(each["destination"]) == peer), default=None)
+        if heard is None:
+            raise Unclear(f"the router said nothing to {peer}, so it could not fall silent")
+        left = [each["t"] for each in messages.rows if each["type"] == "NOTIFICATION" and _ip(each["source"]) == peer]
+        left += [each["t"] for each in closings.rows if _ip(each["source"]) == peer]
+        after = min((t for t in left if t > heard), default=None)
+        delay = seconds((ended if after is None else after) - heard)
+        if after is not None and delay < hold - tolerance:
+            raise Unclear(f"{peer} left {delay:.2f} s after the router's last message, which is not the hold time")
+        if delay > hold + tolerance:
+            problems.append(f"{peer} {'kept its session for' if after is None else 'left only after'} {delay:.2f} s")
+        elif after is None:
+            short = short or f"{peer} was watched for {delay:.1f} s of silence only, {hold + tolerance:g} s are needed"
+        if after is not None:
+            delays.append(delay)
+    return ruling(
+        problems,
+        "every speaker left the silent router after the hold time",
+        Measurement(
+            "silence until the speaker left",
+            max(delays, default=None),
+            "s",
+            len(delays),
+            "slowest speaker",
+            bound=Limit(hold + tolerance, "<=", "hold"),
+            samples=tuple(delays),
+        ),
+        expected=f"left after {hold:g} s of silence, {tolerance:g} s sooner or later",
+        observed=f"{len(delays)} of {len(peers)} left" + (f", the last after {max(delays):.2f} s" if delays else ""),
+        short=short,
     )
 
 

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from lbcert_fixtures.cluster import UDP, Cluster
+from lbcert_fixtures.probes.bgp_messages import BgpCapture
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.probes.stream import Stream
@@ -22,6 +23,9 @@ KEEPALIVE_SECONDS = HOLD_SECONDS / 3
 
 ROUTER_SECONDS = 1.0
 """What the router may take beside the hold time: FRR gathers changes for 50 ms, and the machine is shared."""
+
+SILENT_SECONDS = 3 * HOLD_SECONDS
+"""How long the router is silent, unless every speaker left it before: long enough to tell late from never."""
 
 RETURN_SECONDS = 60.0
 """How long a node that was switched on again may take until it announces: a precondition of the next trial."""
@@ -82,6 +86,46 @@ def test_dead_node_is_avoided_after_the_hold_time(
     record.judge("BGP-008", "route-next-hops", seen, bound)
     for each in streams.values():
         record.judge("BGP-008", "failover-gap", seen | each, {"limit": within, "trials": trials})
+
+
+@pytest.mark.covers("BGP-007")
+@pytest.mark.needs("bgp")
+@pytest.mark.thorough
+@pytest.mark.catches("silent-peer-kept")
+@pytest.mark.usefixtures("unpeered")
+def test_silent_router_is_left_after_the_hold_time(testbed: Testbed, peering: Peering, record: CaseRecorder) -> None:
+    """When the router falls silent without closing anything, every speaker leaves its session, and comes back later.
+
+    Given sessions of all nodes with the router, with a hold time of 3 s
+    When the router's daemons hang, so that only its kernel answers, and then go on
+    Then each speaker closes its session after the hold time, and all sessions are established again
+    """
+    peers = sorted(map(str, peering.addresses()))
+
+    def have_left(_: object) -> bool:
+        return {closing["source"] for closing in capture.closings()}.issuperset(peers)
+
+    with BgpCapture(testbed, ROUTER) as capture:
+        with SessionWatch(testbed, ROUTER) as before:
+            peering.open()
+            if not peering.until_established(before):
+                raise PreconditionUnmetError("not every node opens a session")
+        if other := {row["hold"] for row in before.rows() if row["state"] == "Established"} - {HOLD_SECONDS}:
+            raise PreconditionUnmetError(f"a hold time of {HOLD_SECONDS:g} s was declared, and {other} s negotiated")
+        fault = testbed.pause_router(ROUTER)
+        capture.until(have_left, SILENT_SECONDS)
+    healed = testbed.heal(fault)
+    within = peering.connect_retry + CONNECT_SECONDS
+    with SessionWatch(testbed, ROUTER) as after:
+        peering.until_established(after, within)
+    seen = {
+        "messages": record.evidence("messages", capture.messages(), **capture.meta()),
+        "closings": record.evidence("closings", capture.closings(), **capture.meta()),
+    }
+    returned = {"sessions": record.observed("sessions", after)}
+    record.fault(fault, healed=healed)
+    record.judge("BGP-007", "silent-peer-left", seen, {"peers": peers, "hold": HOLD_SECONDS})
+    record.judge("BGP-007", "sessions-established", returned, {"peers": peering.peers, "within": within})
 
 
 @pytest.mark.covers("BGP-009", "BGP-039")

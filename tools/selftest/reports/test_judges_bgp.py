@@ -1,5 +1,6 @@
 """Each judge of BGP passes what is right, and fails each defect with its reason."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -620,6 +621,67 @@ def test_attempts_are_allowed_to_come_fast_at_first_and_the_rate_is_rounded_down
     judgement = run("attempts-spaced", {"messages": messages(*sent, ended=10)}, bound)
     says(judgement, PASS, "5 from 172.18.0.11, 5 from fd00:0::12")
     says(run("attempts-spaced", {"messages": messages(*sent, ended=7)}, bound), FAIL, "began 5 sessions in 7.0 s")
+
+
+def silence(
+    *, heard: Sequence[float], notified: Sequence[float] = (), closed: Sequence[float] = (), ended: float = 12
+) -> dict[str, Evidence[Any]]:
+    """What passes a router that speaks to N1 and to the second peer at these seconds, and how both leave it."""
+    rows: list[dict[str, Any]] = []
+    for source, peer in (("172.18.0.1", N1), ("fd00::1", "fd00::12")):
+        between = {"router": "r", "source": source, "destination": peer}
+        back = {"router": "r", "source": peer, "destination": source}
+        rows += [{"t": at(t), **between, "type": "KEEPALIVE", "length": 19} for t in heard]
+        rows += [{"t": at(t), **back, "type": "KEEPALIVE", "length": 19} for t in range(int(ended))]
+        rows += [{"t": at(t), **back, "type": "NOTIFICATION", "length": 21} for t in notified]
+    ends = tuple(
+        {"t": at(t), "router": "r", "source": peer, "destination": "172.18.0.1", "flag": "FIN"}
+        for t in closed
+        for peer in (N1, "fd00::12")
+    )
+    header = {"began": at(0), "ended": at(ended)}
+    return {
+        "messages": Evidence("messages", "c", "messages", header, tuple(rows)),
+        "closings": Evidence("closings", "c", "closings", header, ends),
+    }
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "reason"),
+    [
+        (silence(heard=[1, 2], notified=[5], closed=[5.01]), PASS, "2 of 2 left, the last after 3.00 s"),
+        (silence(heard=[1, 2], closed=[5]), PASS, "2 of 2 left, the last after 3.00 s"),
+        (silence(heard=[1, 2], notified=[4, 9]), PASS, "the last after 2.00 s"),
+        (silence(heard=[1, 2], notified=[6]), PASS, "the last after 4.00 s"),
+        (silence(heard=[1, 2], notified=[1.5, 5]), PASS, "the last after 3.00 s"),  # and came back in between
+        (silence(heard=[1, 2], notified=[6.01]), FAIL, "172.18.0.11 left only after 4.01 s, fd00::12 left only after"),
+        (silence(heard=[1, 2]), FAIL, "172.18.0.11 kept its session for 10.00 s, fd00::12 kept its session for 10.00"),
+        (silence(heard=[1, 2], ended=6), UNCLEAR, "172.18.0.11 was watched for 4.0 s of silence only, 4 s are needed"),
+        (silence(heard=[1, 2, 11], notified=[5]), UNCLEAR, "172.18.0.11 was watched for 1.0 s of silence only"),
+        (silence(heard=[1, 2], notified=[3.99]), UNCLEAR, "172.18.0.11 left 1.99 s after the router's last message"),
+        (silence(heard=[], notified=[5]), UNCLEAR, "the router said nothing to 172.18.0.11"),
+    ],
+)
+def test_a_silent_peer_is_left(seen: Any, verdict: Verdict, reason: str) -> None:
+    judgement = run("silent-peer-left", seen, {"peers": [N1, "fd00:0::12"], "hold": 3})
+    says(judgement, verdict, reason)
+    if judgement.measurements:
+        (measurement,) = judgement.measurements
+        assert measurement.bound == (4, "<=", "bound 'hold' of the requirement")
+        assert (measurement.value, measurement.n) == (max(measurement.samples, default=None), len(measurement.samples))
+        assert judgement.expected == "left after 3 s of silence, 1 s sooner or later"
+
+
+def test_who_leaves_a_silent_peer_is_told_from_who_does_not() -> None:
+    both = silence(heard=[2], closed=[5])
+    closings = both["closings"]
+    one = both | {"closings": dataclasses.replace(closings, rows=closings.rows[:1])}
+    judgement = run("silent-peer-left", one, {"peers": ["fd00::12", N1], "hold": 3})
+    says(judgement, FAIL, "fd00::12 kept its session for 10.00 s")
+    assert judgement.reason == "fd00::12 kept its session for 10.00 s"
+    assert judgement.observed == "1 of 2 left, the last after 3.00 s"
+    shorter = both | {"closings": dataclasses.replace(closings, meta=closings.meta | {"ended": at(5)}, rows=())}
+    says(run("silent-peer-left", shorter, {"peers": [N1], "hold": 3}), UNCLEAR, "watched for 3.0 s of silence only")
 
 
 HOPS = [N1, N2, N3]

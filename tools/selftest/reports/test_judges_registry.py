@@ -135,6 +135,7 @@ NOTHING: dict[str, dict[str, Any]] = {
     "never-routed": {"prefixes": [], "hold": 9},
     "keepalives-spaced": {"peers": {}},
     "attempts-spaced": {"peers": [], "rate": 1},
+    "silent-peer-left": {"peers": [], "hold": 3},
     "exact-addresses": {"expected": []},
     "in-sequence": {"expected": []},
     "stays-pending": {"services": []},
