@@ -285,10 +285,12 @@ def owner_moves(
                 if span >= within:
                     problems.append(f"{address} is announced by {owners[-1]}, and answered by nobody")
                 mute.append(f"no question about {address} was answered by {owners[-1]}")
+            if span >= within and moved[-1] < least:
+                problems.append(f"{address} moved {moved[-1]} times only: {' → '.join(owners)}")
         elif span >= within and not any(f["t"] >= fault["effective"] + nanoseconds(within / 2) for f in heard):
             problems.append(f"{address} is answered by nobody")
-        elif span >= within and moved[-1] < least:
-            problems.append(f"{address} is still answered by {owners[-1]}")
+        elif span >= within and least:
+            problems.append(f"{address} is still answered by {listed(owners)}")
         settled = [f for f in after if f["t"] >= fault["effective"] + nanoseconds(within)]
         present = sorted({owner for frame in settled for owner in _owners(frame, nodes)})
         if to is not None and (wrong := sorted({*present, *owners[1:][-1:]} - set(to))):
