@@ -418,20 +418,20 @@ def settles_on_one(
     for address, frames in _by_address(answers, addresses).items():
         problems += _strangers(address, frames, nodes)
         tenures = _tenures([f for f in _heard(frames) if f["t"] >= fault["effective"]], nodes)
-        texts.append(f"{address}: {len(tenures)} tenures, at last {tenures[-1][1] if tenures else 'nobody'}")
-        alone = seconds(ended - tenures[-1][0]) if tenures else 0.0
-        if alone < hold:
+        since, owner = tenures[-1] if tenures else (ended, "nobody")
+        texts.append(f"{address}: {len(tenures)} tenures, at last {owner}")
+        if seconds(ended - since) < hold:
             open_ends.append(f"{address} is answered by {listed(sorted({n for _, n in tenures[-4:]})) or 'nobody'}")
             continue
-        if not any(tenures[-1][1] in _owners(f, nodes) for f in _replies(frames) if f["t"] >= tenures[-1][0]):
-            open_ends.append(f"{address} is announced by {tenures[-1][1]}, and answered by nobody,")
+        if not any(owner in _owners(f, nodes) for f in _replies(frames) if f["t"] >= since):
+            open_ends.append(f"{address} is announced by {owner}, and answered by nobody,")
             continue
         if _unanswered(frames, ended - nanoseconds(hold)):
             open_ends.append(f"{address} is answered by nobody any more")
             continue
-        asked = sum(f["form"] == "asked" and fault["effective"] <= f["t"] < tenures[0][0] for f in frames)
+        asked = sum(f["form"] == "asked" and fault["effective"] <= f["t"] <= since for f in frames)
         was_silent = asked > 1  # the one that was answered, and one that was not
-        delays.append(seconds(tenures[-1][0] - fault["effective"]) if len(tenures) > 1 or was_silent else 0.0)
+        delays.append(seconds(since - fault["effective"]) if tenures[1:] or was_silent else 0.0)
         if delays[-1] > within:
             problems.append(f"one node alone answered for {address} only {delays[-1]:.2f} s after the cause")
     if span >= within + hold:

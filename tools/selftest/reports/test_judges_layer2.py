@@ -552,7 +552,7 @@ TWO_FOR_A_WHILE = dialogue(0, 5, ONE) + dialogue(5, 8, ONE, every=0.2) + dialogu
         (dialogue(0, 12, "0a:0b"), {}, FAIL, "which no node has"),
         (dialogue(0, 5, TWO) + dialogue(5, 12, ONE), {}, PASS, "1 tenures, at last n1"),
         ([*dialogue(0, 5, ONE), frame(5, TWO, "arp-reply"), *dialogue(5, 12, ONE)], {}, PASS, "2 tenures, at last n1"),
-        ([frame(5, THREE, "arp-reply"), *TWO_FOR_A_WHILE], {}, UNCLEAR, "10.0.0.9 is answered by n1, n2"),
+        ([frame(5, THREE, "arp-reply"), *TWO_FOR_A_WHILE], {}, UNCLEAR, "10.0.0.9 is answered by n1, n2 |"),
         ([*dialogue(0, 5, ONE), frame(8, TWO, "garp-request"), *dialogue(8.5, 12, TWO)], {}, PASS, "at last n2"),
         (
             [*dialogue(0, 7, ONE), frame(9, TWO, "garp-request"), *dialogue(7, 16, None)],
@@ -566,6 +566,24 @@ TWO_FOR_A_WHILE = dialogue(0, 5, ONE) + dialogue(5, 8, ONE, every=0.2) + dialogu
         (dialogue(0, 12, None), {"within": 5}, FAIL, "10.0.0.9 is answered by nobody 6.5 s after the cause"),
         ([*dialogue(0, 5.5, None), *dialogue(5.5, 12, ONE)], {"within": 0.1}, FAIL, "10.0.0.9 only 0.50 s"),
         ([*dialogue(0, 5, None), *dialogue(5.5, 12, ONE)], {"within": 0.1}, PASS, "1 tenures, at last n1"),
+        (
+            [*dialogue(0, 5.5, None), asked(5.5), frame(5.5, ONE, "arp-reply"), *dialogue(6, 12, ONE)],
+            {"within": 0.1},
+            FAIL,
+            "10.0.0.9 only 0.50 s",
+        ),
+        (
+            [*dialogue(0, 6, TWO), *dialogue(6, 9, ONE), frame(9, TWO, "garp-request"), *dialogue(9.5, 12, None)],
+            {},
+            UNCLEAR,
+            "10.0.0.9 is announced by n2, and answered by nobody",
+        ),
+        (
+            dialogue(0, 5, ONE) + dialogue(5, 16.5, None),
+            {},
+            FAIL,
+            "10.0.0.9 is answered by nobody 11.0 s after the cause",
+        ),
     ],
 )
 def test_settles_on_one(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
@@ -579,10 +597,46 @@ def test_questions_within_the_time_that_one_node_is_to_answer_for_may_wait(since
     says(run("settles-on-one", {"answers": answers, "cause": act(5)}, {"nodes": NODES, "within": 10}), verdict)
 
 
-def test_settles_on_one_measures_how_long_it_took() -> None:
-    inputs = {"answers": heard(TWO_FOR_A_WHILE, dialogue(8, 12, TWO)), "cause": act(5)}
+@pytest.mark.parametrize(("others", "named"), [((ONE, TWO, ONE), "n1, n2, n3"), ((ONE, TWO, ONE, TWO), "n1, n2")])
+def test_who_was_among_the_last_four_to_answer_is_named_where_several_still_do(
+    others: tuple[str, ...], named: str
+) -> None:
+    spoken = [frame(7 + number / 10, mac, "arp-reply") for number, mac in enumerate((TWO, ONE, TWO, THREE, *others))]
+    inputs = {"answers": heard(dialogue(0, 7, ONE), spoken), "cause": act(5)}
     judgement = run("settles-on-one", inputs, {"nodes": NODES, "within": 10})
-    assert value(judgement, "time to one owner") == pytest.approx(2.902, abs=0.002)
+    says(judgement, UNCLEAR)
+    assert judgement.reason == f"10.0.0.9 is answered by {named}"
+
+
+@pytest.mark.parametrize(
+    ("frames", "took"),
+    [
+        (TWO_FOR_A_WHILE + dialogue(8, 12, TWO), 2.901),
+        (dialogue(0, 6, TWO) + dialogue(6, 12, ONE), 1.001),
+        (dialogue(0, 12, ONE), 0),
+        ([*dialogue(0, 5, ONE), frame(5.4, ONE, "garp-request"), *dialogue(5.5, 12, ONE)], 0),
+    ],
+    ids=["two nodes for a while", "two nodes", "one node", "one node that nobody asked at first"],
+)
+def test_settles_on_one_measures_how_long_it_took(frames: Any, took: float) -> None:
+    judgement = run("settles-on-one", {"answers": heard(frames), "cause": act(5)}, {"nodes": NODES, "within": 10})
+    assert value(judgement, "time to one owner") == took
+
+
+@pytest.mark.parametrize(
+    "open_end",
+    [
+        dialogue(0, 12, ONE) + dialogue(0.1, 12, TWO),
+        [*dialogue(0, 9, ONE), frame(9, TWO, "garp-request"), *dialogue(9.5, 12, None)],
+        dialogue(0, 9, ONE) + dialogue(9, 12, None),
+    ],
+    ids=["several nodes", "announced only", "silent"],
+)
+def test_of_an_address_that_is_open_yet_nothing_is_measured_and_the_next_one_is(open_end: Any) -> None:
+    answers = heard(open_end, dialogue(0, 6, TWO, V4B), dialogue(6, 12, ONE, V4B), ended=at(12))
+    judgement = run("settles-on-one", {"answers": answers, "cause": act(5)}, {"nodes": NODES, "within": 10})
+    says(judgement, UNCLEAR, "10.0.0.8: 2 tenures, at last n1")
+    assert judgement.measurements[0].samples == (1.001,)
 
 
 def test_owner_moves_measures_moves_and_the_time_to_the_new_owner() -> None:
