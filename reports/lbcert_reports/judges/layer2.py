@@ -8,7 +8,6 @@ import math
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
-from ipaddress import ip_address
 from itertools import groupby, pairwise
 from typing import Any, Final
 
@@ -109,9 +108,8 @@ def answers_asked(
     problems, slowest, shares = [], [], []
     fewest = asks
     for address, frames in _by_address(answers, addresses).items():
-        form = REPLIES[ip_address(address).version == 6]
         askers = {frame["mac"] for frame in frames if frame["form"] == "asked"}
-        replies = [frame for frame in frames if frame["form"] == form]
+        replies = _replies(frames)
         problems += _strangers(address, replies, nodes)
         if wrong := [frame for frame in replies if askers and frame["dst"] not in askers]:
             problems.append(f"{len(wrong)} answers about {address} went to {wrong[0]['dst']}, not to the asker")
@@ -160,7 +158,7 @@ def nobody_answers(
         asks: how many questions per address after that it takes for a verdict.
     """
     since = effect(cause)["effective"] + nanoseconds(within) if cause else -math.inf
-    problems, silences = [], []
+    problems, delays = [], [0.0]
     fewest = asks
     for address, frames in _by_address(answers, addresses).items():
         fewest = min(fewest, sum(frame["form"] == "asked" and frame["t"] >= since for frame in frames))
@@ -168,17 +166,17 @@ def nobody_answers(
         late = [frame for frame in heard if frame["t"] >= since]
         if late:
             problems.append(f"{address} was answered {len(late)} times by {listed(sorted({f['mac'] for f in late}))}")
-        if cause and (after := [f["t"] for f in heard if f["t"] >= effect(cause)["effective"]]):
-            silences.append(seconds(after[-1] - effect(cause)["effective"]))
+        if cause and heard:
+            delays.append(seconds(heard[-1]["t"] - effect(cause)["effective"]))
     allowed = f" from {within:g} s after the cause on" if cause else ""
-    silence = max(silences, default=0.0)
-    measurements = [Measurement("last answer", silence, "s", len(addresses), bound=Limit(within, "<=", "within"))]
+    last = max(delays)
+    measurements = [Measurement("last answer", last, "s", len(addresses), bound=Limit(within, "<=", "within"))]
     return ruling(
         problems,
         "nobody answered",
         *(measurements if cause else ()),
         expected=f"no answer{allowed}",
-        observed=listed(problems) or "no answer" + (f" later than {silence:.2f} s after the cause" if cause else ""),
+        observed=listed(problems) or "no answer" + (f" later than {last:.2f} s after the cause" if cause else ""),
         short=_too_few(fewest, asks),
     )
 
@@ -353,21 +351,19 @@ def answered_again(
         if not any(t < fault["began"] for t in replies):
             raise Unclear(f"nobody answered for {address} before {fault['fault']}")
         asked = [frame["t"] for frame in frames if frame["form"] == "asked"]  # in order of time, as all are
-        silent = [
-            (seconds(until - since), seconds(until - asked[first]), since)
-            for since, until in pairwise([*replies, last])
-            if until > fault["began"] and (first := bisect_right(asked, since)) < bisect_left(asked, until)
-        ]
-        if not lasting and silent and silent[-1][0] > within and silent[-1][2] == replies[-1]:
+        silent = _silences(replies, asked, fault["began"])
+        unended = _silences([replies[-1], last], asked, fault["began"])
+        if not lasting and any(longest > within for longest, _, _ in unended):
             open_ends.append(f"{address} was answered by nobody until {fault['fault']} was healed")
-            del silent[-1]
-        longest, _, since = max(silent, default=(0.0, 0.0, fault["effective"]))
+        else:
+            silent += unended
+        longest = max((longest for longest, _, _ in silent), default=0.0)
         silences.append(longest)
         texts.append(f"{address}: unanswered for {longest:.2f} s at most")
-        if certain := [each for each in silent if each[1] > within]:
-            longest, _, since = max(certain)
+        if certain := [(longest, since) for longest, least, since in silent if least > within]:
+            lasted, since = max(certain)
             begin = max(0.0, seconds(since - fault["effective"]))
-            problems.append(f"{address} was answered by nobody for {longest:.2f} s, from {begin:.2f} s on")
+            problems.append(f"{address} was answered by nobody for {lasted:.2f} s, from {begin:.2f} s on")
         elif longest > within:
             unasked.append(f"for {longest:.2f} s nobody answered for {address}, nor asked for some of that")
     return ruling(
@@ -493,7 +489,7 @@ def gratuitous_announced(
     for address, frames in _by_address(answers, addresses).items():
         heard = [f for f in _heard(frames) if f["t"] < (fault["healed"] or math.inf)]
         old = {owner for f in heard if f["t"] < fault["began"] for owner in _owners(f, nodes)}
-        new = [f for f in heard if f["t"] >= fault["began"] and not old.issuperset(_owners(f, nodes))]
+        new = [f for f in heard if not old.issuperset(_owners(f, nodes))]
         if not new:
             raise Unclear(f"no other node took over {address} after {fault['fault']}")
         owner = min(_owners(new[0], nodes) - old)
@@ -681,6 +677,18 @@ def _heard(frames: Sequence[Answer]) -> list[Answer]:
     return [frame for frame in frames if frame["form"] != "asked"]
 
 
+def _silences(replies: Sequence[int], asked: Sequence[int], began: int) -> list[tuple[float, float, int]]:
+    """Between neighbouring answers, how long what was asked went unanswered at most and at least, s, and since when.
+
+    What ended before the fault began is none.
+    """
+    return [
+        (seconds(until - since), seconds(until - asked[first]), since)
+        for since, until in pairwise(replies)
+        if until > began and (first := bisect_right(asked, since)) < bisect_left(asked, until)
+    ]
+
+
 def _unanswered(frames: Sequence[Answer], until: int) -> bool:
     """Whether the last questions were answered by nobody, the first of them asked before a time (ns).
 
@@ -770,9 +778,8 @@ def _answering_together(frames: Sequence[Answer], nodes: Mapping[str, str]) -> l
             answered.append(set())
         elif answered and frame["form"] in REPLIES:
             answered[-1] |= _owners(frame, nodes)
-    owners = [each for each in answered if each]
-    several = [each for each in owners if len(each) > 1]
-    return sorted(set[str]().union(*several)) if 2 * len(several) > len(owners) else []
+    several = [each for each in answered if len(each) > 1]
+    return sorted(set[str]().union(*several)) if 2 * len(several) > sum(map(bool, answered)) else []
 
 
 def _delays(frames: Sequence[Answer], within: int, ended: int, forms: Collection[str] = REPLIES) -> list[int | None]:

@@ -184,6 +184,7 @@ NDP = {"flags": {"hop_limit": 255}}
             "20 frames about fd00::9 had no link-layer address option",
         ),
         (dialogue(0, 4, ONE), {}, UNCLEAR, "only 8 questions"),
+        (dialogue(0, 9, ONE) + dialogue(9, 10, None), {"answered": 0.9}, PASS, "90.0% answered in time"),
         ([asked(t, V6) for t in range(20)], {}, FAIL, "0 of 20 questions for fd00::9"),
     ],
 )
@@ -249,6 +250,7 @@ TOGETHER = [
         (TOGETHER[:9] + STEADY[6:], {}, FAIL, "changed its node"),
         (TOGETHER[:30] + STEADY[20:], {}, FAIL, "changed its node"),
         (TOGETHER[:33] + STEADY[22:], {}, UNCLEAR, "10.0.0.9 is answered by n1, n2 at once"),
+        (TOGETHER[:9] + STEADY[6:14] + dialogue(3.5, 10, None), {"hold": 1}, FAIL, "changed its node"),
     ],
 )
 def test_never_alternates(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
@@ -371,6 +373,19 @@ def test_owner_moves(frames: Any, bound: dict[str, Any], verdict: Verdict, reaso
         ),
         (dialogue(0, 8, ONE) + dialogue(11, 18, None) + dialogue(18, 20, ONE), 5, FAIL, "by nobody for 10.50 s, from"),
         (dialogue(5, 20, ONE), 5, UNCLEAR, "nobody answered for 10.0.0.9 before node-power-off"),
+        ([*dialogue(0, 3, ONE), *(frame(t, ONE, "arp-reply") for t in (9, 20))], 1, PASS, "unanswered for 0.00 s"),
+        (
+            [*dialogue(0, 8, ONE), *dialogue(10, 15, None), frame(15, ONE, "arp-reply")],
+            5,
+            UNCLEAR,
+            "for 7.50 s nobody answered for 10.0.0.9, nor asked for some of that",
+        ),
+        (
+            [*dialogue(0, 20, ONE), asked(20), *[frame(20, ONE, "arp-reply")] * 2, frame(20.1, ONE, "garp-request")],
+            1,
+            PASS,
+            "unanswered for 0.50 s at most",
+        ),
     ],
 )
 def test_answered_again(frames: Any, within: float, verdict: Verdict, reason: str) -> None:
@@ -378,10 +393,23 @@ def test_answered_again(frames: Any, within: float, verdict: Verdict, reason: st
     says(run("answered-again", inputs, {"within": within}), verdict, reason)
 
 
+def test_a_silence_that_ends_as_the_fault_begins_is_not_of_its_making() -> None:
+    first = {**frame(5, ONE, "arp-reply"), "t": at(5) - 5}  # it begins 5 ns before it is effective
+    for since, verdict in ((first, PASS), ({**first, "t": at(5) - 4}, FAIL)):
+        answers = heard(dialogue(0, 1, ONE), dialogue(1, 5, None), [since], dialogue(5, 20, ONE))
+        says(run("answered-again", {"answers": answers, "cause": act(5)}, {"within": 1}), verdict)
+
+
 @pytest.mark.parametrize(
     ("frames", "healed", "verdict", "reason"),
     [
         (dialogue(0, 5, ONE) + dialogue(5, 12, None) + dialogue(12, 20, ONE), 11.9, UNCLEAR, "by nobody until"),
+        (dialogue(0, 5, ONE) + dialogue(5, 12, None) + dialogue(12, 20, ONE), 12.001, UNCLEAR, "by nobody until"),
+        (dialogue(0, 5, ONE) + dialogue(10.5, 12, None) + dialogue(12, 20, ONE), 12, UNCLEAR, "by nobody until"),
+        (dialogue(0, 5, ONE) + dialogue(5, 8, None) + dialogue(8, 20, ONE), 9.6, FAIL, "by nobody for 3.50 s"),
+        (dialogue(0, 5, ONE) + dialogue(5, 8, None) + dialogue(8, 20, ONE), 10.0005, FAIL, "by nobody for 3.50 s"),
+        (dialogue(0, 20, ONE), 12.0005, PASS, "for 0.50 s at most"),
+        (dialogue(0, 10, ONE) + dialogue(10, 12, None) + dialogue(12, 20, ONE), 11.5011, UNCLEAR, "by nobody until"),
         (dialogue(0, 5, ONE) + dialogue(5, 20, None), None, UNCLEAR, "by nobody until node-power-off was healed"),
         (dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO), 12, FAIL, "by nobody for 4.50 s"),
         (dialogue(0, 5, ONE) + dialogue(5, 6, None) + dialogue(6, 20, TWO), 12, PASS, "answered again in time"),
@@ -733,8 +761,10 @@ def test_an_announcement_without_link_layer_option_fails() -> None:
 def test_what_is_announced_after_the_fault_was_healed_does_not_count() -> None:
     late = {"answers": heard(MOVED, GARP, [frame(14.5, TWO, "garp-reply")]), "cause": act(5, healed=14)}
     says(run("gratuitous-announced", late, {"nodes": NODES, "end": 5}), PASS)
-    cured = {"answers": heard(MOVED, GARP), "cause": act(5, healed=8.9)}
-    says(run("gratuitous-announced", cured, {"nodes": NODES, **SCHEDULE, "manner": True}), UNCLEAR, "no other node")
+    for healed in (8.9, 9):
+        cured = {"answers": heard(MOVED, GARP), "cause": act(5, healed=healed)}
+        bound = {"nodes": NODES, **SCHEDULE, "manner": True}
+        says(run("gratuitous-announced", cured, bound), UNCLEAR, "no other node")
 
 
 def test_a_fault_that_was_healed_before_the_announcement_was_due_shows_nothing() -> None:
@@ -765,6 +795,11 @@ def test_gratuitous_announced_measures_delay_and_schedule() -> None:
     assert value(judgement, "time to announcement") == 0.0
     (schedule,) = judgement.measurements[1].samples or ()
     assert schedule == pytest.approx([0, 0, 1.1, 1.1, 2.2, 2.2, 3.3, 3.3, 4.4, 4.4])
+
+
+def test_who_was_the_first_to_take_over_is_the_one_that_has_to_announce() -> None:
+    frames = [*MOVED, *GARP, frame(15, THREE, "arp-reply"), frame(16, THREE, "garp-reply", dst=ME)]
+    says(run("gratuitous-announced", {"answers": heard(frames), "cause": act(5)}, {"nodes": NODES}), PASS, "from n2")
 
 
 def test_as_many_bursts_are_named_as_a_schedule_has() -> None:
@@ -834,6 +869,11 @@ def test_spread_over_nodes_says_nothing_while_an_address_is_silent() -> None:
             "owner-moves",
             {"answers": heard(dialogue(0, 5, ONE), [frame(9, TWO, "arp-reply")], ended=at(9)), "cause": act(5)},
             {"within": 4},
+        ),
+        (
+            "owner-moves",
+            {"answers": heard(dialogue(0, 15, ONE), ended=at(15)), "cause": act(5)},
+            {"within": 10, "least": 0},
         ),
         (
             "gratuitous-announced",
