@@ -485,7 +485,7 @@ def gratuitous_announced(
     """
     fault = effect(cause)
     until = fault["healed"] or watched(answers)[1]
-    problems, delays, offsets, texts, short = [], [], [], [], []
+    problems, delays, samples, texts, short = [], [], [], [], []
     for address, frames in _by_address(answers, addresses).items():
         heard = [f for f in _heard(frames) if f["t"] < (fault["healed"] or math.inf)]
         old = {owner for f in heard if f["t"] < fault["began"] for owner in _owners(f, nodes)}
@@ -506,7 +506,8 @@ def gratuitous_announced(
             texts.append(f"{address}: nothing from {owner}")
             continue
         delays.append(seconds(announced[0]["t"] - new[0]["t"]))
-        offsets += [[seconds(frame["t"] - announced[0]["t"]) for frame in announced]]
+        offsets = [seconds(frame["t"] - announced[0]["t"]) for frame in announced]
+        samples.append(offsets)
         texts.append(f"{address}: {len(announced)} frames from {owner}, {_forms(announced)}")
         if missing := sorted(set(forms or ()) - {frame["form"] for frame in announced}):
             problems.append(f"{owner} announced {address} without {listed(missing)}")
@@ -515,12 +516,12 @@ def gratuitous_announced(
         problems += _wrong_flags(address, announced, flags or {})
         if bursts and delays[-1] > tolerance:
             problems.append(f"{owner} announced {address} only {delays[-1]:.2f} s after it first answered")
-        if bursts and (often := Counter(f["form"] for f in announced).most_common(1)[0][1]) > 2 * len(bursts) + 2:
+        if bursts and (often := max(Counter(f["form"] for f in announced).values())) > 2 * len(bursts) + 2:
             problems.append(f"{owner} announced {address} {often} times, {len(bursts)} are declared")
         for due in bursts or ():
-            if not any(abs(offset - due) <= tolerance for offset in offsets[-1]):
+            if not any(abs(offset - due) <= tolerance for offset in offsets):
                 problems.append(f"{owner} sent no burst for {address} at {due:g} s")
-        if end is not None and (late := [offset for offset in offsets[-1] if offset > end + tolerance]):
+        if end is not None and (late := [offset for offset in offsets if offset > end + tolerance]):
             problems.append(f"{owner} still announced {address} {late[0]:.2f} s after the first")
     return ruling(
         problems,
@@ -535,11 +536,11 @@ def gratuitous_announced(
         ),
         Measurement(
             "announcements",
-            min((len(each) for each in offsets), default=0),
+            min((len(each) for each in samples), default=0),
             "count",
-            len(offsets),
+            len(samples),
             "address with the fewest; samples: seconds after the first",
-            samples=tuple(offsets),
+            samples=tuple(samples),
         ),
         expected=f"an announcement to everybody within {within:g} s"
         + (f" as {listed(forms)}" if forms else "")
