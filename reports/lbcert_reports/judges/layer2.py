@@ -8,7 +8,6 @@ import math
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
-from ipaddress import ip_address
 from itertools import groupby, pairwise
 from typing import Any, Final
 
@@ -109,9 +108,8 @@ def answers_asked(
     problems, slowest, shares = [], [], []
     fewest = asks
     for address, frames in _by_address(answers, addresses).items():
-        form = REPLIES[ip_address(address).version == 6]
         askers = {frame["mac"] for frame in frames if frame["form"] == "asked"}
-        replies = [frame for frame in frames if frame["form"] == form]
+        replies = _replies(frames)
         problems += _strangers(address, replies, nodes)
         if wrong := [frame for frame in replies if askers and frame["dst"] not in askers]:
             problems.append(f"{len(wrong)} answers about {address} went to {wrong[0]['dst']}, not to the asker")
@@ -160,7 +158,7 @@ def nobody_answers(
         asks: how many questions per address after that it takes for a verdict.
     """
     since = effect(cause)["effective"] + nanoseconds(within) if cause else -math.inf
-    problems, silences = [], []
+    problems, delays = [], [0.0]
     fewest = asks
     for address, frames in _by_address(answers, addresses).items():
         fewest = min(fewest, sum(frame["form"] == "asked" and frame["t"] >= since for frame in frames))
@@ -168,17 +166,17 @@ def nobody_answers(
         late = [frame for frame in heard if frame["t"] >= since]
         if late:
             problems.append(f"{address} was answered {len(late)} times by {listed(sorted({f['mac'] for f in late}))}")
-        if cause and (after := [f["t"] for f in heard if f["t"] >= effect(cause)["effective"]]):
-            silences.append(seconds(after[-1] - effect(cause)["effective"]))
+        if cause and heard:
+            delays.append(seconds(heard[-1]["t"] - effect(cause)["effective"]))
     allowed = f" from {within:g} s after the cause on" if cause else ""
-    silence = max(silences, default=0.0)
-    measurements = [Measurement("last answer", silence, "s", len(addresses), bound=Limit(within, "<=", "within"))]
+    last = max(delays)
+    measurements = [Measurement("last answer", last, "s", len(addresses), bound=Limit(within, "<=", "within"))]
     return ruling(
         problems,
         "nobody answered",
         *(measurements if cause else ()),
         expected=f"no answer{allowed}",
-        observed=listed(problems) or "no answer" + (f" later than {silence:.2f} s after the cause" if cause else ""),
+        observed=listed(problems) or "no answer" + (f" later than {last:.2f} s after the cause" if cause else ""),
         short=_too_few(fewest, asks),
     )
 
@@ -285,10 +283,12 @@ def owner_moves(
                 if span >= within:
                     problems.append(f"{address} is announced by {owners[-1]}, and answered by nobody")
                 mute.append(f"no question about {address} was answered by {owners[-1]}")
+            if span >= within and moved[-1] < least:
+                problems.append(f"{address} moved {moved[-1]} times only: {' → '.join(owners)}")
         elif span >= within and not any(f["t"] >= fault["effective"] + nanoseconds(within / 2) for f in heard):
             problems.append(f"{address} is answered by nobody")
-        elif span >= within and moved[-1] < least:
-            problems.append(f"{address} is still answered by {owners[-1]}")
+        elif span >= within and least:
+            problems.append(f"{address} is still answered by {listed(owners)}")
         settled = [f for f in after if f["t"] >= fault["effective"] + nanoseconds(within)]
         present = sorted({owner for frame in settled for owner in _owners(frame, nodes)})
         if to is not None and (wrong := sorted({*present, *owners[1:][-1:]} - set(to))):
@@ -351,21 +351,19 @@ def answered_again(
         if not any(t < fault["began"] for t in replies):
             raise Unclear(f"nobody answered for {address} before {fault['fault']}")
         asked = [frame["t"] for frame in frames if frame["form"] == "asked"]  # in order of time, as all are
-        silent = [
-            (seconds(until - since), seconds(until - asked[first]), since)
-            for since, until in pairwise([*replies, last])
-            if until > fault["began"] and (first := bisect_right(asked, since)) < bisect_left(asked, until)
-        ]
-        if not lasting and silent and silent[-1][0] > within and silent[-1][2] == replies[-1]:
+        silent = _silences(replies, asked, fault["began"])
+        unended = _silences([replies[-1], last], asked, fault["began"])
+        if not lasting and any(longest > within for longest, _, _ in unended):
             open_ends.append(f"{address} was answered by nobody until {fault['fault']} was healed")
-            del silent[-1]
-        longest, _, since = max(silent, default=(0.0, 0.0, fault["effective"]))
+        else:
+            silent += unended
+        longest = max((longest for longest, _, _ in silent), default=0.0)
         silences.append(longest)
         texts.append(f"{address}: unanswered for {longest:.2f} s at most")
-        if certain := [each for each in silent if each[1] > within]:
-            longest, _, since = max(certain)
+        if certain := [(longest, since) for longest, least, since in silent if least > within]:
+            lasted, since = max(certain)
             begin = max(0.0, seconds(since - fault["effective"]))
-            problems.append(f"{address} was answered by nobody for {longest:.2f} s, from {begin:.2f} s on")
+            problems.append(f"{address} was answered by nobody for {lasted:.2f} s, from {begin:.2f} s on")
         elif longest > within:
             unasked.append(f"for {longest:.2f} s nobody answered for {address}, nor asked for some of that")
     return ruling(
@@ -416,20 +414,20 @@ def settles_on_one(
     for address, frames in _by_address(answers, addresses).items():
         problems += _strangers(address, frames, nodes)
         tenures = _tenures([f for f in _heard(frames) if f["t"] >= fault["effective"]], nodes)
-        texts.append(f"{address}: {len(tenures)} tenures, at last {tenures[-1][1] if tenures else 'nobody'}")
-        alone = seconds(ended - tenures[-1][0]) if tenures else 0.0
-        if alone < hold:
+        since, owner = tenures[-1] if tenures else (ended, "nobody")
+        texts.append(f"{address}: {len(tenures)} tenures, at last {owner}")
+        if seconds(ended - since) < hold:
             open_ends.append(f"{address} is answered by {listed(sorted({n for _, n in tenures[-4:]})) or 'nobody'}")
             continue
-        if not any(tenures[-1][1] in _owners(f, nodes) for f in _replies(frames) if f["t"] >= tenures[-1][0]):
-            open_ends.append(f"{address} is announced by {tenures[-1][1]}, and answered by nobody,")
+        if not any(owner in _owners(f, nodes) for f in _replies(frames) if f["t"] >= since):
+            open_ends.append(f"{address} is announced by {owner}, and answered by nobody,")
             continue
         if _unanswered(frames, ended - nanoseconds(hold)):
             open_ends.append(f"{address} is answered by nobody any more")
             continue
-        asked = sum(f["form"] == "asked" and fault["effective"] <= f["t"] < tenures[0][0] for f in frames)
+        asked = sum(f["form"] == "asked" and fault["effective"] <= f["t"] <= since for f in frames)
         was_silent = asked > 1  # the one that was answered, and one that was not
-        delays.append(seconds(tenures[-1][0] - fault["effective"]) if len(tenures) > 1 or was_silent else 0.0)
+        delays.append(seconds(since - fault["effective"]) if tenures[1:] or was_silent else 0.0)
         if delays[-1] > within:
             problems.append(f"one node alone answered for {address} only {delays[-1]:.2f} s after the cause")
     if span >= within + hold:
@@ -487,11 +485,11 @@ def gratuitous_announced(
     """
     fault = effect(cause)
     until = fault["healed"] or watched(answers)[1]
-    problems, delays, offsets, texts, short = [], [], [], [], []
+    problems, delays, samples, texts, short = [], [], [], [], []
     for address, frames in _by_address(answers, addresses).items():
         heard = [f for f in _heard(frames) if f["t"] < (fault["healed"] or math.inf)]
         old = {owner for f in heard if f["t"] < fault["began"] for owner in _owners(f, nodes)}
-        new = [f for f in heard if f["t"] >= fault["began"] and not old.issuperset(_owners(f, nodes))]
+        new = [f for f in heard if not old.issuperset(_owners(f, nodes))]
         if not new:
             raise Unclear(f"no other node took over {address} after {fault['fault']}")
         owner = min(_owners(new[0], nodes) - old)
@@ -508,7 +506,8 @@ def gratuitous_announced(
             texts.append(f"{address}: nothing from {owner}")
             continue
         delays.append(seconds(announced[0]["t"] - new[0]["t"]))
-        offsets += [[seconds(frame["t"] - announced[0]["t"]) for frame in announced]]
+        offsets = [seconds(frame["t"] - announced[0]["t"]) for frame in announced]
+        samples.append(offsets)
         texts.append(f"{address}: {len(announced)} frames from {owner}, {_forms(announced)}")
         if missing := sorted(set(forms or ()) - {frame["form"] for frame in announced}):
             problems.append(f"{owner} announced {address} without {listed(missing)}")
@@ -517,12 +516,12 @@ def gratuitous_announced(
         problems += _wrong_flags(address, announced, flags or {})
         if bursts and delays[-1] > tolerance:
             problems.append(f"{owner} announced {address} only {delays[-1]:.2f} s after it first answered")
-        if bursts and (often := Counter(f["form"] for f in announced).most_common(1)[0][1]) > 2 * len(bursts) + 2:
+        if bursts and (often := max(Counter(f["form"] for f in announced).values())) > 2 * len(bursts) + 2:
             problems.append(f"{owner} announced {address} {often} times, {len(bursts)} are declared")
         for due in bursts or ():
-            if not any(abs(offset - due) <= tolerance for offset in offsets[-1]):
+            if not any(abs(offset - due) <= tolerance for offset in offsets):
                 problems.append(f"{owner} sent no burst for {address} at {due:g} s")
-        if end is not None and (late := [offset for offset in offsets[-1] if offset > end + tolerance]):
+        if end is not None and (late := [offset for offset in offsets if offset > end + tolerance]):
             problems.append(f"{owner} still announced {address} {late[0]:.2f} s after the first")
     return ruling(
         problems,
@@ -537,11 +536,11 @@ def gratuitous_announced(
         ),
         Measurement(
             "announcements",
-            min((len(each) for each in offsets), default=0),
+            min((len(each) for each in samples), default=0),
             "count",
-            len(offsets),
+            len(samples),
             "address with the fewest; samples: seconds after the first",
-            samples=tuple(offsets),
+            samples=tuple(samples),
         ),
         expected=f"an announcement to everybody within {within:g} s"
         + (f" as {listed(forms)}" if forms else "")
@@ -679,6 +678,18 @@ def _heard(frames: Sequence[Answer]) -> list[Answer]:
     return [frame for frame in frames if frame["form"] != "asked"]
 
 
+def _silences(replies: Sequence[int], asked: Sequence[int], began: int) -> list[tuple[float, float, int]]:
+    """Between neighbouring answers, how long what was asked went unanswered at most and at least, s, and since when.
+
+    What ended before the fault began is none.
+    """
+    return [
+        (seconds(until - since), seconds(until - asked[first]), since)
+        for since, until in pairwise(replies)
+        if until > began and (first := bisect_right(asked, since)) < bisect_left(asked, until)
+    ]
+
+
 def _unanswered(frames: Sequence[Answer], until: int) -> bool:
     """Whether the last questions were answered by nobody, the first of them asked before a time (ns).
 
@@ -768,9 +779,8 @@ def _answering_together(frames: Sequence[Answer], nodes: Mapping[str, str]) -> l
             answered.append(set())
         elif answered and frame["form"] in REPLIES:
             answered[-1] |= _owners(frame, nodes)
-    owners = [each for each in answered if each]
-    several = [each for each in owners if len(each) > 1]
-    return sorted(set[str]().union(*several)) if 2 * len(several) > len(owners) else []
+    several = [each for each in answered if len(each) > 1]
+    return sorted(set[str]().union(*several)) if 2 * len(several) > sum(map(bool, answered)) else []
 
 
 def _delays(frames: Sequence[Answer], within: int, ended: int, forms: Collection[str] = REPLIES) -> list[int | None]:
