@@ -759,13 +759,13 @@ def _without_overlap(frames: Sequence[Answer], old: set[str], overlap: int, node
 def _without_overlaps(frames: Sequence[Answer], overlap: int, nodes: Mapping[str, str]) -> list[Answer]:
     """Leave out what an old owner says soon after another spoke first, at every change."""
     kept: list[Answer] = []
-    owner, former, changed = set[str](), set[str](), 0
+    owner, former, until = set[str](), set[str](), math.inf
     for frame in frames:
         speakers = _owners(frame, nodes)
-        if former and speakers == former and frame["t"] <= changed + overlap:
+        if not speakers or (speakers == former and frame["t"] <= until):
             continue
         if owner and speakers != owner:
-            former, changed = owner, frame["t"]
+            former, until = owner, frame["t"] + overlap
         owner = speakers
         kept.append(frame)
     return kept

@@ -523,6 +523,22 @@ def test_a_late_answer_at_a_change_of_the_owner_is_no_change_of_its_own() -> Non
     says(run("never-alternates", third, {**bound, "overlap": 1}), FAIL, "n1 → n2 → n3 → n2")
 
 
+def test_the_announcement_of_a_stranger_at_a_change_of_the_owner_makes_no_late_answer_count() -> None:
+    strange = frame(4.6, "0a:0b", "garp-request")
+    answers = heard(dialogue(0, 5, ONE), [strange], dialogue(5, 10, TWO), [frame(5.7, ONE, "arp-reply")])
+    bound = {"nodes": NODES, "hold": 5, "changes": 1, "overlap": 1}
+    says(run("never-alternates", {"answers": answers}, bound), PASS, "1 changes")
+
+
+def test_who_speaks_with_the_hardware_address_of_another_is_not_just_late() -> None:
+    bound = {"nodes": NODES, "hold": 5, "overlap": 1}
+    later = frame(5.1, ONE, "arp-reply", frame_source=TWO)
+    answers = heard(dialogue(0, 5, ONE), dialogue(5, 10, TWO), [later])
+    says(run("never-alternates", {"answers": answers}, {**bound, "changes": 1}), FAIL, "n1 → n2 → n1 → n2")
+    answers = heard(dialogue(0, 5, ONE, frame_source=TWO), dialogue(5, 10, THREE), [frame(5.1, ONE, "arp-reply")])
+    says(run("never-alternates", {"answers": answers}, {**bound, "changes": 20}), FAIL, "changed its node 22 times")
+
+
 def test_what_is_heard_while_the_api_is_still_being_written_to_counts() -> None:
     deletion = Evidence[Any]("faults", "c", "cause", {}, ({**act(5).rows[0], "effective": at(5.2)},))
     frames = [*dialogue(0, 5, ONE), frame(5.1, TWO, "garp-request"), *dialogue(5.5, 16, TWO)]
