@@ -761,7 +761,7 @@ def _without_overlaps(frames: Sequence[Answer], overlap: int, nodes: Mapping[str
         speakers = _owners(frame, nodes)
         if not speakers or (speakers == former and frame["t"] <= until):
             continue
-        if owner and speakers != owner:
+        if speakers != owner:
             former, until = owner, frame["t"] + overlap
         owner = speakers
         kept.append(frame)
