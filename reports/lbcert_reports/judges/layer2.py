@@ -49,8 +49,7 @@ def one_announcer(
             this is about who answers only, and nothing can be said of an address that nobody answers for.
         asks: how many questions per address it takes for a verdict.
     """
-    problems, shares, texts, silent = [], [], [], []
-    fewest = asks
+    problems, shares, counts, texts, silent = [], [], [], [], []
     for address, frames in _by_address(answers, addresses).items():
         problems += _strangers(address, frames, nodes)
         problems += _too_many(address, frames, asks)
@@ -61,7 +60,7 @@ def one_announcer(
         if not answered and not _heard(frames):
             silent.append(address)
         delays = _delays(frames, nanoseconds(within), watched(answers)[1], {*REPLIES, *ANNOUNCEMENTS})
-        fewest = min(fewest, len(delays))
+        counts.append(len(delays))
         good = sum(delay is not None for delay in delays)
         shares.append(good / len(delays) if delays else 0.0)
         if delays and shares[-1] < answered:
@@ -79,7 +78,7 @@ def one_announcer(
         ),
         expected="one node answers" + (f", {answered:.0%} of the questions within {within:g} s" if answered else ""),
         observed=listed(texts),
-        short=f"nobody answered for {listed(silent)}" if silent else _too_few(fewest, asks),
+        short=f"nobody answered for {listed(silent)}" if silent else _too_few(counts, asks),
     )
 
 
@@ -105,8 +104,7 @@ def answers_asked(
         answered: least share of the questions that must be answered.
         flags: what else the answers must say, e.g. ``{"hop_limit": 255}``.
     """
-    problems, slowest, shares = [], [], []
-    fewest = asks
+    problems, slowest, shares, counts = [], [], [], []
     for address, frames in _by_address(answers, addresses).items():
         askers = {frame["mac"] for frame in frames if frame["form"] == "asked"}
         replies = _replies(frames)
@@ -118,7 +116,7 @@ def answers_asked(
             problems += _without_option(address, replies)
         problems += _wrong_flags(address, replies, flags or {})
         delays = _delays(frames, nanoseconds(within), watched(answers)[1])
-        fewest = min(fewest, len(delays))
+        counts.append(len(delays))
         in_time = [seconds(delay) for delay in delays if delay is not None]
         slowest += [max(in_time)] if in_time else []
         shares.append(len(in_time) / len(delays) if delays else 0.0)
@@ -135,7 +133,7 @@ def answers_asked(
         expected=f"an answer to the asker within {within:g} s" + (f" with {_said(flags)}" if flags else ""),
         observed=f"{min(shares):.1%} answered in time"
         + (f", the slowest after {slow * 1000:.1f} ms" if slow is not None else ""),
-        short=_too_few(fewest, asks),
+        short=_too_few(counts, asks),
     )
 
 
@@ -158,10 +156,9 @@ def nobody_answers(
         asks: how many questions per address after that it takes for a verdict.
     """
     since = effect(cause)["effective"] + nanoseconds(within) if cause else -math.inf
-    problems, delays = [], [0.0]
-    fewest = asks
+    problems, counts, delays = [], [], [0.0]
     for address, frames in _by_address(answers, addresses).items():
-        fewest = min(fewest, sum(frame["form"] == "asked" and frame["t"] >= since for frame in frames))
+        counts.append(sum(frame["form"] == "asked" and frame["t"] >= since for frame in frames))
         heard = _heard(frames)
         late = [frame for frame in heard if frame["t"] >= since]
         if late:
@@ -177,7 +174,7 @@ def nobody_answers(
         *(measurements if cause else ()),
         expected=f"no answer{allowed}",
         observed=listed(problems) or "no answer" + (f" later than {last:.2f} s after the cause" if cause else ""),
-        short=_too_few(fewest, asks),
+        short=_too_few(counts, asks),
     )
 
 
@@ -759,13 +756,13 @@ def _without_overlap(frames: Sequence[Answer], old: set[str], overlap: int, node
 def _without_overlaps(frames: Sequence[Answer], overlap: int, nodes: Mapping[str, str]) -> list[Answer]:
     """Leave out what an old owner says soon after another spoke first, at every change."""
     kept: list[Answer] = []
-    owner, former, changed = set[str](), set[str](), 0
+    owner, former, until = set[str](), set[str](), math.inf
     for frame in frames:
         speakers = _owners(frame, nodes)
-        if former and speakers == former and frame["t"] <= changed + overlap:
+        if not speakers or (speakers == former and frame["t"] <= until):
             continue
-        if owner and speakers != owner:
-            former, changed = owner, frame["t"]
+        if speakers != owner:
+            former, until = owner, frame["t"] + overlap
         owner = speakers
         kept.append(frame)
     return kept
@@ -839,7 +836,7 @@ def _forms(frames: Sequence[Answer]) -> str:
 
 
 def _moves_text(least: int, most: int, within: float, to: Sequence[str] | None) -> str:
-    if most == 0:
+    if not most:
         return "the address stays where it is"
     count = f"{least}" if least == most else f"{least} to {most}"
     return f"{count} moves, the first within {within:g} s" + (f", to {listed(to)}" if to else "")
@@ -856,5 +853,6 @@ def _too_many(address: str, frames: Sequence[Answer], asks: int) -> list[str]:
     ]
 
 
-def _too_few(fewest: int, asks: int) -> str:
+def _too_few(counts: Sequence[int], asks: int) -> str:
+    fewest = min(counts)
     return f"only {fewest} questions were asked for an address, {asks} are needed" if fewest < asks else ""
