@@ -175,7 +175,8 @@ def _pairs(*pairs: tuple[str, bool, Wish, Wish]) -> Group:
                 joiners[f"{name}-dual-too"] = replace(second, family="dual", addresses=",".join(both))
             else:
                 for family, address in zip(FAMILIES, both, strict=True):
-                    waiters[f"{name}-dual-{family}-too"] = replace(second, family=family, address=address)
+                    too = replace(second, family=family, address=address, rival="dual")
+                    waiters[f"{name}-dual-{family}-too"] = too
     return Group(holders, joiners, waiters=waiters)
 
 

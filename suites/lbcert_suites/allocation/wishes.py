@@ -23,6 +23,7 @@ class Wish:
         ports: its ports, as in ``TCP/80``, or ``TCP/80:8080`` with a port of the pods.
         labels: its labels.
         of_class: spec.loadBalancerClass.
+        rival: the family of the Service that holds what it asks for, where that is another.
     """
 
     family: str = "any"
@@ -35,10 +36,11 @@ class Wish:
     ports: Sequence[str] = ("TCP/80",)
     labels: Mapping[str, str] = field(default_factory=dict)
     of_class: str = ""
+    rival: str = ""
 
     def suits(self, cluster: Cluster) -> bool:
-        """Whether a cluster has the families of such a Service."""
-        return self.family in ("any", "all", *cluster.stacks)
+        """Whether a cluster has the families of such a Service, and of its rival."""
+        return {self.family, self.rival or self.family} <= {"any", "all", *cluster.stacks}
 
     @property
     def asked(self) -> list[str]:

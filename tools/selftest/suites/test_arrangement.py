@@ -65,6 +65,16 @@ def test_of_a_group_a_cluster_gets_what_it_has_the_families_for() -> None:
     )
 
 
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+@pytest.mark.parametrize("group", [KEYS, PORTS, POLICIES])
+def test_nobody_is_to_be_refused_what_no_service_of_the_cluster_holds(group: Group, family: str) -> None:
+    cluster: Any = SimpleNamespace(stacks=(family,))
+    left = group.within(cluster)
+    held = {each for wish in left.holders.values() for each in wish.asked}
+    assert held
+    assert held >= {each for wish in left.waiters.values() for each in wish.asked}
+
+
 def test_the_addresses_that_services_ask_for_are_known_however_they_ask() -> None:
     wishes = {
         "holder": Wish(address="10.0.0.1"),
