@@ -55,7 +55,7 @@ def doubts(events: Iterable[Event]) -> Doubts:
         (event.writer, event.seq): why
         for own in by_writer.values()
         for place, event in enumerate(own)
-        if is_timed(event) and (why := _doubt(event, own[:place][::-1], own[place + 1 :]))
+        if is_timed(event) and (why := _doubt(event, own[:place][::-1], own[place:]))
     }
 
 
@@ -65,7 +65,7 @@ def _doubt(timed: Event, before: Iterable[Event], after: Iterable[Event]) -> str
     Args:
         timed: the verdict.
         before: the writer's events before it, the last one first.
-        after: those after it.
+        after: itself, which is no calibration, and those after it.
     """
     if not _probes(timed):
         return "it does not say with what probe"
@@ -78,7 +78,7 @@ def _refused(probe: str, **when: Iterable[Event]) -> Iterator[str]:
         nearest = next((each for each in events if is_calibration(each) and probe in _probes(each)), None)
         if nearest is None:
             yield f"the probe was not calibrated {side} it ({probe})"
-        elif nearest["verdict"] != Verdict.PASS:
+        elif Verdict(nearest["verdict"]) is not Verdict.PASS:
             yield f"the probe's calibration {side} it is not accepted ({probe}): {nearest['reason']}"
 
 

@@ -65,7 +65,7 @@ def median_interval(samples: Sequence[float], confidence: float = CONFIDENCE) ->
 
 def clopper_pearson(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     """Exact confidence interval of a share from counts; [0, 1] without observations."""
-    if n == 0:
+    if not n:
         return Interval(0.0, 1.0)
     from scipy import stats
 
@@ -106,11 +106,11 @@ def spread(counts: Mapping[str, int], shares: Mapping[str, float], confidence: f
         raise ValueError(f"no share is expected of {', '.join(sorted(foreign))}")
     observed = np.array([counts.get(member, 0) for member in shares], dtype=float)
     expected = np.array(list(shares.values()), dtype=float)
-    n = int(observed.sum())
-    if n == 0:
+    n, degrees = int(observed.sum()), len(shares) - 1
+    if not n:
         raise ValueError("there is nothing to count")
     statistic = float(((observed - n * expected) ** 2 / (n * expected)).sum())
-    p = float(stats.chi2.sf(statistic, len(shares) - 1)) if len(shares) > 1 else 1.0
+    p = float(stats.chi2.sf(statistic, degrees)) if degrees else 1.0
     each = 1 - (1 - confidence) / len(shares)
     deviations: dict[str, tuple[float, Interval]] = {}
     for member, share in shares.items():

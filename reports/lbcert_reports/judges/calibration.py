@@ -128,22 +128,19 @@ def _measured(gap: Calibration, rows: Sequence[Stream], sent: Sequence[int], per
     measured, seen = outages(around, gap["began"], period, RUN)
     watched = seconds(gap["healed"] - gap["began"] + 2 * margin)  # nothing is known of one that had not ended then
     ends = ((gap["began"], gap["effective"]), (gap["healing"], gap["healed"]))
-    late = max(
-        (
-            row.get("late", 0)
-            for begin, end in ends
-            for row in around
-            if row["due"] <= end + EDGE * period and row["sent"] >= begin - EDGE * period
-        ),
-        default=0,
-    )
+    late = [
+        row["late"]
+        for begin, end in ends
+        for row in around
+        if "late" in row and row["due"] <= end + EDGE * period and row["sent"] >= begin - EDGE * period
+    ]
     return Gap(
         gap["method"],
         seconds(gap["size"]),
         Interval(seconds(gap["healing"] - gap["effective"]), seconds(gap["healed"] - gap["began"])),
         Interval(measured.lower, min(measured.upper, watched)),
         seen,
-        seconds(max(late, gap["late"] if answers else 0)),
+        seconds(max([gap["late"] if answers else 0, *late])),
     )
 
 

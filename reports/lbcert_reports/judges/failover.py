@@ -17,9 +17,10 @@ recovery is measured apart.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
+from statistics import median
 
 from lbcert_reports import statistics
 from lbcert_reports.evidence import ANNOUNCEMENTS, Answer, Evidence, Fault, Noise, Route, Stream, probe_of
@@ -126,9 +127,7 @@ def failover_gap(
         trial = _gap(probes, fault, detect, run=run, dead_share=dead_share, limit=limit, precision=precision)
         reason = trial.void or _unannounced(trial, heard, fault, limit)
         reason = reason or _starved(trial, noise, fault["effective"], probes, allowed)
-        trials[name] = replace(
-            trial, detect=detect, announce=announce, void=reason, foreign=_foreign(noise, probes) if noise else None
-        )
+        trials[name] = replace(trial, detect=detect, announce=announce, void=reason, foreign=_foreign(noise, probes))
     counted = {name: trial for name, trial in trials.items() if not trial.void}
     voided = {name: trial.void for name, trial in trials.items() if trial.void}
     claim, bound = _bound([trial.gap for trial in counted.values()], quantile, confidence)
@@ -196,27 +195,26 @@ def _gap(
     lost = [row["received"] is None for row in rows]
     late, held = _lateness(probes), _held([row for row in rows if row["sent"] >= hit - run * period])
     void = _unusable(probes, before, run, precision) or _unpunctual(late, held, precision)
-    if start == len(rows):
-        void = void or "no probe was sent after the fault"
-        return Trial(Interval(0.0, math.inf), late=late, held=held, void=void)
     chance = math.ceil(math.log(CHANCE / run) / math.log(dead_share)) if dead_share else 0
     sent = [row["sent"] for row in rows]
     found = _outages(lost, start, run, chance)
-    gap = _longest(rows, found, start, chance, run)
+    seen, gone = _longest(rows, found, start, chance, run), lost[start:]
+    gap = Interval(max(0.0, seen.lower - step), seen.upper + step)
+    if not gone:
+        return Trial(gap, late=late, held=held, void=void or "no probe was sent after the fault")
     if not found:
         span = seconds(sent[-1] - fault["effective"])
         # When another node was seen to take over, and forwarding went on, there is nothing more to wait for.
         if span < min(limit, math.inf if detect is None else detect + seconds(run * period)):
             void = void or f"the stream ended {span:.2f} s after the fault, {limit:g} s are needed"
-        gone = lost[start:]
-        return Trial(Interval(0.0, gap.upper + step), None, sum(gone), _share(gone), late, held, void=void)
+        return Trial(gap, None, sum(gone), _share(gone), late, held, void=void)
     first, end = found[0]
     missed = [i for i in range(first, end if end is not None else len(lost)) if lost[i]]
     recovered = seconds(_answered(rows[end]) - fault["began"]) if end is not None else math.inf
     return Trial(
-        gap=Interval(max(0.0, gap.lower - step), gap.upper + step),
+        gap=gap,
         recovery=Interval(max(0.0, seconds(sent[missed[-1]] - fault["effective"]) - step), recovered + step),
-        lost=sum(lost[start:]),
+        lost=sum(gone),
         lost_after=_share(lost[end:]) if end is not None else 0.0,
         late=late,
         held=held,
@@ -226,7 +224,7 @@ def _gap(
 
 def _hit(rows: Sequence[Stream], began: int, period: int, run: int) -> int:
     """From when on probes may have been hit by what began then, ns: one that was on its way may."""
-    return began - max(2 * period, _trip(rows, began, run))
+    return began - max([2 * period, *_trips(rows, began, run)])
 
 
 def _first_hit(rows: Sequence[Stream], began: int, period: int, run: int) -> int:
@@ -250,24 +248,21 @@ def _longest(
 def _outages(lost: Sequence[bool], start: int, run: int, chance: int) -> list[tuple[int, int | None]]:
     """First lost probe and first probe of the sustained run of each outage; None for one that does not end."""
     # The rows of losses that are too long for chance, as [first, past the last).
-    rows, index = [], 0
+    spans, index = list[tuple[int, int]](), 0
     for gone, group in groupby(lost):
         length = len(list(group))
         if gone and length > chance and index + length > start:
-            rows.append((max(index, start), index + length))
+            first = max(index, start)
+            if spans and first - spans[-1][1] < run:
+                first, _ = spans.pop()  # what came between was no sustained run
+            spans.append((first, index + length))
         index += length
-    outages: list[tuple[int, int | None]] = []
-    for first, past in rows:
-        if outages and first - (outages[-1][1] or first) < run:
-            # What came between was no sustained run.
-            outages[-1] = (outages[-1][0], past)
-        else:
-            outages.append((first, past))
-    if outages and len(lost) - (outages[-1][1] or 0) < run:
-        first, _ = outages.pop()
+    outages: list[tuple[int, int | None]] = [*spans]
+    if spans and len(lost) - spans[-1][1] < run:
+        first, _ = spans.pop()
         # The end of the stream is too near to tell. A row that begins there is left alone for the same reason.
-        if len(lost) - first >= run or not outages:
-            outages.append((first, None))
+        is_told = len(lost) - first >= run or not spans
+        outages = [*spans, *([(first, None)] if is_told else [])]
     return outages
 
 
@@ -292,10 +287,10 @@ def _answered(row: Stream) -> int:
     return row["received"] if row["received"] is not None else row["sent"]
 
 
-def _trip(rows: Sequence[Stream], began: int, run: int) -> int:
-    """The longest that the last answers before a time took, ns."""
+def _trips(rows: Sequence[Stream], began: int, run: int) -> list[int]:
+    """How long the last answers before a time took, ns."""
     answered = [row for row in rows if row["received"] is not None and row["received"] < began]
-    return max((_answered(row) - row["sent"] for row in answered[-run:]), default=0)
+    return [_answered(row) - row["sent"] for row in answered[-run:]]
 
 
 def _lateness(probes: Evidence[Stream]) -> float:
@@ -330,8 +325,8 @@ def _step(probes: Evidence[Stream]) -> float:
 
 def _held(rows: Sequence[Stream]) -> tuple[float, float]:
     """The longest that a probe was late, and how long of that its process waited for a processor, s."""
-    worst = max(rows, key=lambda row: row.get("late", 0), default=None)
-    return (seconds(worst.get("late", 0)), seconds(worst.get("waited", 0))) if worst else (0.0, 0.0)
+    late = [(seconds(row["late"]), seconds(row.get("waited", 0))) for row in rows if "late" in row]
+    return max(late, default=(0.0, 0.0))
 
 
 def _unpunctual(late: float, held: tuple[float, float], precision: float) -> str:
@@ -353,15 +348,16 @@ def _unpunctual(late: float, held: tuple[float, float], precision: float) -> str
     return ""
 
 
-def _foreign(noise: Evidence[Noise], probes: Evidence[Stream]) -> float | None:
+def _foreign(noise: Evidence[Noise] | None, probes: Evidence[Stream]) -> float | None:
     """The largest share of the processors that other programs used while a stream ran; None if nobody looked."""
-    began = probes.rows[0]["sent"] if probes.rows else 0
-    return max((row["foreign_cpu"] for row in _spans(noise, began, probes)), default=None)
+    if noise is None or not probes.rows:
+        return None
+    return max((row["foreign_cpu"] for row in _spans(noise, probes.rows[0]["sent"], probes)), default=None)
 
 
 def _spans(noise: Evidence[Noise], since: int, probes: Evidence[Stream]) -> list[Noise]:
-    """What the machine did from a time (ns) to the end of a stream."""
-    ended = probes.rows[-1]["sent"] if probes.rows else 0
+    """What the machine did from a time (ns) to the end of a stream, which has to have rows."""
+    ended = probes.rows[-1]["sent"]
     return [row for row in noise.rows if row["until"] >= since and row["t"] <= ended]
 
 
@@ -376,12 +372,12 @@ def _starved(trial: Trial, noise: Evidence[Noise] | None, since: int, probes: Ev
     spans = _spans(noise, since, probes)
     seen = seconds(sum(row["until"] - row["t"] for row in spans))
     used = seconds(sum(row["foreign_cpu"] * (row["until"] - row["t"]) for row in spans))
-    unseen = max(0.0, seconds(probes.rows[-1]["sent"] - since) - seen - UNSEEN)
+    unseen = seconds(probes.rows[-1]["sent"] - since) - seen - UNSEEN  # less than nothing if it was seen whole
     lost = f"after the recovery {trial.lost_after:.1%} of the probes were lost, while "
     if seen and used / seen >= BUSY:
         share = f"{used / seen:.0%}"
         return f"{lost}other programs used {share} of the processors: endpoints that wait for one lose probes too"
-    if used + unseen >= BUSY * (seen + unseen) and unseen:
+    if used + unseen >= BUSY * (seen + unseen):
         return f"{lost}for {unseen:.1f} s nobody saw what other programs used of the processors"
     return ""
 
@@ -454,11 +450,10 @@ def _bound(gaps: Sequence[Interval], quantile: float | None, confidence: float) 
     return claim, Interval(lower if lower is not None else 0.0, upper if upper is not None else math.inf)
 
 
-def _seen_from(streams: Iterable[Evidence[Stream]]) -> str:
+def _seen_from(streams: Collection[Evidence[Stream]]) -> str:
     """What was probed and from where, in words, as far as it was the same in all trials."""
-    metas = [probes.meta for probes in streams]
-    common = [metas[0].get(key, "") for key in ("family", "vantage") if len({meta.get(key) for meta in metas}) == 1]
-    return "".join(f", {word}" for word in common if word)
+    told = ({probes.meta.get(key, "") for probes in streams} for key in ("family", "vantage"))
+    return "".join(f", {word}" for word, *others in told if word and not others)
 
 
 def _verdict(
@@ -490,9 +485,10 @@ def _details(every: Mapping[str, Trial], allowed: float, void: float) -> list[Me
     """The numbers beside the gap itself; how the machine did is told of void trials too."""
     trials = [trial for trial in every.values() if not trial.void]
     voided = {name: trial.void for name, trial in every.items() if trial.void}
+    held, waited = max(trial.held for trial in every.values())
     n, foreign = len(every), [trial.foreign for trial in every.values() if trial.foreign is not None]
     middles = [(trial.gap.lower + trial.gap.upper) / 2 for trial in trials]
-    median = statistics.median_interval(middles)
+    likely = statistics.median_interval(middles)
     recoveries = [trial.recovery for trial in trials if trial.recovery is not None]
     details = [
         Measurement(
@@ -500,8 +496,8 @@ def _details(every: Mapping[str, Trial], allowed: float, void: float) -> list[Me
             _finite(_median(middles)),
             "s",
             len(middles),
-            "middles of the intervals" + (", 95 % confidence interval" if median else ", too few for an interval"),
-            interval=_pair(median),
+            "middles of the intervals" + (", 95 % confidence interval" if likely else ", too few for an interval"),
+            interval=_pair(likely),
         ),
         Measurement(
             "first good packet",
@@ -526,15 +522,14 @@ def _details(every: Mapping[str, Trial], allowed: float, void: float) -> list[Me
         ),
         Measurement(
             "held up",
-            max((trial.held[0] for trial in every.values()), default=None),
+            held,
             "s",
             n,
-            "longest that a single probe was late, worst trial; of that it waited for a processor "
-            f"{max((trial.held for trial in every.values()), default=(0.0, 0.0))[1]:.4f} s",
+            f"longest that a single probe was late, worst trial; of that it waited for a processor {waited:.4f} s",
         ),
         Measurement(
             "void trials",
-            len(voided) / n if n else None,
+            len(voided) / n,
             "share",
             n,
             "; ".join(f"trial {name or 1}: {why}" for name, why in voided.items()),
@@ -560,15 +555,11 @@ def _observed(counted: Mapping[str, Trial], voided: Mapping[str, str]) -> str:
 
 
 def _share(lost: Sequence[bool]) -> float:
-    return sum(lost) / len(lost) if lost else 0.0
+    return sum(lost) / len(lost)
 
 
 def _median(values: Sequence[float]) -> float | None:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    if not ordered:
-        return None
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return median(values) if values else None
 
 
 def _finite(value: float | None) -> float | None:

@@ -336,11 +336,11 @@ def _present(role: Role, evidence: Evidence[Any] | None) -> Evidence[Any] | None
     return evidence
 
 
-def _trial_number(trial: str) -> tuple[int, str]:
-    return (int(trial), "") if trial.isdigit() else (0, trial)
+def _trial_number(trial: str) -> tuple[bool, int | str]:
+    return (True, int(trial)) if trial.isdigit() else (False, trial)
 
 
-def _trial_order(item: tuple[str, Any]) -> tuple[int, str]:
+def _trial_order(item: tuple[str, Any]) -> tuple[bool, int | str]:
     return _trial_number(item[0])
 
 
@@ -384,7 +384,7 @@ def _clear(found: Judge, judgement: Judgement, step: float) -> bool:
     """
     limited = [(each, each.bound) for each in judgement.measurements if each.unit == "s" and each.bound is not None]
     over = [
-        ((each.value - bound.value) * (-1 if bound.op == ">=" else 1), each.resolution or 0.0)
+        (bound.value - each.value if bound.op == ">=" else each.value - bound.value, each.resolution or 0.0)
         for each, bound in limited
         if each.value is not None
     ]
@@ -396,8 +396,9 @@ def _clear(found: Judge, judgement: Judgement, step: float) -> bool:
 
 def _repeated(judgements: Mapping[str, Judgement]) -> Judgement:
     """One judgement from those on single trials: the worst speaks, the measurements are pooled."""
-    if len(judgements) == 1:
-        return next(iter(judgements.values()))
+    only, *more = judgements.values()
+    if not more:
+        return only
     verdict = combine(each.verdict for each in judgements.values())
     trial, worst = next((trial, each) for trial, each in judgements.items() if each.verdict is verdict)
     agreeing = sum(each.verdict is verdict for each in judgements.values())

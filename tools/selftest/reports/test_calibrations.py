@@ -13,7 +13,7 @@ from made_runs import case, journal, line
 
 from lbcert_reports import evidence as stored
 from lbcert_reports import journal as journals
-from lbcert_reports.calibrations import METHODS, SIZES, doubts, measurable
+from lbcert_reports.calibrations import METHODS, SIZES, doubts, is_calibration, measurable
 from lbcert_reports.journal import Event
 from lbcert_reports.recorder import CaseRecorder, Recorder
 from lbcert_reports.rejudge import rejudge
@@ -68,6 +68,32 @@ def test_exactly_the_verdicts_stand_whose_every_probe_was_accepted_before_and_af
 )
 def test_a_verdict_that_does_not_stand_says_why(kinds: list[str], why: str) -> None:
     assert list(doubts(event(kind, "main", seq) for seq, kind in enumerate(kinds)).values()) == [why]
+
+
+@pytest.mark.parametrize(
+    ("case", "judge", "expected"),
+    [
+        (None, "probe-calibration", True),
+        ("a case", "probe-calibration", False),
+        (None, "all-replies-ok", False),
+        (None, "route-withdrawn", False),
+        ("a case", "route-withdrawn", False),
+    ],
+)
+def test_a_calibration_is_what_the_judge_of_probes_says_of_no_case(
+    case: str | None, judge: str, expected: bool
+) -> None:
+    fields = json.loads(json.dumps({"case": case, "judge": judge, "verdict": "pass"}))  # what is equal is not the same
+    assert is_calibration(Event(1, "main", 1, "verdict", fields)) is expected
+    assert not is_calibration(Event(1, "main", 1, "note", fields))
+
+
+def test_a_verdict_on_timing_that_names_no_probe_does_not_stand() -> None:
+    accepted = [event("accepted", "main", seq) for seq in (1, 3)]
+    timed = event("timed pass", "main", 2)
+    nameless = Event(2, "main", 2, "verdict", {**timed.fields, "probes": []})
+    assert doubts([accepted[0], timed, accepted[1]]) == {}
+    assert doubts([accepted[0], nameless, accepted[1]]) == {("main", 2): "it does not say with what probe"}
 
 
 SLOW = "UDP over IPv6 every 10 ms from client"

@@ -120,6 +120,7 @@ BOTH = {"peers": {"r": [N1, "fd00::12"]}, "within": 10}
             "with 172.18.0.13 that nobody expects",
         ),
         ([(3, N1, UP, 1, 0), (4, "fd00::12", UP, 1, 0), (5, N3, DOWN, 0, 0)], {}, PASS, "no other"),
+        ([(3, N1, UP, 1, 0), (4, "fd00::12", UP, 1, 0), (5, N3, IDLE, 0, 0)], {}, PASS, "no other"),
         ([(3, N1, UP, 1, 0), (4, "fd00::12", UP, 1, 0), (5, N3, UP, 1, 0)], {"others": True}, PASS, "2 of 2"),
         ([(3, N1, UP, 1, 0)], {"within": 60}, FAIL, "r's session with fd00::12 was never seen after 60.0 s"),
         ([(3, N1, UP, 1, 0)], {"within": 90}, UNCLEAR, "watched for 60.0 s only, 90 s are needed"),
@@ -137,6 +138,14 @@ def test_sessions_are_timed_from_the_cause_and_one_that_never_broke_took_no_time
     says(judgement, PASS)
     assert judgement.measurements[0].samples == (7.5, 0.0)
     assert judgement.measurements[0].value == 7.5
+
+
+def test_of_sessions_that_came_up_late_each_is_told_with_its_own_time() -> None:
+    states = [(n, peer, UP, 1, 0) for n, peer in ((12, N1), (14, N2), (13, N3))]
+    judgement = run("sessions-established", {"sessions": sessions(*states)}, {"peers": {"r": HOPS}, "within": 10})
+    assert judgement.reason == ", ".join(
+        f"r's session with {peer} was up to stay only after {n}.00 s" for n, peer, *_ in states
+    )
 
 
 @pytest.mark.parametrize(
@@ -220,6 +229,8 @@ def test_what_becomes_of_a_session_with_the_cause_is_its_effect() -> None:
         ([(1, N1, UP, 1, 0), (30, N1, IDLE, 1, 0)], 60, FAIL, "was reset 1 times"),
         ([(1, N1, UP, 1, 0), (30, N1, UP, 1, 1)], 60, FAIL, "was reset 1 times"),
         ([(1, N1, UP, 4, 3), (30, N1, UP, 6, 5), (31, N1, UP, 9, 8)], 60, FAIL, "was reset 5 times"),
+        ([(1, N1, UP, 1, 0), (30, N1, DOWN, 1, 0), (31, N1, DOWN, 1, 0)], 60, FAIL, "1 times, first seen at 30.00 s"),
+        ([(1, N1, UP, 4, 3), (30, N1, UP, 1, 0)], 60, PASS, "0 resets in 60.0 s"),  # the counters were cleared
         ([(1, N1, UP, 300, 299), (59, N1, UP, 300, 299)], 50, PASS, "0 resets in 60.0 s"),
         ([(1, N1, IDLE, 0, 0), (2, N1, UP, 1, 0)], 60, UNCLEAR, "r's session with 172.18.0.11 was not up at the begin"),
         ([(1, N1, DOWN, 0, 0), (2, N1, UP, 1, 0)], 60, UNCLEAR, "r's session with 172.18.0.11 was not up at the begin"),
@@ -345,6 +356,38 @@ def test_a_hold_time_from_a_range_is_told_as_one() -> None:
     exact = run("timers-negotiated", up, {"peers": {"r": [N1]}, "hold": 9, "least": 9, "keepalive": 2})
     assert exact.expected == "hold time 9 s, keepalives at most 2 s apart"
     assert [each.bound[:2] for each in exact.measurements if each.bound] == [(9, "=="), (2, "<=")]
+
+
+def negotiated(*looks: tuple[str, str, dict[str, int]], **bound: Any) -> Judgement:
+    """What is said of timers after these looks at a peer, one a second: in which state it was, and its timers."""
+    rows = [
+        row
+        for t, (peer, state, timers) in enumerate(looks, start=1)
+        for row in sessions((t, peer, state, 1, 0), **timers).rows
+    ]
+    peers = {"r": sorted({peer for peer, *_ in looks})}
+    return run(
+        "timers-negotiated",
+        {"sessions": Evidence[Any]("sessions", "c", "sessions", {}, tuple(rows))},
+        {"peers": peers, "hold": 9, **bound},
+    )
+
+
+def test_the_last_look_at_a_session_that_is_up_says_what_its_timers_are() -> None:
+    right = {"hold": 9, "keepalive": 3}
+    for early in ({}, {"hold": 9}, {"hold": 9, "keepalive": 0}, {"hold": 90, "keepalive": 30}):
+        says(negotiated((N1, UP, early), (N1, UP, right)), PASS)
+    says(negotiated((N1, UP, right), (N1, UP, {})), UNCLEAR, "showed no established session")
+    for down in (DOWN, IDLE):
+        says(negotiated((N1, UP, right), (N1, down, {})), PASS)
+
+
+def test_without_a_hold_time_a_session_needs_no_keepalives_and_every_other_does() -> None:
+    none, some = {"hold": 0, "keepalive": 0}, {"hold": 9, "keepalive": 0}
+    for first, last, peer in ((none, some, N2), (some, none, N1)):
+        judgement = negotiated((N1, UP, first), (N2, UP, last), least=0)
+        says(judgement, UNCLEAR)
+        assert judgement.reason == f"the keepalive interval is not told: r with {peer}"
 
 
 def test_the_timers_of_a_session_that_is_down_say_nothing() -> None:

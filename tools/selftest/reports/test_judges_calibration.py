@@ -1,7 +1,7 @@
 """A probe is believed if it measures known gaps as they are: bias, misses and phantoms are found, and nothing else."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 from unittest.mock import patch
 
@@ -12,7 +12,7 @@ from known_gaps import BEGIN, evidence, injected, probed
 
 from lbcert_reports.evidence import Evidence
 from lbcert_reports.judges import Judgement, calibration, run
-from lbcert_reports.judges.calibration import Gap, groups, measure
+from lbcert_reports.judges.calibration import Gap, Group, groups, measure
 from lbcert_reports.statistics import Interval
 from lbcert_reports.verdicts import Verdict
 
@@ -58,6 +58,10 @@ CONTROL = gap(0, seen=0)
         ([*[gap(0.02, -0.002, measured=0.002)] * 5, gap(1), CONTROL], "of 0.02 s by cut were measured -0.0020 s off"),
         ([*[gap(0.02, 0.002, measured=0.002)] * 4, gap(1), CONTROL], ""),
         ([*[gap(0.02, 0.002, measured=0.0019)] * 4, gap(1), CONTROL], ""),
+        ([gap(0.02, 0.0015, measured=0.002), gap(1), CONTROL], ""),
+        ([gap(0.02, 0.0012), gap(0.02), gap(1), CONTROL], "1 of 2 gaps of 0.02 s by cut were not what was measured"),
+        ([gap(0.02, -0.0012), gap(0.02), gap(1), CONTROL], "1 of 2 gaps of 0.02 s by cut were not what was measured"),
+        ([lasted(0.02, 0.02, 0.02), gap(1), CONTROL], ""),
         ([gap(0.02, 0.0012), gap(0.02, 0.0012), gap(1), CONTROL], "2 of 2 gaps of 0.02 s by cut were not what was "),
         ([gap(0.02), gap(1, 0.0015), CONTROL], "1 of 1 gaps of 1 s by cut were not what was measured"),
         ([gap(0.02), gap(0.02, seen=0), gap(1), CONTROL], "1 of 2 gaps of 0.02 s by cut were missed"),
@@ -102,6 +106,57 @@ def test_a_calibration_is_accepted_only_without_a_flaw(rows: list[Gap], flaw: st
     assert judgement.verdict is (Verdict.INCONCLUSIVE if flaw else Verdict.PASS)
     assert flaw in judgement.reason
     assert flaw or judgement.reason.endswith(" known gaps were measured as they are")
+
+
+def test_each_flaw_is_told_for_itself() -> None:
+    def reason(*rows: Gap) -> str:
+        return judged([*rows, CONTROL], sizes=[0.02]).reason
+
+    assert reason(gap(0.02), gap(0.02, seen=0)) == "1 of 2 gaps of 0.02 s by cut were missed"
+    assert (
+        reason(gap(0.02), gap(0.02, seen=2), gap(0.02, seen=3)) == "2 of 3 gaps of 0.02 s by cut were seen as several"
+    )
+    assert reason(gap(0.02, 0.003, measured=0.0012)) == (
+        "1 of 1 gaps of 0.02 s by cut were not what was measured, "
+        "gaps of 0.02 s by cut were measured +0.0030 s off, 0.0013 s are tolerable"
+    )
+    assert reason(lasted(0.02, 0.01, 0.015), lasted(0.02, 0.05, 0.06)) == (
+        "all 2 gaps of 0.02 s by cut lasted anything from 0.0100 to 0.0600 s"
+    )
+
+
+def test_exactly_what_is_tolerable_is_tolerated() -> None:
+    off = Gap("cut", 20.0, Interval(20.0, 20.0), Interval(19.125, 21.125), 1, 0.125)
+    vague = Gap("cut", 20.0, Interval(20.0, 22.0), Interval(20.0, 22.0), 1, 0.0)
+    touched = [
+        Gap("cut", 20.0, Interval(20.5, 20.5), each, 1, 0.0) for each in (Interval(20.5, 21), Interval(20, 20.5))
+    ]
+    for rows in ([off] * 5, [vague], touched):
+        judgement = judged([*rows, CONTROL], sizes=[20], period=125 * MS)
+        assert judgement.verdict is Verdict.PASS, judgement.reason
+
+
+def test_what_gaps_come_to_is_told_of_controls_and_of_those_that_do_not_count_too() -> None:
+    rows = [
+        gap(1, 0.25, measured=1, known=0.0),
+        gap(0.02, late=1),
+        gap(0.02, late=2),
+        CONTROL,
+        replace(CONTROL, late=1),
+    ]
+    none = Interval(0.0, 0.0)
+    late = "the probe was at least 1.0000 s late at the ends of all 2 gaps of 0.02 s by cut"
+    assert groups(rows, MS) == [
+        Group("", 0, 1, 1, 0.0, none, 0.0, ()),
+        Group("cut", 0.02, 0, 2, 0.0, none, 0.0, (late,)),
+        Group("cut", 1, 1, 0, 0.25, Interval(0.25, 0.25), 1.0, (groups(rows, MS)[2].flaws)),
+    ]
+
+
+def test_what_was_measured_is_not_altered_afterwards() -> None:
+    for made, name in ((CONTROL, "late"), (groups([CONTROL], MS)[0], "bias")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(made, name, 1.0)
 
 
 def test_the_period_of_the_probe_fits_into_the_shortest_gap() -> None:
@@ -278,6 +333,83 @@ def test_a_probe_that_was_late_at_an_end_says_nothing_of_that_gap() -> None:
     assert [(each.n, each.method.endswith(", 1 void")) for each in judgement.measurements] == [
         (1, False), (1, True), (1, False),
     ]  # fmt: skip
+
+
+def plain(period: int = MS) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A gap of a hundred periods after a thousand, and probes that are sent by the clock and answered at once."""
+    cut, healed = BEGIN + 1000 * period, BEGIN + 1100 * period
+    times = {"began": cut, "effective": cut, "healing": healed, "healed": healed}
+    rows = [
+        {"seq": seq, "due": t, "sent": t, "received": None if cut <= t < healed else t, "endpoint": None}
+        for seq, t in enumerate(range(BEGIN, BEGIN + 2100 * period, period))
+    ]
+    return {"method": "cut", "size": healed - cut, "late": 0, **times}, rows
+
+
+def seen_by(known: dict[str, Any], rows: Sequence[dict[str, Any]], period: int = MS, protocol: str = "udp") -> Gap:
+    """What a probe makes of one known gap."""
+    stream = evidence("stream", rows, period=period, kernel_drops=0, protocol=protocol)
+    (found,) = measure(evidence("calibration", [known]), stream, [known["size"] / S])
+    return found
+
+
+def test_a_gap_lies_between_the_probes_at_its_ends() -> None:
+    known, rows = plain()
+    assert seen_by(known, rows) == Gap("cut", 0.1, Interval(0.1, 0.1), Interval(0.099, 0.101), 1, 0.0)
+    slow = {**known, "effective": known["began"] + MS, "healed": known["healing"] + 2 * MS}
+    assert seen_by(slow, rows).truth == Interval(0.099, 0.102)
+
+
+@pytest.mark.parametrize(("answered", "seen"), [(9, 1), (10, 2), (11, 2)])
+def test_ten_answers_in_a_row_end_a_gap_and_fewer_do_not(answered: int, seen: int) -> None:
+    known, rows = plain()
+    for row in rows[1040 : 1040 + answered]:
+        row["received"] = row["sent"]
+    assert seen_by(known, rows).seen == seen
+
+
+@pytest.mark.parametrize(("after", "seen", "upper"), [(9, 1, 0.111), (10, 2, 0.14), (11, 1, 0.101), (21, 1, 0.101)])
+def test_what_is_lost_too_long_after_a_gap_to_tell_is_none_of_it(after: int, seen: int, upper: float) -> None:
+    known, rows = plain()
+    rows[1100 + after]["received"] = None
+    found = seen_by(known, rows)
+    assert (found.seen, found.measured.upper) == (seen, upper)
+
+
+def test_a_gap_that_never_ends_is_known_to_last_for_as_long_as_was_looked() -> None:
+    known, rows = plain()
+    for row in rows[1100:]:
+        row["received"] = None
+    assert seen_by(known, rows).measured.upper == 0.14
+    known["began"] -= MS
+    assert seen_by(known, rows).measured.upper == 0.141
+
+
+@pytest.mark.parametrize(
+    ("place", "near"),
+    [(996, False), (997, True), (1003, True), (1004, False), (1096, False), (1097, True), (1103, True), (1104, False)],
+)
+def test_the_probe_has_to_be_punctual_three_periods_around_each_end(place: int, near: bool) -> None:
+    known, rows = plain()
+    rows[place] |= {"late": 7 * MS, "waited": 0}
+    assert seen_by(known, rows).late == (0.007 if near else 0.0)
+    assert seen_by(known, rows, protocol="tcp").late == (0.007 if near else 0.0)
+
+
+def test_a_probe_counts_as_late_from_when_it_was_due_to_when_it_was_sent() -> None:
+    for due, sent, near in ((990, 997, True), (1003, 1010, True), (1090, 1097, True), (1010, 1020, False)):
+        known, rows = plain()
+        rows[due] |= {"sent": rows[sent]["sent"], "late": (sent - due) * MS, "waited": 0}
+        assert seen_by(known, rows).late == ((sent - due) / 1000 if near else 0.0)
+
+
+def test_who_answered_late_is_told_beside_the_probe() -> None:
+    known, rows = plain()
+    rows[1000] |= {"late": 2 * MS, "waited": 0}
+    told = [
+        seen_by({**known, "late": late * MS}, rows, protocol=kind).late for late in (1, 3) for kind in ("udp", "tcp")
+    ]
+    assert told == [0.002, 0.002, 0.003, 0.002]
 
 
 def test_a_gap_that_does_not_end_for_the_probe_is_not_accepted_and_has_a_length() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lbcert_reports.evidence import Answer, Evidence, Reply, Stream
+from lbcert_reports.evidence import Answer, Evidence, Reply, Route, Stream
 from lbcert_reports.judges import REGISTRY, Judge, Judgement, Limit, Measurement, Role, judge, run
 from lbcert_reports.judges.handbook import describe
 from lbcert_reports.judges.registry import Trials, Unclear, listed, ruling
@@ -317,11 +317,11 @@ def test_a_judge_is_repeated_for_each_trial_and_the_worst_speaks() -> None:
 def test_of_trials_the_worst_number_is_told_and_where_none_is_worse_the_median(
     op: str | None, method: str, pooled: float, how: str
 ) -> None:
-    numbers = iter([2, None, 7, 1])
+    numbers, limits = iter([2, None, 7, 1]), iter([5, 6, 7, 8])
 
     def number(answers: Evidence[Answer]) -> Judgement:
         """Tells the next number."""
-        limit = Limit(5, op, "most") if op else None
+        limit = Limit(next(limits), op, "most") if op else None
         nothing = Measurement("nothing", None, "s", method="none")
         return Judgement(
             Verdict.PASS,
@@ -337,6 +337,7 @@ def test_of_trials_the_worst_number_is_told_and_where_none_is_worse_the_median(
     found, nothing = judgement.measurements
     assert (found.value, found.n, found.interval, found.samples) == (pooled, 3, (1, 7), (2, None, 7, 1))
     assert found.method == how
+    assert found.bound is None or found.bound.value == 5, "the limit is the first trial's"
     assert nothing == Measurement("nothing", None, "s", 1, "none"), "of nothing there is no worst"
     assert (judgement.reason, judgement.observed) == ("4 of 4 trials: pass; trial 1: ", "")
 
@@ -368,10 +369,26 @@ def test_a_judge_of_all_trials_gets_them_in_order() -> None:
     assert run("test-whole", inputs, {"note": "x", "trials": 3}).reason == "['1', '2', '10'] True x"
     assert run("test-whole", {"stream": of("stream"), "stream.1": of("stream")}, {}).reason == "['', '1'] False "
     assert run("test-whole", {"stream.1": of("stream"), "stream": of("stream")}, {}).reason == "['', '1'] False "
+    mixed = {f"stream{name}": of("stream") for name in (".2", ".0", ".b", ".a", "")}
+    assert run("test-whole", mixed, {}).reason == "['', 'a', 'b', '0', '2'] False ", "names come before numbers"
     assert run("test-whole", inputs, {"trials": 2}).verdict is Verdict.PASS
     assert run("test-whole", inputs, {"trials": 4}).reason == "3 of 4 trials were recorded"
     assert run("test-whole", {"stream": of("stream")}, {}).reason == "[''] False "
     assert run("test-whole", {}, {}).reason == "there is no evidence for 'stream'"
+
+
+def test_only_what_a_judge_takes_of_each_trial_and_has_to_have_says_how_many_there_were() -> None:
+    def seen(stream: Trials[Stream], routes: Evidence[Route], replies: Trials[Reply] | None = None) -> Judgement:
+        """Sees some of all trials."""
+        return Judgement(Verdict.PASS, f"{list(stream)} {list(replies or {})}")
+
+    judge("test-seen")(seen)
+    inputs = {"stream.1": of("stream"), "stream.2": of("stream"), "routes": of("routes"), "replies.1": of("replies")}
+    try:
+        assert run("test-seen", inputs, {"trials": 2}).reason == "['1', '2'] ['1']"
+        assert run("test-seen", inputs, {"trials": 3}).reason == "2 of 3 trials were recorded"
+    finally:
+        del REGISTRY["test-seen"]
 
 
 def test_a_bound_says_where_it_comes_from() -> None:

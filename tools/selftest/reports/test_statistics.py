@@ -121,6 +121,13 @@ def test_the_worst_deviation_lies_in_the_interval_for_all_members_at_once(counts
     assert result.interval.lower < result.deviation < result.interval.upper
 
 
+def test_the_worst_member_is_the_furthest_off_and_the_bound_is_that_of_the_one_that_is_most_surely_off() -> None:
+    result = ours.spread({"a": 492, "b": 456, "c": 52}, {"a": 0.49, "b": 0.49, "c": 0.02})
+    assert (result.worst, result.deviation) == ("b", pytest.approx(0.034))
+    rare = ours.clopper_pearson(52, 1000, 1 - 0.05 / 3)
+    assert result.interval.lower == pytest.approx(rare.lower - 0.02)
+
+
 @pytest.mark.parametrize(
     ("counts", "shares", "p", "effect"),
     [
