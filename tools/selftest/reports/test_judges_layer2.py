@@ -316,6 +316,7 @@ MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
         ),
         (dialogue(0, 8, ONE), {"to": ["n2"]}, UNCLEAR, "heard for 2.5 s after the cause only, 10 s"),
         (MOVED, {"least": 2, "most": 2}, FAIL, "10.0.0.9 moved 1 times only: n1 → n2"),
+        (MOVED, {"least": 2, "most": 2, "within": 14.501}, FAIL, "10.0.0.9 moved 1 times only: n1 → n2"),
         (MOVED + dialogue(20, 30, ONE), {"least": 2, "most": 2, "within": 16}, PASS, "n1 → n2 → n1"),
         (
             [frame(6.1, TWO, "garp-request"), *dialogue(0, 20, ONE)],
