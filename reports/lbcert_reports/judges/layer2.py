@@ -268,10 +268,11 @@ def owner_moves(
         tenures = _tenures([before[-1], *after], nodes)
         owners = [owner for _, owner in tenures]
         texts.append(f"{address}: {' → '.join(owners)}")
-        moved.append(len(owners) - 1)
-        if moved[-1] > most:
-            problems.append(f"{address} moved {moved[-1]} times: {' → '.join(owners)}")
-        if moved[-1] and least:
+        moves = len(owners) - 1
+        moved.append(moves)
+        if moves > most:
+            problems.append(f"{address} moved {moves} times: {' → '.join(owners)}")
+        if moves and least:
             # A write to the API may show its effect before it is answered.
             delays.append(max(0.0, seconds(tenures[1][0] - fault["effective"])))
             if delays[-1] > within:
@@ -280,8 +281,8 @@ def owner_moves(
                 if span >= within:
                     problems.append(f"{address} is announced by {owners[-1]}, and answered by nobody")
                 mute.append(f"no question about {address} was answered by {owners[-1]}")
-            if span >= within and moved[-1] < least:
-                problems.append(f"{address} moved {moved[-1]} times only: {' → '.join(owners)}")
+            if span >= within and moves < least:
+                problems.append(f"{address} moved {moves} times only: {' → '.join(owners)}")
         elif span >= within and not any(f["t"] >= fault["effective"] + nanoseconds(within / 2) for f in heard):
             problems.append(f"{address} is answered by nobody")
         elif span >= within and least:

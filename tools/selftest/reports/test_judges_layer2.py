@@ -316,6 +316,7 @@ MOVED = dialogue(0, 5, ONE) + dialogue(5, 9, None) + dialogue(9, 20, TWO)
         ),
         (dialogue(0, 8, ONE), {"to": ["n2"]}, UNCLEAR, "heard for 2.5 s after the cause only, 10 s"),
         (MOVED, {"least": 2, "most": 2}, FAIL, "10.0.0.9 moved 1 times only: n1 → n2"),
+        (MOVED, {"least": 2, "most": 2, "within": 14.501}, FAIL, "10.0.0.9 moved 1 times only: n1 → n2"),
         (MOVED + dialogue(20, 30, ONE), {"least": 2, "most": 2, "within": 16}, PASS, "n1 → n2 → n1"),
         (
             [frame(6.1, TWO, "garp-request"), *dialogue(0, 20, ONE)],
@@ -669,8 +670,9 @@ def test_who_was_among_the_last_four_to_answer_is_named_where_several_still_do(
         (dialogue(0, 6, TWO) + dialogue(6, 12, ONE), 1.001),
         (dialogue(0, 12, ONE), 0),
         ([*dialogue(0, 5, ONE), frame(5.4, ONE, "garp-request"), *dialogue(5.5, 12, ONE)], 0),
+        ([*(frame(t, mac, "garp-request") for t, mac in ((5.1, TWO), (5.4, ONE))), *dialogue(5.5, 12, ONE)], 0.4),
     ],
-    ids=["two nodes for a while", "two nodes", "one node", "one node that nobody asked at first"],
+    ids=["two nodes for a while", "two nodes", "one node", "one node, asked later", "two nodes, asked later"],
 )
 def test_settles_on_one_measures_how_long_it_took(frames: Any, took: float) -> None:
     judgement = run("settles-on-one", {"answers": heard(frames), "cause": act(5)}, {"nodes": NODES, "within": 10})
@@ -843,7 +845,7 @@ def test_gratuitous_announced_measures_delay_and_schedule() -> None:
 
 
 def test_who_was_the_first_to_take_over_is_the_one_that_has_to_announce() -> None:
-    frames = [*MOVED, *GARP, frame(15, THREE, "arp-reply"), frame(16, THREE, "garp-reply", dst=ME)]
+    frames = [*MOVED, *GARP, frame(21, THREE, "arp-reply"), frame(22, THREE, "garp-reply", dst=ME)]
     says(run("gratuitous-announced", {"answers": heard(frames), "cause": act(5)}, {"nodes": NODES}), PASS, "from n2")
 
 
