@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import pytest
@@ -649,6 +649,18 @@ def test_a_row_of_losses_is_put_down_to_dead_endpoints_up_to_what_chance_makes_i
     third = {"dead_share": 1 / 3}  # of which ten in a row come once in a thousand runs of fifty
     assert [recovered(lost, **third) for lost in (1, 9, 10, 11, 12)] == [False, False, False, True, True]
     assert recovered(1), "without dead endpoints no loss is chance"
+
+
+def test_a_row_that_began_long_before_the_fault_may_have_been_chance_to_its_end() -> None:
+    judgement = judged(stream((2.9895, 3.0015)), cause=ON_TIME, dead_share=1 / 3)
+    assert measured(judgement, "failover gap").interval == (0.0, pytest.approx(0.00505))
+
+
+def test_a_trial_of_which_no_more_is_known_lost_nothing_and_is_not_altered_afterwards() -> None:
+    trial = failover.Trial(Interval(0.0, 1.0))
+    assert (trial.lost, trial.lost_after, trial.late, trial.held) == (0, 0.0, 0.0, (0.0, 0.0))
+    with pytest.raises(FrozenInstanceError):
+        trial.lost = 1  # type: ignore[misc]
 
 
 def test_how_many_probes_were_lost_is_told_without_an_outage_too() -> None:
