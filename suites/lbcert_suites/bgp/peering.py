@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 from lbcert_fixtures.cluster import Cluster, Service, ranges_of, stack_of
@@ -14,7 +15,13 @@ from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.standing import ROUTER, addresses_of
 
-__all__ = ["ROUTER", "Peering"]
+__all__ = ["ROUTER", "SPARE", "SPARE_PORT", "Peering"]
+
+SPARE: Mapping[str, IPAddress] = {"ipv4": ip_address("172.30.0.6"), "ipv6": ip_address("fd00:30::6")}
+"""By family, an address on the nodes' segment that nobody has."""
+
+SPARE_PORT = 1790
+"""A port that nobody listens on; the catalogue allows for 1 to 16384."""
 
 
 @dataclass(frozen=True)

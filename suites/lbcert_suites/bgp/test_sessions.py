@@ -274,21 +274,21 @@ def _is_down(rows: Sequence[Session], peers: Sequence[IPAddress]) -> bool:
     return all(last.get(str(peer)) != "Established" for peer in peers)
 
 
-@pytest.mark.covers("BGP-001")
+@pytest.mark.covers("BGP-001", "BGP-012")
 @pytest.mark.needs("bgp")
-@pytest.mark.catches("session-not-closed", "session-returns")
+@pytest.mark.catches("session-not-closed", "session-returns", "no-cease")
 @pytest.mark.usefixtures("unpeered")
 def test_sessions_end_with_their_peer(
     testbed: Testbed, peering: Peering, profile: Profile, record: CaseRecorder
 ) -> None:
-    """Every session ends when its BGPPeer is deleted.
+    """Every session ends when its BGPPeer is deleted, and the router is told so.
 
     Given a session from every node to the router
     When the BGPPeers are deleted
-    Then every session is closed in the declared time, and none comes back
+    Then every session is closed in the declared time, by a NOTIFICATION that says Cease, and none comes back
     """
     within = profile.timers.configuration
-    with SessionWatch(testbed, ROUTER) as watch:
+    with BgpCapture(testbed, ROUTER) as capture, SessionWatch(testbed, ROUTER) as watch:
         peering.open()
         peering.until_established(watch)
         with record.act("delete-peers", ROUTER) as deleted:
@@ -297,6 +297,12 @@ def test_sessions_end_with_their_peer(
             watch.until(are_closed, within)  # one that came back may not stay
     seen = {"sessions": record.observed("sessions", watch), "cause": deleted.evidence}
     record.judge("BGP-001", "sessions-closed", seen, {"peers": peering.peers, "within": within})
+    said = {
+        "messages": record.evidence("messages", capture.messages(), **capture.meta()),
+        "closings": record.evidence("closings", capture.closings(), **capture.meta()),
+        "cause": deleted.evidence,
+    }
+    record.judge("BGP-012", "orderly-close", said, {"peers": [str(each) for each in peering.addresses()]})
 
 
 @pytest.mark.covers("BGP-001")
