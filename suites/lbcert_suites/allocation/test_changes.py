@@ -58,8 +58,8 @@ def test_labels_decide_anew_who_has_which_address(
 ) -> None:
     """A Service whose labels, or whose namespace's, change so that its pool is for it no more loses its address.
 
-    Given a pool for Services with a label, one for namespaces with a label, and one for all with a single address; and
-        a Service in each of the former
+    Given a pool for Services with a label, one for namespaces with a label and for another, and one for all with a
+        single address; and a Service in each of the former
     When the label of the one is changed, and then that of the other's namespace; and then the first is of another type
     Then the first gets the address that is for all, the second has none, and then that address; and an annotation of
         each names the pool of the address that it has, and none if it has none
@@ -73,7 +73,8 @@ def test_labels_decide_anew_who_has_which_address(
         return [each.partition("/")[0] for each in found]
 
     pool("labelled", "10.98.0.1/32", "fd00:98::1/128", priority=1, serviceSelectors=[{"matchLabels": {"tier": "gold"}}])
-    pool("home", "10.98.1.1/32", "fd00:98:1::1/128", priority=1, namespaceSelectors=[{"matchLabels": {HOME: "yes"}}])
+    at_home = [{"matchLabels": {HOME: "yes"}}, {"matchLabels": {"kubernetes.io/metadata.name": "default"}}]
+    pool("home", "10.98.1.1/32", "fd00:98:1::1/128", priority=1, namespaceSelectors=at_home)
     home("yes")
     mine = cluster.serve("labelled", families=family, labels={"tier": "gold"}, wait=False)
     with cluster.watch_services() as here, abroad.watch_services() as there:

@@ -10,12 +10,14 @@ from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import Session, SessionWatch
 from lbcert_fixtures.probes.watch import together
 from lbcert_fixtures.profiles import Profile
+from lbcert_fixtures.routers.frr import AS_NUMBER, NODES_AS_NUMBER
 from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_reports.verdicts import Verdict
-from lbcert_suites.bgp.peering import ROUTER, SPARE, SPARE_PORT, Peering
+from lbcert_suites.bgp.peering import ROUTER, SPARE, SPARE_PORT, STAYS_DOWN_SECONDS, Peering, expect, open_in_vain
 from lbcert_suites.conftest import BGP_POOL
 from lbcert_suites.eligibility import FIRST, ROLE, SECOND, SELECTORS, Eligibility
+from lbcert_suites.leftovers import are_closed
 
 IDENTIFIER = "192.0.2.17"
 """The router ID that BGPPeers declare; all the same, as peers of one node have to have it in FRR."""
@@ -25,6 +27,9 @@ LATER_HOLD_SECONDS = 6
 
 TAUGHT = {"ipv4": "203.0.113.0/24", "ipv6": "2001:db8:113::/48"}
 """What the router announces to the nodes."""
+
+LOCAL_AS_NUMBER = 64520
+"""What the nodes are to one peer; they are of AS 64512 otherwise."""
 
 LARGE: Mapping[str, Sequence[str]] = {"first": ["large:64512:100:1"], "second": ["large:4200000001:2:3", "64512:100"]}
 """By advertisement, what their routes carry."""
@@ -63,6 +68,7 @@ def test_sessions_are_opened_as_their_peer_declares(
     of_first, of_others = SELECTORS
     spare = [SPARE[family] for family in peering.families]
     expected = [*spare, *peering.addresses(*others)]
+    peering.router.declare(*expected)  # FRR loses a peer that it does not know when its session is opened anew at once
     with SessionWatch(testbed, ROUTER) as watch:
         with record.act("create-peers", ROUTER) as created:
             for family in peering.families:
@@ -178,3 +184,72 @@ def test_large_communities_arrive(
     union = sorted(each.removeprefix("large:") for communities in LARGE.values() for each in communities)
     carried = {"prefixes": list(routes), "count": len(testbed.nodes), "expected": {"communities": union}}
     record.judge("BGP-030", "path-attributes", paths, carried)
+
+
+@pytest.mark.covers("BGP-018")
+@pytest.mark.needs("bgp-local-asn")
+@pytest.mark.untimed
+@pytest.mark.thorough
+@pytest.mark.catches("local-asn-ignored")
+@pytest.mark.usefixtures("unpeered")
+def test_another_as_is_presented_to_a_peer(
+    testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
+) -> None:
+    """A peer for which another local AS is declared meets that AS, in the session and in the paths.
+
+    Given a router that expects the nodes to be of another AS than theirs, and a Service
+    When it is declared as a peer with that AS as the local one
+    Then every session is established, and each path carries that AS alone
+    """
+    expect(peering.router, LOCAL_AS_NUMBER)
+    cluster.announce_bgp(ipAddressPools=[cluster.pool(*peering.ranges(*BGP_POOL))])
+    routes, within = peering.routes([peering.serve()]), profile.timers.bgp_session
+    with BgpCapture(testbed, ROUTER) as capture, SessionWatch(testbed, ROUTER) as watch:
+        with record.act("create-peers", ROUTER) as created:
+            peering.open(localASN=LOCAL_AS_NUMBER)
+        with RouteWatch(testbed, ROUTER, routes) as announced:
+            if watch.until_established(peering.addresses(), within):
+                announced.until_routes(routes, profile.timers.configuration)
+    sessions = {"sessions": record.observed("sessions", watch), "cause": created.evidence}
+    up = record.judge("BGP-018", "sessions-established", sessions, {"peers": peering.peers, "within": within})
+    if up.verdict is not Verdict.PASS:
+        raise PreconditionUnmetError("without sessions there are no routes")
+    paths = {"paths": record.evidence("paths", capture.paths(), **capture.meta())}
+    carried = {"prefixes": list(routes), "count": len(testbed.nodes), "expected": {"as_path": [LOCAL_AS_NUMBER]}}
+    record.judge("BGP-018", "path-attributes", paths, carried)
+
+
+@pytest.mark.covers("BGP-019")
+@pytest.mark.needs("bgp-dynamic-asn")
+@pytest.mark.untimed
+@pytest.mark.thorough
+@pytest.mark.catches("dynamic-asn-unchecked")
+@pytest.mark.usefixtures("unpeered")
+def test_peer_of_any_as_is_met_if_it_is_of_the_declared_kind(
+    testbed: Testbed, peering: Peering, profile: Profile, record: CaseRecorder
+) -> None:
+    """A peer whose AS is left open is taken if it is internal or external as declared, and refused if it is not.
+
+    Given a router of another AS than the nodes'
+    When it is declared as a peer of any internal AS, and every node has tried; as one of any external AS; and, the
+        nodes being of its AS, of any internal AS
+    Then no session is established for ten seconds; and then, each time, every session is
+    """
+    within = profile.timers.bgp_session + peering.connect_retry
+    peering.router.declare(*peering.addresses())
+    open_in_vain(testbed, peering, peerASN=None, dynamicASN="internal")
+    with SessionWatch(testbed, ROUTER) as watch:
+        watch.until(lambda rows: any(row["state"] == "Established" for row in rows), STAYS_DOWN_SECONDS)
+    down = {"sessions": record.observed("sessions", watch, "refused")}
+    record.judge("BGP-019", "session-stays-down", down, {"peers": peering.peers, "hold": STAYS_DOWN_SECONDS})
+    for kind, asn in (("external", NODES_AS_NUMBER), ("internal", AS_NUMBER)):
+        peering.close()
+        with SessionWatch(testbed, ROUTER) as closing:
+            closing.until(are_closed, profile.timers.configuration)
+        expect(peering.router, asn)
+        with SessionWatch(testbed, ROUTER) as watch:
+            with record.act("create-peers", kind) as created:
+                peering.open(myASN=asn, peerASN=None, dynamicASN=kind)
+            peering.until_established(watch, within)
+        up = {"sessions": record.observed("sessions", watch, kind), "cause": created.evidence}
+        record.judge("BGP-019", "sessions-established", up, {"peers": peering.peers, "within": within})
