@@ -105,7 +105,10 @@ def test_sessions_are_opened_as_their_peer_declares(
         with record.act("edit-hold-time", ROUTER):
             for family in peering.families:
                 cluster.reconfigure("BGPPeer", f"others-{family}", holdTime=f"{LATER_HOLD_SECONDS}s")
-        watch.until(lambda rows: edited <= {peer for peer, hold in _holds(rows) if hold == LATER_HOLD_SECONDS}, within)
+        watch.until(
+            lambda rows: edited <= {peer for peer, hold in _holds(rows) if hold == LATER_HOLD_SECONDS},
+            profile.timers.configuration + peering.connect_retry,
+        )
     later = {"sessions": record.observed("sessions", watch, "edited")}
     timers = {"peers": {ROUTER: sorted(edited)}, "hold": LATER_HOLD_SECONDS}
     record.judge("BGP-006", "timers-negotiated", later, timers)
