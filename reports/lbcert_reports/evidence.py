@@ -40,6 +40,8 @@ class Ingress(TypedDict):
     """False when the Service was deleted"""
     modes: NotRequired[list[str]]
     """the ``ipMode`` of each entry that has one: ``VIP`` or ``Proxy``"""
+    pool: NotRequired[str]
+    """the pool that its annotation names as that of its addresses; empty if there is no such annotation"""
 
 
 class Answer(TypedDict):
@@ -118,6 +120,8 @@ class Session(TypedDict):
     """negotiated hold time, s"""
     keepalive: NotRequired[int]
     """negotiated keepalive interval, s"""
+    identifier: NotRequired[str]
+    """the peer's BGP identifier as its OPEN said it; ``0.0.0.0`` or nothing before that"""
 
 
 class BgpPath(TypedDict):
@@ -146,6 +150,8 @@ class BgpMessage(TypedDict):
     type: Literal["OPEN", "UPDATE", "NOTIFICATION", "KEEPALIVE", "ROUTE-REFRESH"]
     length: int
     """bytes, with the header"""
+    code: NotRequired[int]
+    """the error code of a NOTIFICATION (RFC 4271, section 4.5): 6 is Cease"""
 
 
 class BgpClosing(TypedDict):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from lbcert_reports.evidence import Evidence, Fault, Ingress, KubernetesEvent
@@ -346,6 +346,75 @@ def moved(
         expected=f"{wanted_text}, within {within:g} s",
         observed=f"{len(delays)} of {len(expected)} Services have what they asked for last",
         short=listed(open_ended),
+    )
+
+
+@judge("pool-recorded")
+def pool_recorded(
+    ingress: Evidence[Ingress], cause: Evidence[Fault] | None = None, *, expected: dict[str, str], within: float = 30.0
+) -> Judgement:
+    """The annotation of a Service names the pool of its addresses in time, and from then on.
+
+    Args:
+        ingress: the watch of the Services.
+        cause: what gave them their addresses, or took them; by default their creation.
+        expected: for each Service the name of the pool; empty, where there must be no such annotation.
+        within: how long it may take, s.
+    """
+    ended = watched(ingress)[1]
+    problems, delays, open_ended = [], {}, []
+    for service, states in _histories(ingress, list(expected)).items():
+        start = effect(cause)["effective"] if cause else states[0]["t"]
+        since = effect(cause)["began"] if cause else states[0]["t"]
+        wanted, last = expected[service], states[-1].get("pool", "")
+        if last != wanted and ended - start < nanoseconds(within):
+            open_ended.append(f"{service} was watched for {seconds(ended - start):.1f} s only")
+        elif last != wanted:
+            problems.append(f"{service} names {last or 'no pool'}, not {wanted or 'none'}")
+        else:
+            others = [number for number, state in enumerate(states) if state.get("pool", "") != wanted]
+            named = states[others[-1] + 1]["t"] if others else states[0]["t"]
+            delays[service] = max(0.0, seconds(max(named, since) - start))
+            if delays[service] > within:
+                problems.append(f"{service} named {wanted or 'no pool'} only after {delays[service]:.2f} s")
+    wanted_text = "; ".join(f"{service}: {pool or 'no pool'}" for service, pool in expected.items())
+    return ruling(
+        problems,
+        "every Service names the pool of its addresses",
+        _slowest("time to annotation", delays, within),
+        expected=f"{wanted_text}, within {within:g} s",
+        observed=f"{len(delays)} of {len(expected)} Services name it",
+        short=listed(open_ended),
+    )
+
+
+@judge("order-stable")
+def order_stable(ingress: Evidence[Ingress], *, services: list[str], least: int = 2) -> Judgement:
+    """The addresses of a Service never change their order once they are published.
+
+    Args:
+        ingress: the watch of the Services, over everything that made the implementation look at them again.
+        services: the Services.
+        least: how many states of each with its addresses there must have been: it was looked at again.
+    """
+    began, _ = watched(ingress)
+    problems, fewest = [], []
+    for service, states in _histories(ingress, services).items():
+        published = [state for state in states if len(state["addresses"]) > 1]
+        fewest.append(len(published))
+        orders = [[_spelled(each) for each in state["addresses"]] for state in published]
+        for state, (before, now) in zip(published[1:], pairwise(orders), strict=True):
+            if before != now and sorted(before) == sorted(now):
+                after = seconds(state["t"] - began)
+                problems.append(f"{service} went from {listed(before)} to {listed(now)} at {after:.2f} s")
+    short = f"{min(fewest)} states with two addresses, {least} are needed" if min(fewest) < least else ""
+    return ruling(
+        problems,
+        "no order changed",
+        Measurement("changes of order", len(problems), "count", sum(fewest), bound=Limit(0, "<=", "the requirement")),
+        expected="0 changes of order",
+        observed=f"{len(problems)} changes in {sum(fewest)} states",
+        short=short,
     )
 
 

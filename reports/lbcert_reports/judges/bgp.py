@@ -405,6 +405,76 @@ def silent_peer_left(
     )
 
 
+@judge("identifiers-presented", steps=())
+def identifiers_presented(sessions: Evidence[Session], *, identifier: str, least: int) -> Judgement:
+    """Every speaker with a session has presented the BGP identifier that it was told.
+
+    RFC 4271, section 4.2.
+
+    Args:
+        sessions: observed states of the sessions.
+        identifier: the identifier.
+        least: how many sessions there must be for a pass.
+    """
+    presented = {
+        peer: up[-1].get("identifier", "")
+        for (_, peer), states in _states(sessions).items()
+        if (up := [state for state in states if state["state"] == ESTABLISHED])
+    }
+    others = [f"{peer} presented {got or 'no identifier'}" for peer, got in presented.items() if got != identifier]
+    short = f"{len(presented)} sessions, {least} are needed" if len(presented) < least else ""
+    return ruling(
+        others,
+        "every speaker presented the identifier",
+        Measurement("other identifiers", len(others), "count", len(presented), bound=Limit(0, "<=", "identifier")),
+        expected=f"{identifier} from each of {least}",
+        observed=listed(sorted(set(presented.values()))) or "no session",
+        short=short,
+    )
+
+
+CEASE = 6
+"""The error code of a NOTIFICATION that ends a session for no fault of the peer's (RFC 4271, section 6.7)."""
+
+
+@judge("orderly-close", drops=[Verdict.FAIL])
+def orderly_close(
+    messages: Evidence[BgpMessage], closings: Evidence[BgpClosing], cause: Evidence[Fault], *, peers: list[str]
+) -> Judgement:
+    """A speaker that ends a session says so by a NOTIFICATION with error code Cease, and does not just hang up.
+
+    Args:
+        messages: the messages that passed the router's interface.
+        closings: the segments that closed a connection.
+        cause: what made the speakers end their sessions.
+        peers: the speakers' addresses.
+    """
+    since = effect(cause)["began"]
+    problems, still_open, codes = [], [], []
+    for peer in map(_ip, peers):
+        said = [
+            each.get("code", 0)
+            for each in messages.rows
+            if each["type"] == "NOTIFICATION" and _ip(each["source"]) == peer and each["t"] >= since
+        ]
+        hung_up = any(_ip(each["source"]) == peer and each["t"] >= since for each in closings.rows)
+        codes += said[:1]
+        if said and said[0] != CEASE:
+            problems.append(f"{peer} ended its session with error code {said[0]}")
+        elif not said and hung_up:
+            problems.append(f"{peer} closed its session without a word")
+        elif not said:
+            still_open.append(peer)
+    return ruling(
+        problems,
+        "every speaker said Cease",
+        Measurement("sessions ended otherwise", len(problems), "count", len(peers), bound=Limit(0, "<=", "peers")),
+        expected=f"a NOTIFICATION with error code {CEASE} from each of {len(peers)}",
+        observed=f"{len(codes)} NOTIFICATIONs" + (f", error codes {listed(sorted(set(codes)))}" if codes else ""),
+        short=f"{listed(still_open)} did not end the session" if still_open else "",
+    )
+
+
 @judge("route-next-hops")
 def route_next_hops(
     routes: Evidence[Route],

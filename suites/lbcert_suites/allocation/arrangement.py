@@ -79,6 +79,11 @@ POOLS: Mapping[str, Mapping[str, Any]] = {
         "autoAssign": False,
         "serviceAllocation": {"namespaces": ["default"], "serviceSelectors": [{"matchLabels": {"tier": "gold"}}]},
     },
+    "nobodys": {
+        "addresses": ["10.98.11.0/28", "fd00:98:11::/124"],
+        "autoAssign": False,
+        "serviceAllocation": {"namespaceSelectors": [{"matchLabels": {_NAMESPACE_LABEL: "no-such-namespace"}}]},
+    },
     "guests": {
         "addresses": ["10.98.7.16/28", "fd00:98:7::10/124"],
         "serviceAllocation": {"priority": 1, "namespaces": ["default"]},
@@ -292,6 +297,19 @@ SELECTED = Group(
         "gold-elsewhere-asking": Wish("ipv4", address="10.98.6.20", labels=_GOLD),
         "gold-elsewhere-asking-ipv6": Wish("ipv6", address="fd00:98:6::14", labels=_GOLD),
     },
+)
+CLOSED = Group(
+    waiters={
+        "nobodys-named": Wish(pool="nobodys"),
+        "nobodys-asking": Wish("ipv4", address="10.98.11.5"),
+        "nobodys-asking-ipv6": Wish("ipv6", address="fd00:98:11::5"),
+    }
+)
+SINGLE = Group(
+    joiners={
+        **{f"single-{family}": Wish(family) for family in FAMILIES},
+        **{f"single-{family}-named": Wish(family, pool="reserved") for family in FAMILIES},
+    }
 )
 HOMES = Group(
     holders={f"home-{family}": Wish(family, labels={"at": "home"}) for family in FAMILIES},

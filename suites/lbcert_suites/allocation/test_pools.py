@@ -13,6 +13,9 @@ from lbcert_suites.allocation.arrangement import (
     AT_HOME,
     BY_NAME,
     CAREFUL,
+    CLOSED,
+    FAMILIES,
+    GIVEN,
     HOMES,
     OF_PRIORITY,
     ONE_OF_TWO,
@@ -20,6 +23,7 @@ from lbcert_suites.allocation.arrangement import (
     PRIORITIES,
     RESERVED,
     SELECTED,
+    SINGLE,
     TIERS,
     WITHHELD,
     Seen,
@@ -110,6 +114,38 @@ def test_pool_serves_whom_its_selectors_name(arrangement: Seen, profile: Profile
     record.judge("ALLOC-032", "assigned-from-pool", {"ingress": seen["ingress"]}, served)
     record.judge("ALLOC-032", "stays-pending", {"ingress": seen["ingress"]}, alone)
     record.judge("ALLOC-028", "stays-pending", {"ingress": seen["ingress"]}, alone)
+
+
+@pytest.mark.covers("ALLOC-035")
+@pytest.mark.catches("unmatched-selector-opens")
+@pytest.mark.arranges(CLOSED)
+def test_pool_for_no_namespace_serves_nobody(arrangement: Seen, record: CaseRecorder) -> None:
+    """A pool whose selectors match no namespace gives addresses to nobody.
+
+    Given a pool for namespaces with a label that none has
+    When Services name it, and ask for addresses of it
+    Then they have none for ten seconds
+    """
+    seen = {"ingress": arrangement.record(record, CLOSED)["ingress"]}
+    record.judge("ALLOC-035", "stays-pending", seen, arrangement.waiting(CLOSED))
+
+
+@pytest.mark.covers("ALLOC-047")
+@pytest.mark.needs("dual-stack")
+@pytest.mark.catches("other-family-too")
+@pytest.mark.arranges(SINGLE)
+def test_one_family_gets_one_address(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
+    """A Service of one family gets an address of that family, and none of the other.
+
+    Given pools with free addresses of both families
+    When Services of either family name no pool, or one
+    Then each has an address of its family, and none of the other
+    """
+    seen = {"ingress": arrangement.record(record, SINGLE)["ingress"]}
+    for family in FAMILIES:
+        services = arrangement.keys(name for name in SINGLE.joiners if family in name)
+        bound = {"services": services, "pools": GIVEN, "families": [family], "within": profile.timers.assignment}
+        record.judge("ALLOC-047", "assigned-from-pool", seen, bound)
 
 
 @pytest.mark.covers("ALLOC-031", "ALLOC-034")

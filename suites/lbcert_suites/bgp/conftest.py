@@ -1,6 +1,7 @@
 """What the cases about BGP share, beside `bgp`: the sessions that everybody may ask for."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -9,8 +10,9 @@ from lbcert_fixtures.kubernetes.secrets import BasicAuth
 from lbcert_fixtures.patience import Patience
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.changes import RouterChanges
+from lbcert_fixtures.routers.ports import OtherPort
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
-from lbcert_suites.bgp.peering import ROUTER, Peering
+from lbcert_suites.bgp.peering import ROUTER, SPARE, SPARE_PORT, Peering
 from lbcert_suites.leftovers import Leftovers
 from lbcert_suites.standing import StandingSessions
 
@@ -51,6 +53,32 @@ def unpeered(
         raise PreconditionUnmetError("sessions of an earlier case are still open, long after their BGPPeer is gone")
     yield
     leftovers.until_closed(testbed)
+
+
+@pytest.fixture
+def second_address(testbed: Testbed) -> Iterator[None]:
+    """The addresses `SPARE` on the first node, beside its own.
+
+    To be asked for by `usefixtures` before `unpeered`: it outlives the sessions that use it.
+    """
+    node = testbed.nodes[0]
+    with ExitStack() as stack:
+        for address in SPARE.values():
+            what = [f"{address}/{address.max_prefixlen}", "dev", node.interface]
+            testbed.run(node.name, ["ip", "address", "add", *what, *(["nodad"] if address.version == 6 else [])])
+            stack.callback(testbed.run, node.name, ["ip", "address", "delete", *what])
+        yield
+
+
+@pytest.fixture
+def other_port(testbed: Testbed, leftovers: Leftovers) -> Iterator[None]:
+    """A router that takes sessions at the port `SPARE_PORT` only.
+
+    To be asked for by `usefixtures` behind `unpeered`: a session that is open already has the usual port.
+    """
+    with OtherPort(testbed, ROUTER, SPARE_PORT):
+        yield
+        leftovers.until_closed(testbed)
 
 
 @pytest.fixture

@@ -2,19 +2,32 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 from lbcert_fixtures.cluster import Cluster, Service, ranges_of, stack_of
 from lbcert_fixtures.patience import Patience
+from lbcert_fixtures.probes.bgp_messages import BgpCapture
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import SessionWatch
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.changes import RouterChanges
+from lbcert_fixtures.routers.frr import NODES_AS_NUMBER
 from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.standing import ROUTER, addresses_of
 
-__all__ = ["ROUTER", "Peering"]
+__all__ = ["ROUTER", "SPARE", "SPARE_PORT", "STAYS_DOWN_SECONDS", "Peering", "expect", "open_in_vain"]
+
+SPARE: Mapping[str, IPAddress] = {"ipv4": ip_address("172.30.0.6"), "ipv6": ip_address("fd00:30::6")}
+"""By family, an address on the nodes' segment that nobody has."""
+
+SPARE_PORT = 1790
+"""A port that nobody listens on; the catalogue allows for 1 to 16384."""
+
+STAYS_DOWN_SECONDS = 10.0
+"""For how long a session must not come up. The catalogue wishes for 60 s; what carries the claim is how often it is
+tried: MetalLB's native mode tries at 0, 0, 1, 3 and 7 s, FRR every second, and TCP sends a SYN at 0, 1, 3 and 7 s."""
 
 
 @dataclass(frozen=True)
@@ -120,3 +133,23 @@ class Peering:
             for service in services
             for address in service.addresses
         }
+
+
+def expect(router: RouterChanges, asn: int) -> None:
+    """Have the router expect the nodes to be of another AS than they are otherwise."""
+    remote_as = "neighbor NODES remote-as"
+    router.set(f"{remote_as} {asn}", undo=[f"{remote_as} {NODES_AS_NUMBER}"])
+
+
+def open_in_vain(testbed: Testbed, peering: Peering, **spec: Any) -> None:
+    """Create the BGPPeers, and wait until every node has tried to open a session.
+
+    Raises:
+        PreconditionUnmetError: not every node has in the time for a session.
+    """
+    peers = {str(address) for address in peering.addresses()}
+    budget = peering.profile.timers.bgp_session
+    with BgpCapture(testbed, ROUTER) as capture:
+        peering.open(**spec)
+        if not capture.until(lambda _: peers <= {message["source"] for message in capture.messages()}, budget):
+            raise PreconditionUnmetError(f"not every node tries to open a session within {budget:g} s")

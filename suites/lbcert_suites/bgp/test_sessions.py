@@ -14,22 +14,17 @@ from lbcert_fixtures.probes.bgp_messages import BgpCapture
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import Session, SessionWatch
 from lbcert_fixtures.profiles import Profile
-from lbcert_fixtures.routers.changes import RouterChanges
 from lbcert_fixtures.routers.frr import AS_NUMBER, HOLD_SECONDS, NODES_AS_NUMBER
 from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_reports.verdicts import Verdict
-from lbcert_suites.bgp.peering import ROUTER, Peering
+from lbcert_suites.bgp.peering import ROUTER, STAYS_DOWN_SECONDS, Peering, expect, open_in_vain
 from lbcert_suites.conftest import BGP_POOL
 from lbcert_suites.eligibility import FIRST, ROLE, SECOND, SELECTORS, Eligibility
 from lbcert_suites.leftovers import are_closed
 
 ENDING = "of/32=letters+signs;in,total."
 """What passwords end with: each is longer than a word and has signs of punctuation, as generated ones do."""
-
-STAYS_DOWN_SECONDS = 10.0
-"""For how long a session must not come up. The catalogue wishes for 60 s; what carries the claim is how often it is
-tried: MetalLB's native mode tries at 0, 0, 1, 3 and 7 s, FRR every second, and TCP sends a SYN at 0, 1, 3 and 7 s."""
 
 QUIET_SECONDS = 3.0
 """How long sessions are watched after the last change: their hold time, after which silence has become a reset."""
@@ -51,26 +46,6 @@ OTHERS: Mapping[str, Mapping[str, Any]] = {
     "BFDProfile": {"receiveInterval": 300},
 }
 """Configuration that has nothing to do with the sessions; the pool is of the sessions' families."""
-
-
-def expect(router: RouterChanges, asn: int) -> None:
-    """Have the router expect the nodes to be of another AS than they are otherwise."""
-    remote_as = "neighbor NODES remote-as"
-    router.set(f"{remote_as} {asn}", undo=[f"{remote_as} {NODES_AS_NUMBER}"])
-
-
-def open_in_vain(testbed: Testbed, peering: Peering, **spec: Any) -> None:
-    """Create the BGPPeers, and wait until every node has tried to open a session.
-
-    Raises:
-        PreconditionUnmetError: not every node has in the time for a session.
-    """
-    peers = {str(address) for address in peering.addresses()}
-    budget = peering.profile.timers.bgp_session
-    with BgpCapture(testbed, ROUTER) as capture:
-        peering.open(**spec)
-        if not capture.until(lambda _: peers <= {message["source"] for message in capture.messages()}, budget):
-            raise PreconditionUnmetError(f"not every node tries to open a session within {budget:g} s")
 
 
 @pytest.mark.covers("BGP-001", "BGP-005", "BGP-025", "BGP-027")
@@ -274,21 +249,21 @@ def _is_down(rows: Sequence[Session], peers: Sequence[IPAddress]) -> bool:
     return all(last.get(str(peer)) != "Established" for peer in peers)
 
 
-@pytest.mark.covers("BGP-001")
+@pytest.mark.covers("BGP-001", "BGP-012")
 @pytest.mark.needs("bgp")
-@pytest.mark.catches("session-not-closed", "session-returns")
+@pytest.mark.catches("session-not-closed", "session-returns", "no-cease")
 @pytest.mark.usefixtures("unpeered")
 def test_sessions_end_with_their_peer(
     testbed: Testbed, peering: Peering, profile: Profile, record: CaseRecorder
 ) -> None:
-    """Every session ends when its BGPPeer is deleted.
+    """Every session ends when its BGPPeer is deleted, and the router is told so.
 
     Given a session from every node to the router
     When the BGPPeers are deleted
-    Then every session is closed in the declared time, and none comes back
+    Then every session is closed in the declared time, by a NOTIFICATION that says Cease, and none comes back
     """
     within = profile.timers.configuration
-    with SessionWatch(testbed, ROUTER) as watch:
+    with BgpCapture(testbed, ROUTER) as capture, SessionWatch(testbed, ROUTER) as watch:
         peering.open()
         peering.until_established(watch)
         with record.act("delete-peers", ROUTER) as deleted:
@@ -297,6 +272,12 @@ def test_sessions_end_with_their_peer(
             watch.until(are_closed, within)  # one that came back may not stay
     seen = {"sessions": record.observed("sessions", watch), "cause": deleted.evidence}
     record.judge("BGP-001", "sessions-closed", seen, {"peers": peering.peers, "within": within})
+    said = {
+        "messages": record.evidence("messages", capture.messages(), **capture.meta()),
+        "closings": record.evidence("closings", capture.closings(), **capture.meta()),
+        "cause": deleted.evidence,
+    }
+    record.judge("BGP-012", "orderly-close", said, {"peers": [str(each) for each in peering.addresses()]})
 
 
 @pytest.mark.covers("BGP-001")

@@ -497,3 +497,88 @@ def test_moved_tells_how_long_the_slowest_took_and_what_was_expected() -> None:
     (measurement,) = judgement.measurements
     assert (measurement.value, measurement.bound and measurement.bound[:2]) == (2.5, (5.0, "<="))
     assert judgement.expected == "a: no address; b: 10.0.0.2, within 5 s"
+
+
+def origins(*states: tuple[float, str], ended: float = 60) -> Any:
+    """A watch of the Service a, whose annotation names pools: (second, pool)."""
+    rows = tuple({"t": at(t), "service": "a", "addresses": [A], "present": True, "pool": pool} for t, pool in states)
+    return Evidence("ingress", "c", "ingress", {"began": at(0), "ended": at(ended)}, rows)
+
+
+@pytest.mark.parametrize(
+    ("states", "expected", "ended", "verdict", "reason"),
+    [
+        ([(1, "old"), (12, "new")], "new", 60, PASS, "1 of 1 Services name it"),
+        ([(1, "new")], "new", 60, PASS, "1 of 1 Services name it"),
+        ([(1, "old"), (12, "")], "", 60, PASS, "1 of 1 Services name it"),
+        ([(1, "old"), (15, "new")], "new", 60, PASS, "1 of 1 Services name it"),
+        ([(1, "old"), (15.1, "new")], "new", 60, FAIL, "a named new only after 5.10 s"),
+        ([(1, "old"), (15.1, "")], "", 60, FAIL, "a named no pool only after 5.10 s"),
+        ([(1, "old")], "new", 60, FAIL, "a names old, not new"),
+        ([(1, "old")], "new", 15, FAIL, "a names old, not new"),
+        ([(1, "old")], "", 60, FAIL, "a names old, not none"),
+        ([(1, "")], "new", 60, FAIL, "a names no pool, not new"),
+        ([(1, "old"), (12, "new"), (40, "old")], "new", 60, FAIL, "a names old, not new"),
+        ([(1, "old"), (12, "new"), (13, "old"), (40, "new")], "new", 60, FAIL, "a named new only after 30.00 s"),
+        ([(1, "old")], "new", 14.9, UNCLEAR, "a was watched for 4.9 s only"),
+        ([], "new", 60, UNCLEAR, "has no rows"),
+    ],
+)
+def test_pool_recorded(states: Any, expected: str, ended: float, verdict: Verdict, reason: str) -> None:
+    inputs = {"ingress": origins(*states, ended=ended), "cause": act(10)}
+    says(run("pool-recorded", inputs, {"expected": {"a": expected}, "within": 5}), verdict, reason)
+
+
+def test_the_pool_counts_from_the_service_on_if_nothing_else_caused_it() -> None:
+    judgement = run("pool-recorded", {"ingress": origins((10, ""), (12.5, "p"))}, {"expected": {"a": "p"}})
+    says(judgement, PASS)
+    (measurement,) = judgement.measurements
+    assert (measurement.value, measurement.bound and measurement.bound[:2]) == (2.5, (30.0, "<="))
+    assert judgement.expected == "a: p, within 30 s"
+    nothing = run("pool-recorded", {"ingress": watch((1, "a", A))}, {"expected": {"a": ""}})
+    assert (nothing.verdict, nothing.expected) == (PASS, "a: no pool, within 30 s")
+
+
+@given(st.lists(st.sampled_from(["", "p", "q"]), min_size=1))
+def test_a_pool_is_recorded_if_it_is_named_at_last_and_in_time(pools: list[str]) -> None:
+    states = [(11.0 + number, pool) for number, pool in enumerate(pools)]
+    inputs = {"ingress": origins(*states, ended=100), "cause": act(10)}
+    judgement = run("pool-recorded", inputs, {"expected": {"a": "p"}, "within": 5})
+    late = pools[-1] != "p" or any(t > 14 and pool != "p" for t, pool in states)
+    assert judgement.verdict is (FAIL if late else PASS)
+
+
+@pytest.mark.parametrize(
+    ("states", "verdict", "reason"),
+    [
+        ([f"{A} fd00::1", f"{A} fd00::1"], PASS, "0 changes in 2 states"),
+        ([f"fd00::1 {A}", f"fd00:0::1 {A}"], PASS, "0 changes in 2 states"),
+        ([f"fd00::1 {A}", f"{A} fd00::1"], FAIL, "a went from fd00::1, 10.0.0.0 to 10.0.0.0, fd00::1 at 2.00 s"),
+        ([f"fd00::1 {A}", "", f"{A} fd00::1"], FAIL, "at 3.00 s"),
+        ([A, f"fd00::1 {A}", f"fd00::1 {A}"], PASS, "0 changes in 2 states"),
+        ([f"{A} fd00::1", f"{B} fd00::1"], PASS, "0 changes in 2 states"),
+        ([f"{A} fd00::1", A, A], UNCLEAR, "1 states with two addresses, 2 are needed"),
+        ([], UNCLEAR, "has no rows"),
+    ],
+)
+def test_order_stable(states: Any, verdict: Verdict, reason: str) -> None:
+    seen = watch(*((number, "a", each) for number, each in enumerate(states, start=1)))
+    says(run("order-stable", {"ingress": seen}, {"services": ["a"]}), verdict, reason)
+
+
+def test_every_change_of_order_is_counted_and_every_service_has_to_be_seen_again() -> None:
+    turned = [f"{A} fd00::1", f"fd00::1 {A}", f"{A} fd00::1"]
+    seen = watch((1, "b", f"{B} fd00::2"), *((number, "a", each) for number, each in enumerate(turned, start=2)))
+    judgement = run("order-stable", {"ingress": seen}, {"services": ["a", "b"], "least": 1})
+    (measurement,) = judgement.measurements
+    assert (judgement.verdict, measurement.value, measurement.n) == (FAIL, 2, 4)
+    assert measurement.bound
+    assert measurement.bound[:2] == (0, "<=")
+    says(run("order-stable", {"ingress": watch((1, "a", A))}, {"services": ["a"], "least": 1}), UNCLEAR, "0 states")
+
+
+@given(st.lists(st.permutations([A, "fd00::1"]), min_size=2))
+def test_an_order_is_stable_if_all_states_have_it(orders: list[list[str]]) -> None:
+    seen = watch(*((number, "a", " ".join(each)) for number, each in enumerate(orders, start=1)))
+    judgement = run("order-stable", {"ingress": seen}, {"services": ["a"]})
+    assert judgement.verdict is (PASS if all(each == orders[0] for each in orders) else FAIL)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lbcert_reports.evidence import Evidence
 from lbcert_reports.judges import Judgement, run
@@ -803,3 +805,101 @@ def test_of_several_things_that_were_done_the_last_is_the_cause() -> None:
     causes = Evidence[Any]("faults", "c", "cause", {}, (*act(5).rows, *act(10).rows, *act(20).rows))
     inputs = {"routes": routes((1, [N1]), (20.5, HOPS)), "cause": causes}
     says(run("route-next-hops", inputs, {"expected": ALL, "within": 1}), PASS, "the last after 0.500 s")
+
+
+def identified(*presented: str, state: str = UP) -> dict[str, Evidence[Any]]:
+    """Sessions with N1 and those behind it, each with what it presented."""
+    rows = tuple(
+        {
+            "t": at(number), "router": "r", "peer": f"172.18.0.{11 + number}", "state": state, "uptime_ms": 0,
+            "established": 1, "dropped": 0, "identifier": identifier,
+        }
+        for number, identifier in enumerate(presented)
+    )  # fmt: skip
+    return {"sessions": Evidence("sessions", "c", "sessions", {"began": at(0), "ended": at(9)}, rows)}
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "reason"),
+    [
+        (identified("1.2.3.4", "1.2.3.4"), PASS, "every speaker presented the identifier"),
+        (identified("1.2.3.4", "1.2.3.4", "1.2.3.4"), PASS, "1.2.3.4"),
+        (identified("1.2.3.4", N2), FAIL, "172.18.0.12 presented 172.18.0.12"),
+        (identified(N1), FAIL, "172.18.0.11 presented 172.18.0.11"),
+        (identified("1.2.3.4", ""), FAIL, "172.18.0.12 presented no identifier"),
+        (identified("1.2.3.4"), UNCLEAR, "1 sessions, 2 are needed"),
+        (identified(N1, N2, state=DOWN), UNCLEAR, "0 sessions, 2 are needed"),
+        (identified(), UNCLEAR, "0 sessions, 2 are needed"),
+    ],
+)
+def test_identifiers_presented(seen: Any, verdict: Verdict, reason: str) -> None:
+    judgement = run("identifiers-presented", seen, {"identifier": "1.2.3.4", "least": 2})
+    says(judgement, verdict, reason)
+    assert judgement.expected == "1.2.3.4 from each of 2"
+
+
+@given(st.lists(st.sampled_from(["1.2.3.4", N1, "0.0.0.0"]), min_size=1, max_size=9))
+def test_other_identifiers_are_counted(presented: list[str]) -> None:
+    judgement = run("identifiers-presented", identified(*presented), {"identifier": "1.2.3.4", "least": 1})
+    (measurement,) = judgement.measurements
+    assert measurement.value == len(presented) - presented.count("1.2.3.4")
+    assert judgement.verdict is (FAIL if measurement.value else PASS)
+
+
+def test_what_a_session_presented_last_counts() -> None:
+    rows = tuple(
+        {
+            "t": at(t), "router": "r", "peer": N1, "state": UP, "uptime_ms": 0, "established": 1, "dropped": 0,
+            "identifier": identifier,
+        }
+        for t, identifier in ((1, N1), (2, "1.2.3.4"))
+    )  # fmt: skip
+    seen = {"sessions": Evidence[Any]("sessions", "c", "sessions", {"began": at(0), "ended": at(9)}, rows)}
+    says(run("identifiers-presented", seen, {"identifier": "1.2.3.4", "least": 1}), PASS)
+
+
+def goodbye(
+    *said: tuple[float, str, int], hung_up: Sequence[tuple[float, str]] = (), ended: float = 20
+) -> dict[str, Evidence[Any]]:
+    """NOTIFICATIONs (second, source, error code), and segments that close connections, about a deletion at 10 s."""
+    between = {"router": "r", "destination": "172.18.0.1"}
+    meta = {"began": at(0), "ended": at(ended)}
+    told = [
+        {"t": at(t), **between, "source": source, "type": "NOTIFICATION", "length": 21, "code": code}
+        for t, source, code in said
+    ]
+    told.append({"t": at(11), **between, "source": N1, "type": "KEEPALIVE", "length": 19})
+    ends = tuple({"t": at(t), **between, "source": source, "flag": "FIN"} for t, source in hung_up)
+    return {
+        "messages": Evidence("messages", "c", "messages", meta, tuple(told)),
+        "closings": Evidence("closings", "c", "closings", meta, ends),
+        "cause": act(10, "delete-peers"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "reason"),
+    [
+        (goodbye((11, N1, 6), (12, "fd00::12", 6)), PASS, "2 NOTIFICATIONs, error codes 6"),
+        (goodbye((11, N1, 6), (12, "fd00::12", 6), hung_up=[(13, N1), (13, "fd00::12")]), PASS, "said Cease"),
+        (goodbye((11, N1, 6), hung_up=[(13, "fd00::12")]), FAIL, "fd00::12 closed its session without a word"),
+        (goodbye((11, N1, 6), (12, "fd00::12", 4)), FAIL, "fd00::12 ended its session with error code 4"),
+        (goodbye((11, N1, 6), (12, "fd00::12", 4), (13, "fd00::12", 6)), FAIL, "with error code 4"),
+        (goodbye((11, N1, 6), (9, "fd00::12", 6), hung_up=[(12, "fd00::12")]), FAIL, "fd00::12 closed"),
+        (goodbye((11, N1, 6)), UNCLEAR, "fd00::12 did not end the session"),
+        (goodbye((11, N1, 6), hung_up=[(9, "fd00::12")]), UNCLEAR, "fd00::12 did not end the session"),
+        (goodbye(hung_up=[(13, N1), (13, "fd00::12")]), FAIL, "172.18.0.11 closed its session without a word"),
+    ],
+)
+def test_orderly_close(seen: Any, verdict: Verdict, reason: str) -> None:
+    judgement = run("orderly-close", seen, {"peers": [N1, "fd00:0::12"]})
+    says(judgement, verdict, reason)
+    assert judgement.expected == "a NOTIFICATION with error code 6 from each of 2"
+    (measurement,) = judgement.measurements
+    assert (measurement.value, measurement.n) == (len(judgement.reason.split(", ")) if verdict is FAIL else 0, 2)
+
+
+@given(st.integers(0, 255))
+def test_only_cease_is_an_orderly_close(code: int) -> None:
+    judgement = run("orderly-close", goodbye((10, N1, code)), {"peers": [N1]})
+    assert judgement.verdict is (PASS if code == 6 else FAIL)
