@@ -119,13 +119,12 @@ def test_what_is_listed_twice_is_refused(propose: Proposals) -> None:
     """An object in which the same thing is listed twice is refused.
 
     Given the definitions of the implementation
-    When objects are asked for in which a namespace, a selector, an expression, a value, a pool, an interface, a peer or
-        a community is there twice
+    When objects are asked for in which a namespace, a selector, an expression, a pool, a peer or a community is
+        there twice
     Then each is refused, and objects in which nothing is are not
     """
     twice = [LABELS, LABELS]
     expressions = [{"matchExpressions": [IS, IS]}]
-    values = [{"matchExpressions": [{**IS, "values": ["echo", "echo"]}]}]
 
     def allocation(what: str, matrix: str, **spec: object) -> Row:
         return pool(what, "10.97.0.0/24", matrix=matrix, serviceAllocation=spec)
@@ -135,11 +134,9 @@ def test_what_is_listed_twice_is_refused(propose: Proposals) -> None:
         allocation("selector of namespaces twice", "pool-7", namespaceSelectors=twice),
         allocation("selector of Services twice", "pool-7", serviceSelectors=twice),
         allocation("expression twice", "pool-7", serviceSelectors=expressions),
-        allocation("value twice", "pool-7", namespaceSelectors=values),
         layer2("pool twice in layer 2", "l2-1", ipAddressPools=[NOWHERE, NOWHERE]),
         layer2("selector of pools twice in layer 2", "l2-1", ipAddressPoolSelectors=twice),
         layer2("selector of nodes twice in layer 2", "l2-1", nodeSelectors=twice),
-        layer2("interface twice", "l2-1", interfaces=["eth0", "eth0"]),
         bgp("pool twice", "adv-7", ipAddressPools=[NOWHERE, NOWHERE]),
         bgp("community twice", "adv-7", communities=["64512:1", "64512:1"]),
         bgp("peer twice", "adv-7", peers=["first", "first"]),
