@@ -11,7 +11,6 @@ from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.allocation.conditions import assigned
 from lbcert_suites.config.proposals import (
     BGP,
-    COMMUNITY,
     LAYER2,
     NOWHERE,
     PEER,
@@ -181,13 +180,12 @@ def test_what_is_refused_changes_nothing(
     cluster.pool(*STANDING, name="standing")
     cluster.pool(*OTHERS, name="other", autoAssign=False)
     standing = [
-        POOL,
         replace(LAYER2, name="standing"),
         replace(BGP, name="standing"),
-        replace(COMMUNITY, name="standing"),
+        replace(PEER, name="standing", spec={**PEER.spec, "peerAddress": "10.97.255.2", "nodeSelectors": [NOBODY]}),
+        replace(community("standing", ("lbcert-standing", "64512:1")), name="standing"),
     ]
-    standing.append(replace(PEER, name="standing", spec={**PEER.spec, "nodeSelectors": [NOBODY]}))
-    for row in asked(standing[1:], profile):
+    for row in asked(standing, profile):
         cluster.configure(row.kind, row.name, **row.spec)
     first = cluster.serve("first", families=stack_of(cluster.families))
     wrong = [
