@@ -64,7 +64,7 @@ BOUNDS = (
     layer2("advertisement in layer 2 from some nodes", nodeSelectors=[LABELS, OTHER_LABELS]),
     layer2("advertisement in layer 2 of some Services", serviceSelectors=[LABELS], ipAddressPoolSelectors=[LABELS]),
     bgp("localPref 0", localPref=0),
-    bgp("localPref of 32 bits", localPref=2**32 - 1),
+    bgp("localPref of 31 bits", localPref=2**31 - 1),
     bgp("lengths of host routes", aggregationLength=32, aggregationLengthV6=128),
     bgp("length of 1", aggregationLength=1, aggregationLengthV6=1),
     bgp("host routes of some Services", aggregationLength=32, aggregationLengthV6=128, serviceSelectors=[LABELS]),
