@@ -120,7 +120,7 @@ class Proposals:
     def refused(self, requirement: str, rows: Iterable[Row], control: Iterable[Row], name: str = "admissions") -> None:
         """Have it judged that rows are refused, and those without a mistake are not."""
         wrong, right = asked(rows, self._profile), asked(control, self._profile)
-        answers = [*map(self._ask, right), *map(self._ask, wrong)]
+        answers = self._ask(right + wrong)
         evidence = self._record.evidence("admissions", answers, name)
         known = rejections()
         words = {row.what: list(known[row.matrix].match) if row.matrix else [] for row in wrong}
@@ -130,13 +130,20 @@ class Proposals:
     def accepted(self, requirement: str, rows: Iterable[Row], name: str = "admissions") -> None:
         """Have it judged that rows are accepted."""
         wanted = asked(rows, self._profile)
-        evidence = self._record.evidence("admissions", map(self._ask, wanted), name)
+        evidence = self._record.evidence("admissions", self._ask(wanted), name)
         bound = {"rows": [row.what for row in wanted]}
         self._record.judge(requirement, "objects-accepted", {"admissions": evidence}, bound)
 
-    def _ask(self, row: Row) -> Mapping[str, Any]:
-        """The answer to a row; of one that is wrong across objects, the refusal as soon as there is one."""
-        deadline = time.monotonic() + (self._profile.timers.configuration if row.across else 0)
+    def _ask(self, rows: Iterable[Row]) -> list[Mapping[str, Any]]:
+        """The answers to rows, in their order.
+
+        What is wrong because of other objects is asked until it is refused, for as long as a change of configuration
+        may take in all: those objects were there before.
+        """
+        deadline = time.monotonic() + self._profile.timers.configuration
+        return [self._answer(row, deadline if row.across else 0) for row in rows]
+
+    def _answer(self, row: Row, deadline: float) -> Mapping[str, Any]:
         while True:
             t = time.time_ns()
             status, message = self._cluster.propose(
