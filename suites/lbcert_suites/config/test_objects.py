@@ -8,7 +8,7 @@ from lbcert_fixtures.cluster import Cluster, ranges_of, stack_of
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.frr import NODES_AS_NUMBER
 from lbcert_reports.recorder import CaseRecorder
-from lbcert_suites.allocation.conditions import assigned
+from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned, changed
 from lbcert_suites.config.proposals import (
     BGP,
     LAYER2,
@@ -41,6 +41,9 @@ NOBODY = {"matchLabels": {"kubernetes.io/hostname": "no-such-node"}}
 STANDING = ("10.97.4.0/28", "fd00:97:4::/124")
 OTHERS = ("10.97.4.16/28", "fd00:97:4::10/124")
 """Addresses of the pool that is there, and of another one."""
+
+HOLD_SECONDS = 3.0
+"""How long an address has to stay: what a controller does wrongly it does on a write, and thus at once."""
 
 BOUNDS = (
     pool("one address", "10.97.0.1/32"),
@@ -215,8 +218,9 @@ def test_what_is_refused_changes_nothing(
         propose.refused("CONFIG-001", rows, VALID)
         second = cluster.serve("second", families=stack_of(cluster.families), wait=False)
         watch.until(assigned(second, count=len(cluster.families)), within)
+        watch.until(changed(first), HOLD_SECONDS + MARGIN_SECONDS)
     ingress = {"ingress": record.observed("ingress", watch)}
-    record.judge("CONFIG-001", "assignment-stable", ingress, {"services": [first.key], "hold": 0})
+    record.judge("CONFIG-001", "assignment-stable", ingress, {"services": [first.key], "hold": HOLD_SECONDS})
     pools = {"pools": ranges_of(cluster.families, STANDING), "services": [second.key], "within": within}
     record.judge("CONFIG-001", "assigned-from-pool", ingress, {**pools, "families": list(cluster.families)})
 
