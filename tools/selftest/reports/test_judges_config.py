@@ -114,7 +114,7 @@ def test_refusals_show_nothing_where_the_object_without_the_mistake_is_refused()
 
 def test_what_fails_counts_more_than_what_is_not_known() -> None:
     judgement = refused({"a": NO_WEBHOOK, "b": TAKEN, "c": REFUSED})
-    says(judgement, FAIL, "b (creation of BGPPeer lb/p) was accepted", "1 of 3 were refused; 0 of 0 in words")
+    says(judgement, FAIL, "b (creation of BGPPeer lb/p) was accepted", "1 of 3 were refused; 0 of 0 in the")
 
 
 @pytest.mark.parametrize(
