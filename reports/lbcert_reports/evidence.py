@@ -246,6 +246,25 @@ class KubernetesEvent(TypedDict):
     """``namespace/name`` of the object, or its name if it has no namespace"""
 
 
+class Admission(TypedDict):
+    """One object that was handed to the API server, and whether it took it."""
+
+    t: int
+    row: str
+    """what it is, as the case's table names it"""
+    kind: str
+    name: str
+    """``namespace/name``"""
+    operation: Literal["create", "update"]
+    spec: Any
+    """what was asked: the whole ``spec`` of a creation, what an update merges into it"""
+    accepted: bool
+    status: int
+    """of HTTP; 0 if there was no answer"""
+    message: str
+    """what the API server says of a refusal"""
+
+
 class Noise(TypedDict):
     """What the machine did besides, over one span of time."""
 
@@ -323,6 +342,7 @@ KINDS: Final[Mapping[str, type]] = {
     "flows": Flow,
     "objects": Snapshot,
     "events": KubernetesEvent,
+    "admissions": Admission,
     "noise": Noise,
     "calibration": Calibration,
     "load": LoadSecond,

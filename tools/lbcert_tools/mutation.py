@@ -47,6 +47,7 @@ TESTS: Final[Mapping[str, Sequence[str]]] = {
     "judges/allocation": ["judges_allocation", "judges_registry"],
     "judges/bgp": ["judges_bgp", "judges_registry"],
     "judges/calibration": ["judges_calibration", "judges_registry"],
+    "judges/config": ["judges_config", "judges_registry"],
     "judges/failover": ["judges_failover", "judges_registry"],
     "judges/layer2": ["judges_layer2", "judges_registry"],
     "judges/policy": ["judges_policy", "judges_registry"],

@@ -3,7 +3,7 @@
 `registry` says how a judge is declared and run; the other modules hold the judges of one theme each.
 """
 
-from lbcert_reports.judges import allocation, bgp, calibration, failover, layer2, policy, precondition, reset
+from lbcert_reports.judges import allocation, bgp, calibration, config, failover, layer2, policy, precondition, reset
 from lbcert_reports.judges.registry import REGISTRY, Judge, Judgement, Limit, Measurement, Role, judge, run
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "allocation",
     "bgp",
     "calibration",
+    "config",
     "failover",
     "judge",
     "layer2",
