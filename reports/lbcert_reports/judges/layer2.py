@@ -37,6 +37,7 @@ def one_announcer(
     within: float = 1.0,
     answered: float = 0.99,
     asks: int = 10,
+    owners: dict[str, str] | None = None,
 ) -> Judgement:
     """All that is said about an address comes from one node, once, and hardly any question goes unanswered.
 
@@ -48,15 +49,19 @@ def one_announcer(
         answered: least share of the questions after which the address must be heard of, in whatever form; with 0
             this is about who answers only, and nothing can be said of an address that nobody answers for.
         asks: how many questions per address it takes for a verdict.
+        owners: which node it has to be for an address; by default any, which is so for those that are left out too.
     """
     problems, shares, counts, texts, silent = [], [], [], [], []
     for address, frames in _by_address(answers, addresses).items():
         problems += _strangers(address, frames, nodes)
         problems += _too_many(address, frames, asks)
-        owners = sorted({owner for frame in _heard(frames) for owner in _owners(frame, nodes)})
-        texts.append(f"{address}: {len(_heard(frames))} answers from {listed(owners) or 'nobody'}")
-        if len(owners) > 1:
-            problems.append(f"{address} was answered by {listed(owners)}")
+        speakers = sorted({owner for frame in _heard(frames) for owner in _owners(frame, nodes)})
+        texts.append(f"{address}: {len(_heard(frames))} answers from {listed(speakers) or 'nobody'}")
+        due = (owners or {}).get(address)
+        if len(speakers) > 1:
+            problems.append(f"{address} was answered by {listed(speakers)}")
+        elif due and speakers and speakers != [due]:
+            problems.append(f"{address} was answered by {listed(speakers)}, not by {due}")
         if not answered and not _heard(frames):
             silent.append(address)
         delays = _delays(frames, nanoseconds(within), watched(answers)[1], {*REPLIES, *ANNOUNCEMENTS})
@@ -76,7 +81,8 @@ def one_announcer(
             "address with the fewest",
             bound=Limit(answered, ">=", "answered"),
         ),
-        expected="one node answers" + (f", {answered:.0%} of the questions within {within:g} s" if answered else ""),
+        expected=("the right node answers alone" if owners else "one node answers")
+        + (f", {answered:.0%} of the questions within {within:g} s" if answered else ""),
         observed=listed(texts),
         short=f"nobody answered for {listed(silent)}" if silent else _too_few(counts, asks),
     )
@@ -92,6 +98,7 @@ def answers_asked(
     asks: int = 10,
     answered: float = 0.99,
     flags: dict[str, Any] | None = None,
+    everybody: bool = False,
 ) -> Judgement:
     """Questions are answered in time, to the asker alone, by a node with its own hardware address.
 
@@ -103,19 +110,23 @@ def answers_asked(
         asks: how many questions per address it takes for a verdict.
         answered: least share of the questions that must be answered.
         flags: what else the answers must say, e.g. ``{"hop_limit": 255}``.
+        everybody: whether the answers go to all nodes instead, as those to a Neighbor Solicitation without a source
+            address do (RFC 4861, section 7.2.4). Announcements have the same form: what is told unasked counts too.
     """
+    whom = "all nodes" if everybody else "the asker"
     problems, slowest, shares, counts = [], [], [], []
     for address, frames in _by_address(answers, addresses).items():
-        askers = {frame["mac"] for frame in frames if frame["form"] == "asked"}
-        replies = _replies(frames)
+        askers = {EVERYBODY["na-unsolicited"] if everybody else f["mac"] for f in frames if f["form"] == "asked"}
+        forms = {"na-unsolicited"} if everybody else REPLIES
+        replies = [frame for frame in frames if frame["form"] in forms]
         problems += _strangers(address, replies, nodes)
         if wrong := [frame for frame in replies if askers and frame["dst"] not in askers]:
-            problems.append(f"{len(wrong)} answers about {address} went to {wrong[0]['dst']}, not to the asker")
+            problems.append(f"{len(wrong)} answers about {address} went to {wrong[0]['dst']}, not to {whom}")
         problems += _claims_of_others(address, replies)
         if not any(_is_alone(frame["dst"]) for frame in frames if frame["form"] == "asked"):
             problems += _without_option(address, replies)
         problems += _wrong_flags(address, replies, flags or {})
-        delays = _delays(frames, nanoseconds(within), watched(answers)[1])
+        delays = _delays(frames, nanoseconds(within), watched(answers)[1], forms)
         counts.append(len(delays))
         in_time = [seconds(delay) for delay in delays if delay is not None]
         slowest += [max(in_time)] if in_time else []
@@ -130,7 +141,7 @@ def answers_asked(
         "every question was answered in time and in the right form",
         Measurement("slowest answer", slow, "s", len(slowest), bound=Limit(within, "<=", "within")),
         Measurement("questions answered", min(shares), "share", len(shares), bound=Limit(answered, ">=", "answered")),
-        expected=f"an answer to the asker within {within:g} s" + (f" with {_said(flags)}" if flags else ""),
+        expected=f"an answer to {whom} within {within:g} s" + (f" with {_said(flags)}" if flags else ""),
         observed=f"{min(shares):.1%} answered in time"
         + (f", the slowest after {slow * 1000:.1f} ms" if slow is not None else ""),
         short=_too_few(counts, asks),

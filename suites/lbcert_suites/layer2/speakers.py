@@ -61,6 +61,12 @@ class Speakers:
         name = self.implementation.pod_on(self.component, node)
         return self.testbed.kill_pod(self.implementation.namespace, name, self.component.container)
 
+    def restart(self, node: str) -> Fault:
+        """Delete the pod on a node, and wait until another runs in its place."""
+        name, began = self.implementation.pod_on(self.component, node), time.time_ns()
+        self._replace(name, node)
+        return Fault("speaker-restart", node, began, time.time_ns(), {"pod": name})
+
     def await_restart(self, fault: Fault) -> None:
         """Wait until the kubelet has started the container again that was killed.
 

@@ -115,6 +115,46 @@ def test_neighbours_can_make_sure_of_an_address(
         record.judge("L2-013", "nobody-answers", seen[name], {"addresses": [str(address)], "asks": FOR_OTHERS})
 
 
+@pytest.mark.covers("L2-010", "L2-011")
+@pytest.mark.needs("layer2", "ipv6")
+@pytest.mark.catches(
+    "unicast-solicitation-unanswered", "solicitation-without-option-unanswered", "duplicate-detection-unanswered"
+)
+@pytest.mark.thorough
+@pytest.mark.usefixtures("layer2")
+def test_neighbours_can_make_sure_of_an_ipv6_address(
+    testbed: Testbed, cluster: Cluster, record: CaseRecorder, node_of_mac: dict[str, str]
+) -> None:
+    """Who asks the node alone whether it still has an IPv6 address is answered, and who wants the address learns of it.
+
+    A kernel asks so about every neighbour that it talks to, again and again (RFC 4861, section 7.3), and gives up after
+    three questions; the source link-layer address option may be left out then. A host that is about to take an address
+    asks from none (RFC 4862), so that all nodes are told.
+
+    Given a Service that is announced in layer 2, and a host on the segment that knows the node
+    When it asks that node's hardware address for the IPv6 address, with its own hardware address as an option, and
+        without
+    And when it asks the solicited-node group without a source address, as a host that wants the address
+    Then each question is answered within a second, those of the first kind to the asker alone, and the others to all
+        nodes
+    """
+    service = cluster.serve()
+    address = service.address("ipv6")
+    owner = testbed.places[cluster.owner(address)].mac
+    to_all = {"everybody": True, "flags": {"solicited": False, "destination": "ff02::1", "hop_limit": 255}}
+    questions: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
+        "with-option": ("L2-010", {"question": "unicast-option", "to": owner}, FORM["ipv6"]),
+        "without-option": ("L2-010", {"question": "unicast", "to": owner}, FORM["ipv6"]),
+        "from-nobody": ("L2-011", {"question": "probe"}, to_all),
+    }
+    for name, (requirement, question, form) in questions.items():
+        with Asking(testbed, "client", [address], every=0.01, **question) as asking:
+            asking.until(partial(_are_asked, QUESTIONS), 10)
+            asking.hear_out(1)
+        answers = record.observed("answers", asking, name)
+        record.judge(requirement, "answers-asked", {"answers": answers}, {"nodes": node_of_mac, "within": 1, **form})
+
+
 def _are_asked(count: int, rows: Sequence[Answer]) -> bool:
     return sum(row["form"] == "asked" for row in rows) >= count
 

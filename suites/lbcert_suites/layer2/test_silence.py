@@ -29,7 +29,7 @@ CONDITIONS: Mapping[str, Mapping[str, bool]] = {
 """What is said of endpoints: what is not said means that one is ready, and one that ends serves on if it can."""
 
 
-@pytest.mark.covers("L2-006", "L2-001", "L2-002", "L2-003")
+@pytest.mark.covers("L2-006", "L2-001", "L2-002", "L2-003", "L2-023")
 @pytest.mark.needs("layer2")
 @pytest.mark.catches(
     "released-address-answered",
@@ -40,6 +40,7 @@ CONDITIONS: Mapping[str, Mapping[str, bool]] = {
     "first-sharer-decides",
     "last-sharer-decides",
     "sharers-elected-apart",
+    "sharers-elected-among-their-endpoints",
     "sharer-leaves-silences",
     "layer2-advertisement-edit-ignored",
     "announced-without-any-advertisement",
@@ -58,7 +59,7 @@ def test_released_addresses_fall_silent(
 
     Given Services of all families in pools that three advertisements announce in layer 2, one of them two pools, and
         among them some that share their addresses: two pairs of which one has no endpoint, and four that have
-        endpoints; and a Service of the name of one in another namespace, with endpoints too
+        endpoints on different nodes; and a Service of the name of one in another namespace, with endpoints too
     When one is deleted, one becomes a ClusterIP, one advertisement is deleted, one is edited so that it is about
         another pool, and two Services that share their addresses are deleted, one of them without endpoints; and the
         one in the other namespace
@@ -83,14 +84,17 @@ def test_released_addresses_fall_silent(
     }
     stays = cluster.serve("stays", annotations={SHARING: "leaves"})
     idle = cluster.serve("idle", annotations={SHARING: "served"}, app="nobody")
-    crowd = cluster.serve("crowd", annotations={SHARING: "crowd"})
-    for earlier, key, name, app, port in (
-        (stays, "leaves", "leaves", "nobody", 82),
-        (idle, "served", "served", "echo", 82),
-        *((crowd, "crowd", f"crowd-{number}", "echo", number) for number in (82, 83, 84)),
+    crowd = cluster.serve("crowd", annotations={SHARING: "crowd"}, app="nobody")
+    add_slices(testbed, crowd, "echo-0")
+    for earlier, key, name, app, port, pod in (
+        (stays, "leaves", "leaves", "nobody", 82, ""),
+        (idle, "served", "served", "echo", 82, ""),
+        *((crowd, "crowd", f"crowd-{82 + n}", "nobody", 82 + n, f"echo-{n}") for n in range(3)),
     ):
         shared = {SHARING: key, ADDRESSES: ",".join(map(str, earlier.addresses))}
-        cluster.serve(name, annotations=shared, app=app, ports=[{"port": port, "targetPort": 8080}])
+        each = cluster.serve(name, annotations=shared, app=app, ports=[{"port": port, "targetPort": 8080}])
+        if pod:
+            add_slices(testbed, each, pod)
     staying = [stays, idle, crowd, cluster.serve("second", annotations={ADDRESS_POOL: "second"})]
     namesake = abroad.serve("second", annotations={ADDRESS_POOL: "abroad"}, app="nobody")
     add_slices(testbed, namesake, "echo-0", namespace=cluster.namespace)
@@ -100,7 +104,8 @@ def test_released_addresses_fall_silent(
     for address in namesake.addresses:
         cluster.owner(address)
     bound = {"nodes": node_of_mac, "addresses": list(map(str, crowd.addresses)), "answered": 0.9}
-    record.judge("L2-003", "one-announcer", {"answers": answers}, bound)
+    for requirement in ("L2-003", "L2-023"):
+        record.judge(requirement, "one-announcer", {"answers": answers}, bound)
     for address in every:
         cluster.owner(address)
     insist_on_silence(testbed, every)

@@ -117,6 +117,11 @@ STEADY = dialogue(0, 10, ONE)
             {}, PASS, "one node only",
         ),
         ([], {}, UNCLEAR, "has no rows"),
+        (STEADY, {"owners": {V4: "n1"}}, PASS, "one node only"),
+        (STEADY, {"owners": {V4: "n2"}}, FAIL, "10.0.0.9 was answered by n1, not by n2"),
+        (STEADY, {"owners": {V6: "n2"}}, PASS, "one node only"),
+        ([*STEADY, frame(5.1, TWO, "arp-reply")], {"owners": {V4: "n1"}}, FAIL, "10.0.0.9 was answered by n1, n2"),
+        (dialogue(0, 10, None), {"owners": {V4: "n1"}, "answered": 0}, UNCLEAR, "nobody answered for 10.0.0.9"),
     ],
 )  # fmt: skip
 def test_one_announcer(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
@@ -149,6 +154,31 @@ def test_one_announcer_measures_the_share_that_was_answered() -> None:
     assert (measurement.value, measurement.unit, measurement.bound) == (
         0.9, "share", (0.99, ">=", "bound 'answered' of the requirement"),
     )  # fmt: skip
+
+
+TO_ALL = [each for t in range(20) for each in (asked(t / 2, V6), frame(t / 2 + 0.001, ONE, "na-unsolicited", V6))]
+"""Every question is answered to all nodes, as one without a source address is."""
+
+
+@pytest.mark.parametrize(
+    ("frames", "bound", "verdict", "reason"),
+    [
+        (TO_ALL, {}, PASS, "100.0% answered in time, the slowest after 1.0 ms"),
+        (TO_ALL, {"everybody": False}, FAIL, "0 of 20 questions for fd00::9"),
+        (dialogue(0, 10, ONE, V6), {}, FAIL, "0 of 20 questions for fd00::9"),
+        ([*TO_ALL, frame(3.1, ONE, "na-unsolicited", V6, dst=ME)], {}, FAIL, "1 answers about fd00::9 went to"),
+        ([*TO_ALL, frame(3.1, ONE, "na-unsolicited", V6, dst=ME)], {}, FAIL, "not to all nodes"),
+        ([each for each in TO_ALL if each["t"] < at(7)], {}, PASS, "every question"),
+        ([*TO_ALL[:30], *(asked(t, V6) for t in range(8, 12))], {}, FAIL, "15 of 19 questions for fd00::9"),
+    ],
+)
+def test_answers_may_have_to_go_to_all_nodes(frames: Any, bound: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    inputs = {"answers": heard(frames, ended=at(22))}
+    judgement = run("answers-asked", inputs, {"nodes": NODES, "everybody": True, **bound})
+    says(judgement, verdict, reason)
+    assert (
+        judgement.expected == f"an answer to {'all nodes' if bound.get('everybody', True) else 'the asker'} within 1 s"
+    )
 
 
 NDP = {"flags": {"hop_limit": 255}}
