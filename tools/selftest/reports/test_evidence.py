@@ -100,7 +100,7 @@ def test_evidence_is_never_overwritten(tmp_path: Path) -> None:
     [
         ("ingress", [ROW, {**ROW, "t": "now"}], {}, ":3", "t: Expected `int`, got `str`"),
         ("ingress", [{**ROW, "addresses": ["a", 1]}], {}, ":2", "addresses[1]: Expected `str`, got `int`"),
-        ("ingress", [{**ROW, "pool": "a"}], {}, ":2", "unknown field pool"),
+        ("ingress", [{**ROW, "colour": "a"}], {}, ":2", "unknown field colour"),
         ("ingress", [{"t": 1}], {}, ":2", "missing required field"),
         ("ingress", [7], {}, ":2", "Expected `object`, got `int`"),
         ("ingress", [{**ROW, "service": object()}], {}, ":2", "cannot be written as JSON"),
