@@ -2,7 +2,7 @@
 
 ``nox -s controls``, or ``python -m lbcert_tools.controls``. Labs are started once and stay up; another defect means
 other arguments of the pods in them. Each run is a process forked off this one, which has everything imported already.
-One lab more stands aside, at the lowest priority, for what is marked untimed: the others wait much of the time, and in
+Two labs more stand aside, at the lowest priority, for what is marked untimed: the others wait much of the time, and in
 a third one beside them the reference would miss its own times.
 """
 
@@ -45,6 +45,9 @@ SWITCH_SECONDS: Final = 12.0
 
 EXPERIMENT_SECONDS: Final = 90.0
 """About how long a case takes that runs an experiment, if none is known to have run."""
+
+ASIDE: Final = 2
+"""How many labs stand aside: two labs and one of these left half of two processors unused."""
 
 LONGEST_SECONDS: Final = 420.0
 """A run that takes longer is ended: nothing that a defect does may hold up all the others."""
@@ -322,8 +325,8 @@ def _keep_lab(place: Place, profile: Profile, ready: multiprocessing.connection.
 
 
 @contextlib.contextmanager
-def _labs(count: int, *, aside: bool) -> Iterator[list[Place]]:
-    """So many labs, and one that stands aside, which end with the context, and with us."""
+def _labs(count: int, aside: int) -> Iterator[list[Place]]:
+    """So many labs, and so many that stand aside, which end with the context, and with us."""
     profile = load(PROFILE)
     places = [Place(f"controls-{os.getpid()}-{number}", number > count) for number in range(1, count + aside + 1)]
     keepers = []
@@ -480,7 +483,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--named", action="store_const", dest="against", const="named", help="all cases that name it")
     parser.add_argument("--only", default="", help="only these defects, separated by commas")
     parser.add_argument("--no-clean", action="store_true", help="leave the flawless reference out")
-    parser.add_argument("--labs", type=int, default=2, help="labs at the same time, beside the one aside (default: 2)")
+    parser.add_argument("--labs", type=int, default=2, help="labs at the same time, beside those aside (default: 2)")
     parser.add_argument("--output", type=Path, default=None, help="a new folder to write to")
     parser.set_defaults(against="assigned")
     return parser.parse_args(arguments)
@@ -505,12 +508,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     clean = [] if options.no_clean else clean_tasks(cases, tasks, costs)
     tasks += clean
     tasks.sort(key=lambda task: -task.seconds)
-    aside = {task.untimed for task in tasks} == {True, False}
+    untimed = sum(task.untimed for task in tasks)
+    aside = min(ASIDE, untimed) if untimed < len(tasks) else 0  # alone they need not wait for others
     estimated = sum(task.seconds for task in tasks) / (options.labs + aside)
     _say(f"{len(chosen)} defects, about {estimated / 60:.0f} min; results in {folder}")
     controls, began = Controls(cases, folder, whole=options.against != "assigned"), time.monotonic()
-    with _labs(options.labs, aside=aside) as labs:
-        _say(f"{options.labs} labs are up{', and one aside' if aside else ''}")
+    with _labs(options.labs, aside) as labs:
+        _say(f"{options.labs} labs are up{f', and {aside} aside' if aside else ''}")
         try:
             controls.run(tasks, labs)
             if clean:  # cases that were tried since the first caught nothing, too
