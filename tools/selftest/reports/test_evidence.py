@@ -27,7 +27,7 @@ JSON = st.recursive(
 ROWS = {
     kind: st.lists(st.from_type(row), max_size=4)
     for kind, row in KINDS.items()
-    if kind not in ("objects", "answers", "faults", "noise", "activities")
+    if kind not in ("objects", "answers", "faults", "noise", "activities", "admissions")
 }
 
 
