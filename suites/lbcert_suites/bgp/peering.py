@@ -14,7 +14,8 @@ from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.changes import RouterChanges
 from lbcert_fixtures.routers.frr import NODES_AS_NUMBER
 from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
-from lbcert_reports.recorder import CaseRecorder
+from lbcert_reports.recorder import CaseRecorder, EvidenceRef
+from lbcert_reports.verdicts import Verdict
 from lbcert_suites.standing import ROUTER, addresses_of
 
 __all__ = ["ROUTER", "SPARE", "SPARE_PORT", "STAYS_DOWN_SECONDS", "Peering", "expect", "open_in_vain"]
@@ -124,6 +125,30 @@ class Peering:
             watch.until_routes(routes, within)
         evidence = {"routes": record.observed("routes", watch, name)}
         record.judge("BGP-025", "route-next-hops", evidence, {"expected": routes, "within": within})
+
+    def judge_open(
+        self, record: CaseRecorder, requirement: str, routes: Mapping[str, Sequence[str]], **spec: Any
+    ) -> dict[str, EvidenceRef]:
+        """Create the BGPPeers, have it judged whether every session comes up, and gather the paths of these routes.
+
+        Returns:
+            What `path-attributes` takes.
+
+        Raises:
+            PreconditionUnmetError: not every session came up.
+        """
+        within = self.profile.timers.bgp_session
+        with BgpCapture(self.testbed, ROUTER) as capture, SessionWatch(self.testbed, ROUTER) as watch:
+            with record.act("create-peers", ROUTER) as created:
+                self.open(**spec)
+            with RouteWatch(self.testbed, ROUTER, routes) as announced:
+                if watch.until_established(self.addresses(), within):
+                    announced.until_routes(routes, self.profile.timers.configuration)
+        sessions = {"sessions": record.observed("sessions", watch), "cause": created.evidence}
+        up = record.judge(requirement, "sessions-established", sessions, {"peers": self.peers, "within": within})
+        if up.verdict is not Verdict.PASS:
+            raise PreconditionUnmetError("without sessions there are no routes")
+        return {"paths": record.evidence("paths", capture.paths(), **capture.meta())}
 
     def routes(self, services: Iterable[Service], nodes: Iterable[str] | None = None) -> dict[str, list[str]]:
         """What the router has to have of Services: host routes, with these nodes (by default all) as next hops."""

@@ -196,7 +196,7 @@ def test_large_communities_arrive(
 @pytest.mark.catches("local-asn-ignored")
 @pytest.mark.usefixtures("unpeered")
 def test_another_as_is_presented_to_a_peer(
-    testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
+    testbed: Testbed, cluster: Cluster, peering: Peering, record: CaseRecorder
 ) -> None:
     """A peer for which another local AS is declared meets that AS, in the session and in the paths.
 
@@ -206,18 +206,8 @@ def test_another_as_is_presented_to_a_peer(
     """
     expect(peering.router, LOCAL_AS_NUMBER)
     cluster.announce_bgp(ipAddressPools=[cluster.pool(*peering.ranges(*BGP_POOL))])
-    routes, within = peering.routes([peering.serve()]), profile.timers.bgp_session
-    with BgpCapture(testbed, ROUTER) as capture, SessionWatch(testbed, ROUTER) as watch:
-        with record.act("create-peers", ROUTER) as created:
-            peering.open(localASN=LOCAL_AS_NUMBER)
-        with RouteWatch(testbed, ROUTER, routes) as announced:
-            if watch.until_established(peering.addresses(), within):
-                announced.until_routes(routes, profile.timers.configuration)
-    sessions = {"sessions": record.observed("sessions", watch), "cause": created.evidence}
-    up = record.judge("BGP-018", "sessions-established", sessions, {"peers": peering.peers, "within": within})
-    if up.verdict is not Verdict.PASS:
-        raise PreconditionUnmetError("without sessions there are no routes")
-    paths = {"paths": record.evidence("paths", capture.paths(), **capture.meta())}
+    routes = peering.routes([peering.serve()])
+    paths = peering.judge_open(record, "BGP-018", routes, localASN=LOCAL_AS_NUMBER)
     carried = {"prefixes": list(routes), "count": len(testbed.nodes), "expected": {"as_path": [LOCAL_AS_NUMBER]}}
     record.judge("BGP-018", "path-attributes", paths, carried)
 

@@ -130,7 +130,7 @@ def test_every_node_opens_a_session(
 @pytest.mark.catches("asn-cut-to-two-octets", "first-community-only")
 @pytest.mark.usefixtures("unpeered")
 def test_as_numbers_of_four_octets_and_communities_arrive(
-    testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
+    testbed: Testbed, cluster: Cluster, peering: Peering, record: CaseRecorder
 ) -> None:
     """A session works with a local AS number beyond 65535, and routes carry it and their advertisements' communities.
 
@@ -143,18 +143,8 @@ def test_as_numbers_of_four_octets_and_communities_arrive(
     pool = cluster.pool(*peering.ranges(*BGP_POOL))
     for name, communities in COMMUNITIES.items():
         cluster.announce_bgp(name, ipAddressPools=[pool], communities=communities)
-    routes, within = peering.routes([peering.serve()]), profile.timers.bgp_session
-    with BgpCapture(testbed, ROUTER) as capture, SessionWatch(testbed, ROUTER) as watch:
-        with record.act("create-peers", ROUTER) as created:
-            peering.open(myASN=LARGE_AS_NUMBER)
-        with RouteWatch(testbed, ROUTER, routes) as announced:
-            if watch.until_established(peering.addresses(), within):
-                announced.until_routes(routes, profile.timers.configuration)
-    sessions = {"sessions": record.observed("sessions", watch), "cause": created.evidence}
-    up = record.judge("BGP-002", "sessions-established", sessions, {"peers": peering.peers, "within": within})
-    if up.verdict is not Verdict.PASS:
-        raise PreconditionUnmetError("without sessions there are no routes")
-    paths = {"paths": record.evidence("paths", capture.paths(), **capture.meta())}
+    routes = peering.routes([peering.serve()])
+    paths = peering.judge_open(record, "BGP-002", routes, myASN=LARGE_AS_NUMBER)
     carried = {"prefixes": list(routes), "count": len(testbed.nodes)}
     record.judge("BGP-002", "path-attributes", paths, carried | {"expected": {"as_path": [LARGE_AS_NUMBER]}})
     union = sorted({each for communities in COMMUNITIES.values() for each in communities})
