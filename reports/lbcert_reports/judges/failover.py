@@ -209,11 +209,12 @@ def _gap(
             void = void or f"the stream ended {span:.2f} s after the fault, {limit:g} s are needed"
         return Trial(gap, None, sum(gone), _share(gone), late, held, void=void)
     first, end = found[0]
-    missed = [i for i in range(first, end if end is not None else len(lost)) if lost[i]]
     recovered = seconds(_answered(rows[end]) - fault["began"]) if end is not None else math.inf
     return Trial(
         gap=gap,
-        recovery=Interval(max(0.0, seconds(sent[missed[-1]] - fault["effective"]) - step), recovered + step),
+        recovery=Interval(
+            max(0.0, seconds(_last_sure(rows[first:end], chance) - fault["effective"]) - step), recovered + step
+        ),
         lost=sum(gone),
         lost_after=_share(lost[end:]) if end is not None else 0.0,
         late=late,
@@ -273,13 +274,21 @@ def _interval(rows: Sequence[Stream], outage: tuple[int, int | None], chance: in
     """
     first, end = outage
     before = rows[max(0, first - 1)]
-    missed = [row for row in rows[first:end] if row["received"] is None]
-    # The last ones may have been lost to dead endpoints when forwarding was back already.
-    last = missed[max(0, len(missed) - 1 - chance)]
     around = [*rows[max(0, first - run) : first], *(rows[end : end + run] if end is not None else ())]
     trip = max((_answered(row) - row["sent"] for row in around), default=0)
-    lower = max(0.0, seconds(last["sent"] - missed[0]["sent"] - trip))
+    lower = max(0.0, seconds(_last_sure(rows[first:end], chance) - rows[first]["sent"] - trip))
     return Interval(lower, seconds(_answered(rows[end]) - before["sent"]) if end is not None else math.inf)
+
+
+def _last_sure(rows: Sequence[Stream], chance: int) -> int:
+    """When the last probe of an outage was sent that dead endpoints did not lose, ns.
+
+    The last of a row may have been lost to them when forwarding was back already. So may all of a row that followed
+    an answer: chance makes one of more than ``chance`` now and then, of more than twice as many next to never.
+    """
+    first, *later = [list(group) for lost, group in groupby(rows, lambda row: row["received"] is None) if lost]
+    *_, last = [first, *(row for row in later if len(row) > 2 * chance)]
+    return last[max(0, len(last) - 1 - chance)]["sent"]
 
 
 def _answered(row: Stream) -> int:

@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lbcert_reports.evidence import Evidence
@@ -180,6 +180,7 @@ def test_dead_endpoints_are_kubernetes_and_are_told_apart_from_nobody_forwarding
 
 @settings(max_examples=40, deadline=None)
 @given(st.floats(0.05, 4.0), st.floats(0.1, 0.5), st.integers(0, 10**6))
+@example(gap=2.0, dead=0.5, seed=337938).via("after the outage an answer, and then a row of losses too long for chance")
 def test_the_true_gap_lies_in_the_interval_beside_dead_endpoints_too(gap: float, dead: float, seed: int) -> None:
     judgement = judged(stream((FAULT, FAULT + gap), dead=dead, seed=seed), dead_share=dead)
     lower, upper = measured(judgement, "failover gap").interval
