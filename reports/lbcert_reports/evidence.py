@@ -13,7 +13,7 @@ import hashlib
 import io
 import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, NotRequired, TypedDict, TypeVar, get_type_hints
@@ -21,12 +21,15 @@ from typing import Any, Final, Generic, Literal, NotRequired, TypedDict, TypeVar
 import msgspec
 
 from lbcert_reports.durable import sync_folder
-from lbcert_reports.integers import refuse_absurd
+from lbcert_reports.integers import may_be_absurd, refuse_absurd
 from lbcert_reports.located import LocatedError
 
 VERSION: Final = 1
 LARGEST: Final = 256_000_000
 """Bytes that an evidence file may unfold to: hundreds of times what a campaign needs, and no bomb."""
+
+BATCH: Final = 4096
+"""So many rows are checked at once."""
 
 
 class Ingress(TypedDict):
@@ -529,8 +532,9 @@ def read(path: Path, most: int = LARGEST) -> Evidence[Any]:
         raise EvidenceError(f"{path}:{len(lines) + 1}", "the last line does not end", "the file was cut")
     if not lines:
         raise EvidenceError(f"{path}:1", "has no header")
-    for number, line in enumerate(lines, start=1):
-        refuse_absurd(line, path, number, EvidenceError)
+    if may_be_absurd(content):
+        for number, line in enumerate(lines, start=1):
+            refuse_absurd(line, path, number, EvidenceError)
     header = _decode(lines[0], f"{path}:1")
     if not isinstance(header, dict) or not isinstance(kind := header.get("kind"), str):
         raise EvidenceError(f"{path}:1", "the header is not an object with a kind")
@@ -538,7 +542,7 @@ def read(path: Path, most: int = LARGEST) -> Evidence[Any]:
         raise EvidenceError(f"{path}:1", f"has version {header.get('version')!r}, this lbcert reads version {VERSION}")
     check = _checker(kind, path)
     _check_meta(kind, header, f"{path}:1")
-    rows = tuple(check(_decode(line, f"{path}:{number}"), number) for number, line in enumerate(lines[1:], start=2))
+    rows = tuple(_rows(kind, lines, path, check))
     meta = {key: value for key, value in header.items() if key not in ("kind", "version", "case", "name")}
     return Evidence(kind, str(header.get("case", "")), str(header.get("name", "")), meta, rows, len(content))
 
@@ -589,6 +593,25 @@ def _checker(kind: str, path: Path) -> Callable[[object, int], dict[str, Any]]:
         return checked
 
     return check
+
+
+def _rows(
+    kind: str, lines: Sequence[bytes], path: Path, check: Callable[[object, int], dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """The rows after the header, many at a time: one by one takes several times as long. Then who is wrong is found."""
+    row_type = KINDS[kind]
+    fields, decode = frozenset(get_type_hints(row_type)), msgspec.json.Decoder().decode
+    for first in range(1, len(lines), BATCH):
+        batch = lines[first : first + BATCH]
+        try:
+            every = list(map(decode, batch))
+            rows = msgspec.convert(every, list[row_type])  # type: ignore[valid-type] # one of those declared here
+            are_good = all(map(fields.issuperset, every))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            are_good = False
+        if not are_good:
+            rows = [check(_decode(line, f"{path}:{n}"), n) for n, line in enumerate(batch, start=first + 1)]
+        yield from rows
 
 
 def _check_meta(kind: str, header: Mapping[str, Any], place: str) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import IO, Any
+from unicodedata import category
 
 import click
 
@@ -43,8 +44,11 @@ def located(error: LocatedError, exit_code: int = UNDETERMINED) -> Refusal:
 
 
 def printable(text: str) -> str:
-    """Text from a bundle of anybody's, as a terminal may be given it."""
-    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
+    """Text from a bundle of anybody's, as a terminal may be given it: spaces of all widths are harmless."""
+    return "".join(
+        each if each.isprintable() or category(each) == "Zs" else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def refusal_for(error: Exception) -> Refusal | None:
