@@ -444,7 +444,9 @@ class Controls:
                     done += each.task.seconds
                     again = self._take(each)
                     waiting[:0] = [again] if again else []
-                    left = (time.monotonic() - began) * (total - done) / done if done else total
+                    now = time.monotonic()
+                    worked = done + sum(min(now - one.began, one.task.seconds) for one in running.values())
+                    left = (now - began) * (total - worked) / worked if worked else total
                     _say(f"{self._told(each)}; about {max(0, left) / 60:.0f} min left")
 
     def _take(self, ended: Running) -> Task | None:
