@@ -2,7 +2,7 @@
 
 ``nox -s controls``, or ``python -m lbcert_tools.controls``. Labs are started once and stay up; another defect means
 other arguments of the pods in them. Each run is a process forked off this one, which has everything imported already.
-Two labs more stand aside, at the lowest priority, for what is marked untimed: the others wait much of the time, and in
+Two labs more stand aside, at a low priority, for what is marked untimed: the others wait much of the time, and in
 a third one beside them the reference would miss its own times.
 """
 
@@ -36,7 +36,7 @@ from lbcert_reports.html import render_matrix
 from lbcert_reports.judges.registry import Judgement
 from lbcert_reports.matrix import Failed, Matrix, Result, Row, results_of
 from lbcert_tools import environment
-from lbcert_tools.certification import LOWEST_PRIORITY, record_of
+from lbcert_tools.certification import record_of
 from lbcert_tools.following import Durations
 from lbcert_tools.planning import Case, all_cases
 from lbcert_tools.plugin import suites_folder
@@ -51,6 +51,10 @@ EXPERIMENT_SECONDS: Final = 90.0
 
 ASIDE: Final = 2
 """How many labs stand aside: two labs and one of these left half of two processors unused."""
+
+ASIDE_NICE: Final = 10
+"""Their nice value: a tenth of the processors stays for them. With 19 there was a hundredth where the others needed all,
+and their Services got no addresses in time."""
 
 LONGEST_SECONDS: Final = 420.0
 """A run that takes longer is ended: nothing that a defect does may hold up all the others."""
@@ -321,7 +325,7 @@ def _stand(place: Place) -> None:
     """Begin a session of its own, with what others leave of the machine if its lab stands aside."""
     os.setsid()
     if place.aside:
-        os.nice(LOWEST_PRIORITY)
+        os.nice(ASIDE_NICE)
         priority.hand_on(os.getpid())
 
 
