@@ -53,7 +53,7 @@ ASIDE: Final = 2
 """How many labs stand aside: two labs and one of these left half of two processors unused."""
 
 ASIDE_NICE: Final = 10
-"""Their nice value: a tenth of the processors stays for them. With 19 there was a hundredth where the others needed all,
+"""Their nice value: a tenth of the processors stays for them. With 19 it was a hundredth where the others needed all,
 and their Services got no addresses in time."""
 
 LONGEST_SECONDS: Final = 420.0
