@@ -18,6 +18,6 @@ def insist_on_release(cluster: Cluster, family: str) -> None:
         second = cluster.serve("second-in-queue", families=family, wait=False)
         events.until(warned(second), cluster.profile.timers.assignment)
     cluster.delete_service("first-in-queue")
-    cluster.await_address(second)
+    cluster.await_address(second, budget=cluster.profile.timers.assignment)
     cluster.delete_service("second-in-queue")
     cluster.unconfigure("IPAddressPool", "one-address")
