@@ -112,8 +112,15 @@ class Matrix:
 
     @property
     def lost(self) -> list[Result]:
-        """The cases that the flawless reference did not pass, with those that came to no end."""
-        return [*(each for each in self.clean if not each.is_good), *self.unended]
+        """The cases that the flawless reference did not pass, with those that came to no end.
+
+        A case of which nothing could be said may have been tried again: then that counts.
+        """
+        found: dict[str, Result] = {}
+        for each in self.clean:
+            if each.case not in found or found[each.case].verdict == "inconclusive":
+                found[each.case] = each
+        return [*(each for each in found.values() if not each.is_good), *self.unended]
 
     @property
     def unended(self) -> list[Result]:

@@ -443,6 +443,16 @@ class Controls:
             for each in running.values():  # interrupted
                 os.killpg(each.process.pid or 0, signal.SIGKILL)
 
+    def undetermined(self) -> list[Task]:
+        """What nothing could be said of, to be tried once more: the machine's fault or ours, and no catch."""
+        tasks = []
+        for row in self.rows.values():
+            unsaid = [each.case for each in row.results if each.verdict == "inconclusive" and each.case in row.named]
+            if unsaid and not row.caught:
+                tasks.append(Task(row.defect, unsaid[:1]))
+        unsaid = [each.case for each in self.clean if each.verdict == "inconclusive"]
+        return [*tasks, *([Task("", unsaid)] if unsaid else [])]
+
     def _run(self, waiting: list[Task], running: dict[Place, Running], labs: Sequence[Place]) -> None:
         began, total = time.monotonic(), sum(task.seconds for task in waiting)
         done = 0.0
@@ -544,6 +554,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 later = tried.difference(case for task in clean for case in task.cases)
                 clean += (more := clean_tasks(cases, [Task("", list(later))], costs))
                 controls.run(more, labs)
+            if again := controls.undetermined():
+                _say(f"nothing could be said of {sum(len(task.cases) for task in again)} runs of a case; once more")
+                controls.run(again, [lab for lab in labs if not lab.aside])
             stopped = False
         except KeyboardInterrupt:
             stopped = True

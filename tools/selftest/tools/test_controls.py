@@ -240,6 +240,39 @@ def test_a_case_that_was_tried_since_the_first_caught_nothing_has_to_pass_withou
     assert (code, found["due"], found["lost"]) == (1, ["layer2/short", "chaos/long"], ["chaos/long"])
 
 
+def test_what_nothing_could_be_said_of_is_tried_once_more_and_both_are_told(session: Any) -> None:
+    runs = list[Task]()
+
+    def run(of: controls.Controls, task: Task) -> None:
+        runs.append(task)
+        verdict = "inconclusive" if len(runs) <= 2 else "pass"
+        if task.defect:
+            failed = Failed("L2-001", "inconclusive", "the machine was busy")
+            earlier = [result("inconclusive", failed)] if len(runs) <= 2 else of.rows["no-arp"].results
+            of.rows["no-arp"] = replace(ROW, results=[*earlier, *(GOOD.results if len(runs) > 2 else ())])
+        of.clean += [result(verdict, case=case) for case in task.cases if not task.defect]
+
+    code, found = session(run=run)
+    assert [task.defect for task in runs].count("no-arp") == 2
+    assert (code, found["escaped"], found["lost"]) == (0, [], [])
+    assert [each["verdict"] for each in found["rows"][0]["results"]] == ["inconclusive", "fail"]
+    assert [each["verdict"] for each in found["clean"]] == ["inconclusive", "pass"]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "lost"),
+    [
+        (["inconclusive", "pass"], 0),
+        (["inconclusive", "inconclusive"], 1),
+        (["inconclusive", "fail"], 1),
+        (["fail", "pass"], 1),
+        (["error", "pass"], 1),
+    ],
+)
+def test_a_failure_of_the_flawless_reference_is_not_made_up_for(verdicts: Sequence[str], lost: int) -> None:
+    assert len(matrix([GOOD], [result(each) for each in verdicts]).lost) == lost
+
+
 def test_a_session_that_leaves_the_flawless_reference_out_says_so(
     session: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
