@@ -125,11 +125,11 @@ def certify(
     verdict from that evidence.
 
     \b
-    lbcert certify --profile metallb-native                       what certificates stand on, about 15 minutes
-    lbcert certify --profile ./my-lb.toml --quick                 a first look, about 2 minutes
+    lbcert certify --profile metallb-native                       what certificates stand on, about 16 minutes
+    lbcert certify --profile ./my-lb.toml --quick                 a first look, a few minutes
     lbcert certify --profile ./my-lb.toml --all                   every case there is, about half an hour
     lbcert certify --profile metallb-frr --only bgp,RESET-001     a part
-    lbcert certify --profile metallb-native --testbed kind        on a real kind cluster; needs root
+    lbcert certify --profile metallb-native --testbed kind        on a real kind cluster, about 28 minutes; needs root
 
     With --quick, --only, or a cluster of one address family, a conformance profile of which not every requirement
     ran is undetermined, even if all that ran passed.

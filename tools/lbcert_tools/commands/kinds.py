@@ -139,6 +139,8 @@ def up(
 def clean(names: tuple[str, ...]) -> None:
     """End kind testbeds that stay up (NAMES, or all), and remove what killed ones left: containers, data, cgroups.
 
+    The data of every engine that does not run go, also of one that ended orderly: node images are loaded anew then.
+
     One that a run or another command stands on, or that still boots, ends only by its name. Nothing that lbcert did
     not make is touched: engines and clusters of others are not even looked for.
     """
