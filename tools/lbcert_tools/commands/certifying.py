@@ -126,7 +126,7 @@ def certify(
 
     \b
     lbcert certify --profile metallb-native                       what certificates stand on, about 16 minutes
-    lbcert certify --profile ./my-lb.toml --quick                 a first look, a few minutes
+    lbcert certify --profile ./my-lb.toml --quick                 a first look, about 2 minutes
     lbcert certify --profile ./my-lb.toml --all                   every case there is, about half an hour
     lbcert certify --profile metallb-frr --only bgp,RESET-001     a part
     lbcert certify --profile metallb-native --testbed kind        on a real kind cluster, about 28 minutes; needs root
