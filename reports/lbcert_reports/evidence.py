@@ -14,6 +14,7 @@ import io
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, NotRequired, TypedDict, TypeVar, get_type_hints
@@ -580,7 +581,7 @@ def _checker(kind: str, path: Path) -> Callable[[object, int], dict[str, Any]]:
         raise EvidenceError(
             f"{path}:1", f"there is no kind of evidence {kind!r}", f"kinds are: {', '.join(KINDS)}"
         ) from None
-    fields = frozenset(get_type_hints(row_type))
+    fields = _fields(kind)
 
     def check(row: object, line: int) -> dict[str, Any]:
         try:
@@ -595,12 +596,17 @@ def _checker(kind: str, path: Path) -> Callable[[object, int], dict[str, Any]]:
     return check
 
 
+@cache
+def _fields(kind: str) -> frozenset[str]:
+    """The fields that a row of this kind may have."""
+    return frozenset(get_type_hints(KINDS[kind]))
+
+
 def _rows(
     kind: str, lines: Sequence[bytes], path: Path, check: Callable[[object, int], dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
     """The rows after the header, many at a time: one by one takes several times as long. Then who is wrong is found."""
-    row_type = KINDS[kind]
-    fields, decode = frozenset(get_type_hints(row_type)), msgspec.json.Decoder().decode
+    row_type, fields, decode = KINDS[kind], _fields(kind), msgspec.json.Decoder().decode
     for first in range(1, len(lines), BATCH):
         batch = lines[first : first + BATCH]
         try:
