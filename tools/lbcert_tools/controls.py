@@ -9,6 +9,8 @@ a third one beside them the reference would miss its own times.
 import argparse
 import contextlib
 import copy
+import gc
+import importlib
 import json
 import multiprocessing
 import multiprocessing.connection
@@ -22,6 +24,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
 
+import kubernetes.client
 import pytest
 import yaml
 
@@ -64,6 +67,9 @@ LITTLE_SECONDS: Final = 10.0
 
 STOPPED: Final = 130
 """The exit code of a session that was interrupted."""
+
+LATE: Final = ("lbcert_fixtures.probes.frames", "lbcert_tools.case_fixtures")
+"""What cases import late, beside the Kubernetes client's classes."""
 
 _FORK = multiprocessing.get_context("fork")
 
@@ -306,6 +312,15 @@ def write_profile(folder: Path, defect: str) -> Path:
 # --- labs and runs ----------------------------------------------------------------------------------------------------
 
 
+def _import_late() -> None:
+    """Import what a case imports first when it needs it: two seconds of a processor for each of hundreds of runs."""
+    for name in LATE:
+        importlib.import_module(name)
+    for name in ("AppsV1Api", "CoreV1Api", "CustomObjectsApi", "DiscoveryV1Api"):
+        getattr(kubernetes.client, name)
+    gc.freeze()  # pytest collects garbage several times in each run, and would look at all of that every time
+
+
 def _stand(place: Place) -> None:
     """Begin a session of its own, with what others leave of the machine if its lab stands aside."""
     os.setsid()
@@ -528,6 +543,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     aside = min(ASIDE, untimed) if untimed < len(tasks) else 0  # alone they need not wait for others
     estimated = sum(task.seconds for task in tasks) / (options.labs + aside)
     _say(f"{len(chosen)} defects, about {estimated / 60:.0f} min; results in {folder}")
+    _import_late()
     controls, began = Controls(cases, folder, whole=options.against != "assigned"), time.monotonic()
     with _labs(options.labs, aside) as labs:
         _say(f"{options.labs} labs are up{f', and {aside} aside' if aside else ''}")
