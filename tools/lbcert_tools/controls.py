@@ -249,19 +249,24 @@ def clean_tasks(cases: Iterable[Case], tasks: Iterable[Task], costs: Costs) -> l
     ]
 
 
-def take_next(waiting: list[Task], place: Place, *, first: bool) -> Task | None:
+def take_next(waiting: list[Task], place: Place, *, first: bool, after: str = "") -> Task | None:
     """Take the task out that a lab runs next: the longest or the shortest of those that are left for it.
 
-    Those that measure times go first where the lab does not stand aside, and are left to others where it does.
+    Those that measure times go first where the lab does not stand aside, and are left to others where it does. Of the
+    rest those go first that have their defect in the same program as the last: only its pods have to be replaced.
 
     Args:
         waiting: the longest first.
         place: the lab.
         first: whether it is the one that takes the longest.
+        after: the defect that it ran last.
     """
     fitting = [task for task in waiting if task.untimed is place.aside] or ([] if place.aside else waiting)
     if not fitting:
         return None
+    of_the_controller = after in OF_THE_CONTROLLER
+    alike = [task for task in fitting if task.defect and (task.defect in OF_THE_CONTROLLER) is of_the_controller]
+    fitting = alike if after and alike else fitting
     task = fitting[0 if first or place.aside else -1]
     waiting.remove(task)
     return task
@@ -455,10 +460,13 @@ class Controls:
 
     def _run(self, waiting: list[Task], running: dict[Place, Running], labs: Sequence[Place]) -> None:
         began, total = time.monotonic(), sum(task.seconds for task in waiting)
-        done = 0.0
+        done, last = 0.0, dict.fromkeys(labs, "")
         while waiting or running:
             for lab in labs:
-                if lab not in running and (task := take_next(waiting, lab, first=lab is labs[0])):
+                if lab in running:
+                    continue
+                if task := take_next(waiting, lab, first=lab is labs[0], after=last[lab]):
+                    last[lab] = task.defect
                     self._count += 1
                     folder = self._folder / f"{self._count:03d}-{task.defect or 'clean'}"
                     running[lab] = _start(task, lab, folder, whole=self._whole)

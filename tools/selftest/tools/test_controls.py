@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from lbcert_fixtures.profiles import load, resolve
-from lbcert_fixtures.reference.defects import CATALOGUE
+from lbcert_fixtures.reference.defects import CATALOGUE, OF_THE_CONTROLLER
 from lbcert_reports.html import render_matrix
 from lbcert_reports.matrix import Failed, Matrix, Result, Row, by_requirement
 from lbcert_tools import controls, environment
@@ -93,6 +93,16 @@ def test_a_lab_aside_takes_only_what_measures_no_times_and_the_others_that_last(
     assert take_next(waiting, first, first=True) is timed[0]
     assert take_next(waiting, second, first=False) is untimed[1]
     assert take_next([Task("e", [])], aside, first=False) is None
+
+
+def test_a_lab_goes_on_with_the_program_that_had_the_last_defect() -> None:
+    of_the_controller, of_the_speaker = sorted(OF_THE_CONTROLLER)[:2], ["no-arp", "no-ndp"]
+    names = [of_the_controller[0], of_the_speaker[0], of_the_controller[1], of_the_speaker[1]]
+    waiting = [Task(name, [], seconds=9.0 - number, untimed=True) for number, name in enumerate(names)]
+    lab, taken = Place("aside", aside=True), [of_the_speaker[0]]
+    while task := take_next(waiting, lab, first=False, after=taken[-1]):
+        taken.append(task.defect)
+    assert taken[1:] == [*of_the_speaker, *of_the_controller]
     assert not waiting
 
 
