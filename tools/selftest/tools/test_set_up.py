@@ -186,6 +186,13 @@ def test_what_stands_up_no_testbed_wants_no_debian_package(machine: Machine, wor
     assert machine.run("--debug", "certify")[0] == 3, "the testbed does want them"
 
 
+def test_who_asks_what_the_set_up_does_is_told_and_nothing_is_done(machine: Machine) -> None:
+    status, shown, _ = machine.run("setup", "--help")
+    assert status == 0
+    assert "tools/lbcert setup " in shown
+    assert not (machine.checkout / ".venv").exists()
+
+
 def test_debians_keys_are_installed_where_another_distribution_does_not_have_them(machine: Machine) -> None:
     keys = machine.fake / "debian-archive-keyring.gpg"
     keys.rename(keys.with_suffix(".pgp"))
