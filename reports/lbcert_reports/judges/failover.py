@@ -86,6 +86,7 @@ def failover_gap(
     run: int = 50,
     dead_share: float = 0.0,
     lost_after: float | None = None,
+    passing: bool = False,
     quantile: float | None = None,
     confidence: float = statistics.CONFIDENCE,
     resolution: float | None = None,
@@ -95,7 +96,7 @@ def failover_gap(
 
     Args:
         stream: the probes of each trial.
-        cause: the fault of each trial; probes due after it was healed do not count.
+        cause: the fault of each trial; probes due after it was healed do not count, unless it passes by itself.
         answers: frames heard during each trial: tell detection and announcement apart. A trial in which a node took
             over in time but did not announce it is void when its gap is too long: the caches of others made it so.
         routes: route changes during each trial: tell detection.
@@ -106,6 +107,7 @@ def failover_gap(
         dead_share: share of the probes that Kubernetes itself may lose after the recovery, below 1.
         lost_after: highest share that may be lost after the first outage; by default 0.01, or any if dead_share is
             set.
+        passing: whether the fault passes by itself, as a restart does: what it takes with it counts to the end.
         quantile: the quantile of the outage that is held against the limit; by default every trial has to meet it,
             which bounds the quantile that the number of trials supports.
         confidence: confidence of that bound.
@@ -124,6 +126,7 @@ def failover_gap(
         fault = effect(cause[name])
         heard = _heard(probes, (answers or {}).get(name))
         detect, announce = _signs(heard or [], (routes or {}).get(name), fault)
+        fault = {**fault, "healed": None} if passing else fault
         trial = _gap(probes, fault, detect, run=run, dead_share=dead_share, limit=limit, precision=precision)
         reason = trial.void or _unannounced(trial, heard, fault, limit)
         reason = reason or _starved(trial, noise, fault["effective"], probes, allowed)

@@ -31,9 +31,16 @@ def changes(experiment: Experiment, most: int) -> dict[str, Any]:
     return bound | ({"overlap": HANDOVER_SECONDS} if most else {})
 
 
-def judge_planned_move(record: CaseRecorder, experiment: Experiment, within: float) -> None:
-    """L2-045: requests are interrupted, and addresses unanswered, for no longer than a planned move may take, s."""
+def judge_planned_move(record: CaseRecorder, experiment: Experiment, within: float, *, passing: bool = False) -> None:
+    """L2-045: requests are interrupted, and addresses unanswered, for no longer than a planned move may take, s.
+
+    Args:
+        record: where the verdicts go.
+        experiment: what was done and seen.
+        within: how long a planned move may take, s.
+        passing: whether what was done passes by itself, and is judged to the end of what was seen.
+    """
     moved = {"answers": experiment.seen["answers"], "cause": experiment.causes[0]}
     for stream in experiment.named("stream-layer2"):
-        record.judge("L2-045", "failover-gap", {"stream": stream, **moved}, {"limit": within})
+        record.judge("L2-045", "failover-gap", {"stream": stream, **moved}, {"limit": within, "passing": passing})
     record.judge("L2-045", "answered-again", moved, {"within": within})

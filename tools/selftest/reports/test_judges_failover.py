@@ -201,6 +201,15 @@ def test_what_is_lost_after_healing_does_not_count() -> None:
     assert measured(at_once, "probes lost").value == 1000, "what was due when it was healed does not count either"
 
 
+def test_what_a_fault_that_passes_by_itself_takes_with_it_counts_to_the_end() -> None:
+    passed = act(healed=FAULT + 0.8)
+    assert judged(stream(), cause=passed, limit=1).reason.endswith(
+        "the stream ended 0.80 s after the fault, 1 s are needed"
+    )
+    assert judged(stream(), cause=passed, limit=1, passing=True).verdict is PASS
+    assert judged(stream((FAULT + 1, FAULT + 3)), cause=passed, limit=1, passing=True).verdict is FAIL
+
+
 @pytest.mark.parametrize(
     ("probes", "reason"),
     [
