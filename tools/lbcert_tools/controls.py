@@ -2,8 +2,8 @@
 
 ``nox -s controls``, or ``python -m lbcert_tools.controls``. Labs are started once and stay up; another defect means
 other arguments of the pods in them. Each run is a process forked off this one, which has everything imported already.
-Two labs more stand aside, at a low priority, for what is marked untimed: the others wait much of the time, and in
-a third one beside them the reference would miss its own times.
+One lab more stands aside, at a lower priority, and takes what is marked untimed: the others wait much of the time. With
+two more of them on two processors each defect takes half as much again, since what restarts pods is what all wait for.
 """
 
 import argparse
@@ -43,18 +43,18 @@ from lbcert_tools.plugin import suites_folder
 from lbcert_tools.testbeds import images_of
 
 PROFILE: Final = "reference"
-SWITCH_SECONDS: Final = 12.0
+SWITCH_SECONDS: Final = 6.5
 """About how long the pods take to restart with another defect."""
 
 EXPERIMENT_SECONDS: Final = 90.0
 """About how long a case takes that runs an experiment, if none is known to have run."""
 
-ASIDE: Final = 2
-"""How many labs stand aside: two labs and one of these left half of two processors unused."""
+ASIDE: Final = 1
+"""How many labs stand aside."""
 
-ASIDE_NICE: Final = 10
-"""Their nice value: a tenth of the processors stays for them. With 19 it was a hundredth where the others needed all,
-and their Services got no addresses in time."""
+ASIDE_NICE: Final = 5
+"""Their nice value: a third of what another lab gets. With 19 they got a hundredth where the others needed all, with 10
+a tenth: their Services got no addresses in time, and pods took twenty seconds to restart."""
 
 LONGEST_SECONDS: Final = 420.0
 """A run that takes longer is ended: nothing that a defect does may hold up all the others."""
@@ -236,17 +236,10 @@ def plan(cases: Sequence[Case], defects: Iterable[str], costs: Costs, *, against
 
 
 def clean_tasks(cases: Iterable[Case], tasks: Iterable[Task], costs: Costs) -> list[Task]:
-    """The cases of these tasks without any defect, in two runs: those that measure times, and the others."""
+    """The cases of these tasks without any defect, in one run, which no lab aside takes: it has times to keep."""
     chosen = {case for task in tasks for case in task.cases}
-    runs: dict[bool, list[str]] = {False: [], True: []}
-    for case in cases:
-        if case.case in chosen:
-            runs[case.untimed].append(case.case)
-    return [
-        Task("", run, seconds=SWITCH_SECONDS + sum(map(costs.of, run)), untimed=untimed)
-        for untimed, run in runs.items()
-        if run
-    ]
+    run = [case.case for case in cases if case.case in chosen]
+    return [Task("", run, seconds=SWITCH_SECONDS + sum(map(costs.of, run)))] if run else []
 
 
 def take_next(waiting: list[Task], place: Place, *, first: bool, after: str = "") -> Task | None:
@@ -258,7 +251,7 @@ def take_next(waiting: list[Task], place: Place, *, first: bool, after: str = ""
     Args:
         waiting: the longest first.
         place: the lab.
-        first: whether it is the one that takes the longest.
+        first: whether it is one that takes the longest.
         after: the defect that it ran last.
     """
     fitting = [task for task in waiting if task.untimed is place.aside] or ([] if place.aside else waiting)
@@ -434,8 +427,9 @@ class Controls:
     def run(self, tasks: Sequence[Task], labs: Sequence[Place]) -> None:
         """Run all tasks, as many at once as there are labs.
 
-        The first lab begins with the longest of them, the others with the shortest: what takes long takes much of the
-        machine as well, as a thousand requests a second do, and two of that sort side by side show nothing.
+        The first lab begins with the longest of them, which is the flawless reference, the second with the longest of
+        the others, and the rest with the shortest: what takes long takes much of the machine as well, as a thousand
+        requests a second do, and three of that sort side by side show nothing.
 
         Args:
             tasks: the longest first.
@@ -465,7 +459,7 @@ class Controls:
             for lab in labs:
                 if lab in running:
                     continue
-                if task := take_next(waiting, lab, first=lab is labs[0], after=last[lab]):
+                if task := take_next(waiting, lab, first=lab in labs[:2], after=last[lab]):
                     last[lab] = task.defect
                     self._count += 1
                     folder = self._folder / f"{self._count:03d}-{task.defect or 'clean'}"
@@ -522,7 +516,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--named", action="store_const", dest="against", const="named", help="all cases that name it")
     parser.add_argument("--only", default="", help="only these defects, separated by commas")
     parser.add_argument("--no-clean", action="store_true", help="leave the flawless reference out")
-    parser.add_argument("--labs", type=int, default=2, help="labs at the same time, beside those aside (default: 2)")
+    parser.add_argument("--labs", type=int, default=3, help="labs at the same time, beside the one aside (default: 3)")
     parser.add_argument("--output", type=Path, default=None, help="a new folder to write to")
     parser.set_defaults(against="assigned")
     return parser.parse_args(arguments)

@@ -74,14 +74,11 @@ def test_all_means_every_case_and_named_those_that_name_it(costs: Costs) -> None
     assert named.cases == ["layer2/short", "chaos/long"]
 
 
-def test_without_a_defect_each_planned_case_runs_once(costs: Costs) -> None:
+def test_without_a_defect_each_planned_case_runs_once_in_a_lab_that_does_not_stand_aside(costs: Costs) -> None:
     tasks = plan(CASES, ["no-ndp", "no-arp", "one-family-only"], costs, against="named")
     clean = clean_tasks(CASES, tasks, costs)
-    assert [(task.cases, task.untimed) for task in clean] == [
-        (["chaos/long", "layer2/short"], False),
-        (["allocation/any"], True),
-    ]
-    assert {task.defect for task in clean} == {""}
+    assert [(task.defect, task.cases) for task in clean] == [("", ["chaos/long", "layer2/short", "allocation/any"])]
+    assert take_next(clean, Place("1", aside=True), first=True) is None
 
 
 def test_a_lab_aside_takes_only_what_measures_no_times_and_the_others_that_last() -> None:
