@@ -383,7 +383,7 @@ def _run_cases(
     pytest.main(
         [
             *("-c", os.devnull, f"--rootdir={suites}", "--import-mode=importlib", "-p", "lbcert_tools.plugin"),
-            *("-p", "no:cacheprovider", "--strict-markers", "--assert=plain", "-q"),
+            *("-p", "no:cacheprovider", "--strict-markers", "--assert=plain", "-q", "--tb=native"),
             *(f"--lbcert-profile={profile}", f"--lbcert-run-dir={folder / 'run'}", f"--lbcert-lab={place.lab}"),
             *(f"--lbcert-only={case}" for case in cases),
             *(*options, "--lbcert-seed=1"),

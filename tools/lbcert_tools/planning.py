@@ -2,6 +2,7 @@
 
 import difflib
 import fnmatch
+import functools
 import inspect
 import io
 import os
@@ -198,7 +199,7 @@ def covered(cases: Iterable[Case]) -> set[str]:
 
 
 def all_cases(folder: Path | None = None) -> list[Case]:
-    """Every case of the suites, without running any.
+    """Every case of the suites, without running any; collected once in a process, and in those forked off it.
 
     Args:
         folder: where they are; by default those that are installed.
@@ -209,6 +210,11 @@ def all_cases(folder: Path | None = None) -> list[Case]:
     folder = folder or suites_folder()
     if folder is None:
         raise PlanError("the package lbcert_suites is not installed: install lbcert as a whole")
+    return list(_collect(folder))
+
+
+@functools.cache
+def _collect(folder: Path) -> tuple[Case, ...]:
     collected, said = _Collected(), io.StringIO()
     arguments = ["--collect-only", "-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={folder}", str(folder)]
     # by name, and not as installed: in a run that loads no plugin by itself it would be missing
@@ -217,4 +223,4 @@ def all_cases(folder: Path | None = None) -> list[Case]:
         code = pytest.main([*arguments, "--import-mode=importlib", "--assert=plain"], plugins=[collected])
     if collected.problems or code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise PlanError("\n".join(["the suites cannot be collected:", *(collected.problems or [said.getvalue()])]))
-    return [case_of(item, folder, catalogue()) for item in collected.items if isinstance(item, pytest.Function)]
+    return tuple(case_of(item, folder, catalogue()) for item in collected.items if isinstance(item, pytest.Function))
