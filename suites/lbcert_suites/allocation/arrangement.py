@@ -24,7 +24,7 @@ from lbcert_fixtures.kubernetes.watching import Event, Ingress
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
-from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned
+from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned, warned
 from lbcert_suites.allocation.wishes import Wish
 
 NAMESPACE = "lbcert-allocation"
@@ -443,10 +443,14 @@ def watch_arrangement(cluster: Cluster, profile: Profile, hold: float, groups: S
         followers = _serve(cluster, [group.followers for group in groups])
         watch.until(assigned(*followers), profile.timers.assignment)
         waiters = _serve(cluster, [group.waiters for group in groups])
-        for name, wish in [edit for group in groups for edit in group.edits.items()]:
+        edits = {name: wish for group in groups for name, wish in group.edits.items()}
+        for name, wish in edits.items():
             cluster.patch_service(name, wish.patch())
         cluster.delete_service("passing")
         watch.until(assigned(*waiters), hold + MARGIN_SECONDS)  # ends early only if none of them has to wait
+        ours = [name for group in groups for name, wish in group.waiters.items() if not wish.of_class]
+        refused = [Service(name, cluster.namespace) for name in (*ours, *edits)]
+        events.until(warned(*refused), profile.timers.assignment)  # until then it may not have looked at them
         watch.stop()
         events.stop()
     made = {name for group in groups for name in group.names()}
