@@ -24,7 +24,7 @@ from lbcert_fixtures.kubernetes.watching import Event, Ingress
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
-from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned, warned
+from lbcert_suites.allocation.conditions import MARGIN_SECONDS, assigned, holdings, warned
 from lbcert_suites.allocation.wishes import Wish
 
 NAMESPACE = "lbcert-allocation"
@@ -449,8 +449,11 @@ def watch_arrangement(cluster: Cluster, profile: Profile, hold: float, groups: S
         cluster.delete_service("passing")
         watch.until(assigned(*waiters), hold + MARGIN_SECONDS)  # ends early only if none of them has to wait
         ours = [name for group in groups for name, wish in group.waiters.items() if not wish.of_class]
-        refused = [Service(name, cluster.namespace) for name in (*ours, *edits)]
-        events.until(warned(*refused), profile.timers.assignment)  # until then it may not have looked at them
+        given = holdings(watch.rows())
+        refused = [each for each in (Service(name, cluster.namespace) for name in ours) if each.key not in given]
+        edited = [Service(name, cluster.namespace) for name in edits]
+        # until then it may not have looked at them
+        events.until(warned(*refused, *edited), profile.timers.assignment)
         watch.stop()
         events.stop()
     made = {name for group in groups for name in group.names()}
