@@ -448,16 +448,21 @@ def watch_arrangement(cluster: Cluster, profile: Profile, hold: float, groups: S
             cluster.patch_service(name, wish.patch())
         cluster.delete_service("passing")
         watch.until(assigned(*waiters), hold + MARGIN_SECONDS)  # ends early only if none of them has to wait
-        ours = [name for group in groups for name, wish in group.waiters.items() if not wish.of_class]
-        given = holdings(watch.rows())
-        refused = [each for each in (Service(name, cluster.namespace) for name in ours) if each.key not in given]
-        edited = [Service(name, cluster.namespace) for name in edits]
         # until then it may not have looked at them
-        events.until(warned(*refused, *edited), profile.timers.assignment)
+        events.until(warned(*refused(groups, cluster.namespace, watch.rows())), profile.timers.assignment)
         watch.stop()
         events.stop()
     made = {name for group in groups for name in group.names()}
     return Seen(cluster.namespace, cluster.families, made, hold, watch.rows(), events.rows(), watch.meta())
+
+
+def refused(groups: Iterable[Group], namespace: str, ingress: Sequence[Ingress]) -> list[Service]:
+    """The Services of which an implementation is to say that it refuses them: who waits in vain, and who was edited."""
+    given = holdings(ingress)
+    waiting = [name for group in groups for name, wish in group.waiters.items() if not wish.of_class]
+    edited = [name for group in groups for name in group.edits]
+    services = [Service(name, namespace) for name in (*waiting, *edited)]
+    return [service for service in services if service.name in edited or service.key not in given]
 
 
 def _serve(cluster: Cluster, groups: Iterable[Mapping[str, Wish]]) -> list[Service]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lbcert_fixtures.testbeds import PreconditionUnmetError
-from lbcert_suites.allocation.arrangement import KEYS, POLICIES, PORTS, Group, Seen
+from lbcert_suites.allocation.arrangement import KEYS, POLICIES, PORTS, Group, Seen, refused
 from lbcert_suites.allocation.wishes import Wish
 
 GROUP = Group(holders={"holder": Wish()}, waiters={"waiter": Wish()})
@@ -94,3 +94,13 @@ def test_who_asks_for_an_address_that_another_may_have_is_in_the_group_once() ->
         [each] for each in both
     ]
     assert PORTS.joiners["port-next-dual-too"].asked == PORTS.holders["port-next-dual"].asked
+
+
+def test_a_refusal_is_awaited_of_those_that_wait_in_vain_and_of_those_that_were_edited() -> None:
+    waiters = {"waiter": Wish(), "given": Wish(), "foreign": Wish(of_class="example.org/other")}
+    group = Group(holders={"edited": Wish(), "holder": Wish()}, waiters=waiters, edits={"edited": Wish()})
+    rows: Any = [
+        {"t": 1, "service": f"cases/{name}", "present": True, "addresses": ["10.0.0.1"], "modes": ["VIP"]}
+        for name in ("edited", "holder", "given")
+    ]
+    assert [service.key for service in refused([group], "cases", rows)] == ["cases/waiter", "cases/edited"]
