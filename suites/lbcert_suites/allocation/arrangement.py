@@ -443,8 +443,7 @@ def watch_arrangement(cluster: Cluster, profile: Profile, hold: float, groups: S
         followers = _serve(cluster, [group.followers for group in groups])
         watch.until(assigned(*followers), profile.timers.assignment)
         waiters = _serve(cluster, [group.waiters for group in groups])
-        edits = {name: wish for group in groups for name, wish in group.edits.items()}
-        for name, wish in edits.items():
+        for name, wish in [edit for group in groups for edit in group.edits.items()]:
             cluster.patch_service(name, wish.patch())
         cluster.delete_service("passing")
         watch.until(assigned(*waiters), hold + MARGIN_SECONDS)  # ends early only if none of them has to wait
@@ -459,10 +458,9 @@ def watch_arrangement(cluster: Cluster, profile: Profile, hold: float, groups: S
 def refused(groups: Iterable[Group], namespace: str, ingress: Sequence[Ingress]) -> list[Service]:
     """The Services of which an implementation is to say that it refuses them: who waits in vain, and who was edited."""
     given = holdings(ingress)
-    waiting = [name for group in groups for name, wish in group.waiters.items() if not wish.of_class]
-    edited = [name for group in groups for name in group.edits]
-    services = [Service(name, namespace) for name in (*waiting, *edited)]
-    return [service for service in services if service.name in edited or service.key not in given]
+    ours = [name for group in groups for name, wish in group.waiters.items() if not wish.of_class]
+    waiting = [service for service in (Service(name, namespace) for name in ours) if service.key not in given]
+    return [*waiting, *(Service(name, namespace) for group in groups for name in group.edits)]
 
 
 def _serve(cluster: Cluster, groups: Iterable[Mapping[str, Wish]]) -> list[Service]:

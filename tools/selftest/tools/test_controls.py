@@ -90,6 +90,7 @@ def test_a_lab_aside_takes_only_what_measures_no_times_and_the_others_that_last(
     assert take_next(waiting, first, first=True) is timed[0]
     assert take_next(waiting, second, first=False) is untimed[1]
     assert take_next([Task("e", [])], aside, first=False) is None
+    assert not waiting
 
 
 def test_a_lab_goes_on_with_the_program_that_had_the_last_defect() -> None:
