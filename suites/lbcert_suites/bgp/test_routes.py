@@ -32,6 +32,14 @@ MANY = 155
 MANY_SECONDS = 60.0
 """How long so many may take: here it counts that all of them come, and not how soon."""
 
+CHOSEN = ("10.97.0.0/28", "fd00:97::/124")
+"""A pool that some nodes announce host routes of, and others the prefix that covers it."""
+
+IN_CHOSEN = ("10.97.0.5", "fd00:97::5")
+
+ENDING = {"ready": False, "serving": True, "terminating": True}
+"""What is said of an endpoint that ends and serves on while it does."""
+
 PORT: Mapping[str, int] = {"port": 80, "targetPort": 8080}
 
 MARGIN_SECONDS = 5.0
@@ -205,6 +213,9 @@ def _has_last(rows: Sequence[Ingress], service: Service, addresses: set[str]) ->
     "service-selectors-ignored",
     "first-selector-only",
     "match-expressions-ignored",
+    "first-peer-of-advertisement-only",
+    "names-hide-selectors",
+    "labels-read-once",
 )
 @pytest.mark.usefixtures("bgp")
 def test_pool_without_advertisement_is_not_announced(
@@ -213,10 +224,13 @@ def test_pool_without_advertisement_is_not_announced(
     """Addresses that no BGPAdvertisement selects for a router are given out, and never announced to it.
 
     Given a pool that no BGPAdvertisement selects, one that is selected by its name, one by its label, and one by an
-        expression; where there is layer 2, the first is announced there; one that is announced to this router by name
-        and one that is to another; and one of which Services are announced by their labels
-    When Services get addresses of each
-    Then the router gets the routes of the selected ones only, for longer than any announcement takes
+        expression, in an advertisement that names a pool too; where there is layer 2, the first is announced there; one
+        that is announced to another router and to this by name, and one that is to another alone; and one of which
+        Services are announced by their labels
+    When Services get addresses of each; and when of those announced by their labels one takes that of one that is not,
+        which takes its
+    Then the router gets the routes of the selected ones only, for longer than any announcement takes; and then the one
+        route goes and the other comes
     """
     cluster.pool(*peering.ranges("10.97.0.0/28", "fd00:97::/124"), name="silent", labels={"announced": "no"})
     cluster.pool(*peering.ranges("10.97.0.16/28", "fd00:97::10/124"), name="labelled", labels={"announced": "yes"})
@@ -228,8 +242,8 @@ def test_pool_without_advertisement_is_not_announced(
         {"matchLabels": {"announced": "yes"}},
         {"matchExpressions": [{"key": "announced", "operator": "In", "values": ["too"]}]},
     ]
-    cluster.announce_bgp("by-label", ipAddressPoolSelectors=selectors)
-    cluster.announce_bgp("to-router", ipAddressPools=["to-router"], peers=peering.names)
+    cluster.announce_bgp("by-label", ipAddressPools=["nowhere"], ipAddressPoolSelectors=selectors)
+    cluster.announce_bgp("to-router", ipAddressPools=["to-router"], peers=["another", *peering.names])
     cluster.announce_bgp("to-another", ipAddressPools=["to-another"], peers=["another"])
     cluster.announce_bgp("of-services", ipAddressPools=["of-services"], serviceSelectors=selectors)
     if "layer2" in profile.capabilities:
@@ -266,6 +280,16 @@ def test_pool_without_advertisement_is_not_announced(
     for requirement, service in kept_silent.items():
         bound = {"prefixes": list(peering.routes([service])), "hold": hold}
         record.judge(requirement, "never-routed", routes, bound)
+    changed = {kept_silent["BGP-034"]: "yes", chosen[0]: "no"}
+    (comes, goes) = changed
+    swapped = peering.routes([goes], nodes=[]) | peering.routes([comes])
+    with RouteWatch(testbed, ROUTER, swapped) as watch:
+        with record.act("swap-labels", "announced") as cause:
+            for service, label in changed.items():
+                cluster.patch_service(service.name, {"metadata": {"labels": {"announced": label}}})
+        watch.until_routes(swapped, within)
+    later = {"routes": record.observed("routes", watch, "swapped"), "cause": cause.evidence}
+    record.judge("BGP-034", "route-next-hops", later, {"expected": swapped, "within": within})
 
 
 @pytest.mark.covers("BGP-036", "BGP-037")
@@ -281,6 +305,8 @@ def test_pool_without_advertisement_is_not_announced(
     "first-slice-only",
     "silent-after-last-endpoint",
     "policy-change-ignored",
+    "ending-endpoint-silences",
+    "unsaid-is-unready",
 )
 @pytest.mark.usefixtures("bgp")
 @pytest.mark.thorough
@@ -290,8 +316,9 @@ def test_announcing_nodes_follow_the_endpoints(
     """Under policy Cluster every node announces while there is an endpoint, under Local exactly the nodes with one.
 
     Given two Services of the same pods, one with each policy, and no such pod but those that are not ready on each node
-    When a pod starts on one node, another is added on a second node in EndpointSlices of its own, then the first ends,
-        the second is taken away, and a third is selected on the first node again; and then each has the other's policy
+    When a pod starts on one node, another is added on a second node in EndpointSlices of its own, to the one Service as
+        an endpoint of which nothing is said and to the other as one that ends and serves on, then the first ends, the
+        second is taken away, and a third is selected on the first node again; and then each has the other's policy
     Then after each step the router has every node or none as next hop of the one, and the pods' nodes of the other
     """
     everywhere, local = services = [
@@ -312,9 +339,13 @@ def test_announcing_nodes_follow_the_endpoints(
         for service, policy in ((everywhere, "Local"), (local, "Cluster")):
             cluster.patch_service(service.name, {"spec": {"externalTrafficPolicy": policy}})
 
+    def add_by_hand() -> None:
+        for service, conditions in ((everywhere, {}), (local, ENDING)):
+            add_slices(testbed, service, "by-hand", conditions=conditions)
+
     steps: Sequence[tuple[Callable[[], object], Sequence[str], Sequence[str]]] = [
         (lambda: cluster.run_backend("moving-1", first, app="moving"), everyone, [first]),
-        (lambda: several(lambda each: add_slices(testbed, each, "by-hand"), services), everyone, [first, second]),
+        (add_by_hand, everyone, [first, second]),
         (lambda: cluster.delete_pod("moving-1"), everyone, [second]),
         (lambda: several(lambda each: delete_slices(testbed, each, "by-hand"), services), [], []),
         (lambda: cluster.patch_pod("moving-again", {"metadata": {"labels": {"app": "moving"}}}), everyone, [first]),
@@ -347,6 +378,7 @@ def test_announcing_nodes_follow_the_endpoints(
     "match-expressions-ignored",
     "exclusion-needs-true",
     "unavailable-network-announced",
+    "nodes-of-advertisements-confused",
 )
 @pytest.mark.usefixtures("bgp")
 @pytest.mark.thorough
@@ -360,25 +392,27 @@ def test_only_eligible_nodes_announce_routes(
 ) -> None:
     """Only nodes that an advertisement selects announce by it, and none that is excluded or without network.
 
-    Given a Service in a pool whose advertisement selects nodes by a label or by an expression, and one in a pool whose
-        advertisement is for all nodes
+    Given a Service in a pool whose advertisement selects nodes by a label or by an expression, while another one for
+        all nodes is about the prefix that covers the pool; and one of policy Local in a pool whose advertisement is for
+        all nodes
     When two nodes get such labels; then one is excluded with the value *false*, and the network of the other is said to
-        be unavailable; and then that is over, and the third alone is labelled
-    Then each time exactly the nodes that may announce a Service are its next hops
+        be unavailable; then that is over; and then the third alone is labelled
+    Then each time exactly the nodes that may announce a Service, or that prefix, are its next hops
     """
-    cluster.pool(*peering.ranges("10.97.0.0/28", "fd00:97::/124"), name="chosen", autoAssign=False)
+    cluster.pool(*peering.ranges(*CHOSEN), name="chosen", autoAssign=False)
     cluster.announce_bgp("chosen", ipAddressPools=["chosen"], nodeSelectors=SELECTORS)
-    services = [peering.serve("chosen", annotations={annotations.ADDRESS_POOL: "chosen"}), peering.serve("everywhere")]
+    lengths = {"aggregationLength": 28, **({"aggregationLengthV6": 124} if "ipv6" in peering.families else {})}
+    cluster.announce_bgp("covering", ipAddressPools=["chosen"], **lengths)
+    services = [
+        peering.serve("chosen", annotations={annotations.ADDRESSES: ",".join(peering.ranges(*IN_CHOSEN))}),
+        peering.serve("everywhere", policy="Local"),
+    ]
     first, second, *others = everyone = [node.name for node in testbed.nodes]
     (third, *_) = others
 
     def rule_out() -> None:
         eligibility.label(EXCLUDED, {first: "false"})
         eligibility.cut([second])
-
-    def take_back() -> None:
-        eligibility.restore()
-        eligibility.label(ROLE, {third: FIRST})
 
     steps: Mapping[str, tuple[Callable[[], None], str, Sequence[str], Sequence[str]]] = {
         "two-labelled": (
@@ -388,10 +422,14 @@ def test_only_eligible_nodes_announce_routes(
             everyone,
         ),
         "ruled-out": (rule_out, "BGP-040", [], others),
-        "third-labelled": (take_back, "BGP-033", [third], everyone),
+        "one-returned": (lambda: eligibility.label(EXCLUDED, {}), "BGP-040", [first], [first, *others]),
+        "both-returned": (lambda: eligibility.cut([]), "BGP-040", [first, second], everyone),
+        "third-labelled": (lambda: eligibility.label(ROLE, {third: FIRST}), "BGP-033", [third], everyone),
     }
     for name, (change, requirement, chosen, allowed) in steps.items():
         expected = peering.routes(services[:1], chosen) | peering.routes(services[1:], allowed)
+        hops = {family: [str(getattr(testbed.places[each], family)) for each in allowed] for family in peering.families}
+        expected |= {prefix: hops["ipv6" if ":" in prefix else "ipv4"] for prefix in peering.ranges(*CHOSEN)}
         with RouteWatch(testbed, ROUTER, expected) as watch:
             with record.act(name, ROLE) as changed:
                 change()

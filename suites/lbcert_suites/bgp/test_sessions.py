@@ -1,7 +1,8 @@
 """Sessions between nodes and router: who opens them, with whom, and what they survive."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from lbcert_fixtures import annotations
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.kubernetes.secrets import BasicAuth
 from lbcert_fixtures.probes import ProbeError
-from lbcert_fixtures.probes.bgp_messages import BgpCapture
+from lbcert_fixtures.probes.bgp_messages import BgpCapture, Path
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.probes.sessions import Session, SessionWatch
 from lbcert_fixtures.profiles import Profile
@@ -35,10 +36,26 @@ RETURN_SECONDS = 2.0
 LEAST_HOLD_SECONDS = 3.0
 """RFC 4271, section 4.2. It allows 0 as well, which is a session that never notices that the other side is gone."""
 
-LARGE_AS_NUMBER = 4_200_000_001
+LARGE_AS_NUMBER, ROUTERS_AS_NUMBER = 4_200_000_001, 4_200_000_002
+"""The nodes' and the router's: beyond what two octets hold (RFC 6793)."""
 
-COMMUNITIES: Mapping[str, Sequence[str]] = {"first": ["64512:100", "64512:200"], "second": ["64512:200", "64512:300"]}
+ALIAS, ALIASED = "lbcert-alias", "64512:300"
+
+COMMUNITIES: Mapping[str, Sequence[str]] = {"first": ["64512:100", "64512:200"], "second": ["64512:200", ALIAS]}
 """By advertisement, what their routes carry."""
+
+EDITS: Mapping[str, Mapping[str, Any]] = {
+    "preference": {"localPref": 250},
+    "communities": {"communities": ["64512:200"]},
+}
+"""What an advertisement is given, one after the other: an edit of both would hide that one of them is passed over."""
+
+SAID: Mapping[str, Mapping[str, Any]] = {
+    "first": {"local_pref": 150, "communities": ["64512:100"]},
+    "preference": {"local_pref": 250, "communities": ["64512:100"]},
+    "communities": {"local_pref": 250, "communities": ["64512:200"]},
+}
+"""What its routes have to carry at first, and after each of these edits."""
 
 OTHERS: Mapping[str, Mapping[str, Any]] = {
     "IPAddressPool": {"autoAssign": False},
@@ -127,67 +144,92 @@ def test_every_node_opens_a_session(
 @pytest.mark.needs("bgp")
 @pytest.mark.untimed
 @pytest.mark.thorough
-@pytest.mark.catches("asn-cut-to-two-octets", "first-community-only")
+@pytest.mark.catches(
+    "asn-cut-to-two-octets", "asn-of-the-router-cut", "first-community-only", "community-alias-ignored"
+)
 @pytest.mark.usefixtures("unpeered")
 def test_as_numbers_of_four_octets_and_communities_arrive(
     testbed: Testbed, cluster: Cluster, peering: Peering, record: CaseRecorder
 ) -> None:
-    """A session works with a local AS number beyond 65535, and routes carry it and their advertisements' communities.
+    """A session works with AS numbers beyond 65535, and routes carry ours and their advertisements' communities.
 
-    Given a router that expects the nodes to be of AS 4200000001, and a Service whose pool two advertisements are about,
-        with two communities each, one of them the same
-    When it is declared as a peer with that AS number
-    Then every session is established, and each path carries that AS alone and the three communities
+    Given a router of AS 4200000002 that expects the nodes to be of AS 4200000001, and a Service whose pool two
+        advertisements are about, with two communities each, one of them the same, and one an alias that is defined last
+    When it is declared as a peer with those AS numbers
+    Then every session is established, and each path carries the nodes' AS alone and the three communities
     """
     expect(peering.router, LARGE_AS_NUMBER)
+    peering.router.set(f"neighbor NODES local-as {ROUTERS_AS_NUMBER}", undo=["no neighbor NODES local-as"])
     pool = cluster.pool(*peering.ranges(*BGP_POOL))
     for name, communities in COMMUNITIES.items():
         cluster.announce_bgp(name, ipAddressPools=[pool], communities=communities)
+    cluster.configure("Community", "lbcert", communities=[{"name": ALIAS, "value": ALIASED}])
     routes = peering.routes([peering.serve()])
-    paths = peering.judge_open(record, "BGP-002", routes, myASN=LARGE_AS_NUMBER)
+    paths = peering.judge_open(record, "BGP-002", routes, myASN=LARGE_AS_NUMBER, peerASN=ROUTERS_AS_NUMBER)
     carried = {"prefixes": list(routes), "count": len(testbed.nodes)}
     record.judge("BGP-002", "path-attributes", paths, carried | {"expected": {"as_path": [LARGE_AS_NUMBER]}})
-    union = sorted({each for communities in COMMUNITIES.values() for each in communities})
+    union = sorted({ALIASED if each == ALIAS else each for said in COMMUNITIES.values() for each in said})
     record.judge("BGP-029", "path-attributes", paths, carried | {"expected": {"communities": union}})
 
 
-@pytest.mark.covers("BGP-028")
+@pytest.mark.covers("BGP-028", "BGP-029")
 @pytest.mark.needs("bgp")
 @pytest.mark.untimed
 @pytest.mark.thorough
-@pytest.mark.catches("local-pref-ignored")
+@pytest.mark.catches(
+    "local-pref-ignored",
+    "edited-preference-untold",
+    "edited-communities-untold",
+    "communities-of-other-routes",
+)
 @pytest.mark.usefixtures("unpeered")
 def test_preference_arrives_within_the_as(
     testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
 ) -> None:
-    """Routes carry the preference of their advertisement to a router of the same AS, and another after an edit.
+    """Routes carry what their advertisement says to a router of the same AS, and something else after an edit.
 
-    Given a router that expects the nodes to be of its own AS, and a Service whose advertisement has a preference
-    When it is declared as a peer; and when the advertisement is given another preference
-    Then each path has the one; and each that comes after the edit has the other
+    Given a router that expects the nodes to be of its own AS, a Service whose advertisement has a preference and a
+        community, and one whose advertisement has another preference alone
+    When it is declared as a peer; when the advertisement of the first is given another preference; and another
+        community
+    Then each time the last that each node has announced is what the advertisements say
     """
     expect(peering.router, AS_NUMBER)
-    cluster.announce_bgp(ipAddressPools=[cluster.pool(*peering.ranges(*BGP_POOL))], localPref=150)
+    cluster.pool(*peering.ranges("10.97.0.0/28", "fd00:97::/124"), name="plain", autoAssign=False)
+    first = cluster.pool(*peering.ranges(*BGP_POOL))
+    cluster.announce_bgp(ipAddressPools=[first], localPref=150, communities=["64512:100"])
+    cluster.announce_bgp("plain", ipAddressPools=["plain"], localPref=50)
     routes = peering.routes([peering.serve()])
-    with BgpCapture(testbed, ROUTER) as capture, RouteWatch(testbed, ROUTER, routes) as announced:
+    plain = peering.routes([peering.serve("plain", annotations={annotations.ADDRESS_POOL: "plain"})])
+    told: dict[str, list[Path]] = {}
+    with BgpCapture(testbed, ROUTER) as capture, RouteWatch(testbed, ROUTER, routes | plain) as announced:
         peering.open(myASN=AS_NUMBER)
-        if not announced.until_routes(routes, profile.timers.bgp_session + profile.timers.configuration):
+        if not announced.until_routes(routes | plain, profile.timers.bgp_session + profile.timers.configuration):
             raise PreconditionUnmetError("the routes are not announced")
-        edited = time.time_ns()
-        cluster.reconfigure("BGPAdvertisement", "bgp", localPref=250)
-
-        def are_told(_: object) -> bool:
-            return len([path for path in capture.paths() if path["t"] >= edited]) >= len(routes) * len(testbed.nodes)
-
-        capture.until(are_told, profile.timers.configuration)
-    every = capture.paths()
-    for name, local_pref, paths in (
-        ("first", 150, [path for path in every if path["t"] < edited]),
-        ("edited", 250, [path for path in every if path["t"] >= edited]),
-    ):
+        for name, said in SAID.items():
+            if name in EDITS:
+                cluster.reconfigure("BGPAdvertisement", "bgp", **EDITS[name])
+            capture.until(partial(_carry, capture, [*routes], said), profile.timers.configuration)
+            told[name] = _last(capture.paths())
+    for name, paths in told.items():
         seen = {"paths": record.evidence("paths", paths, name, **capture.meta())}
-        bound = {"prefixes": list(routes), "count": len(testbed.nodes), "expected": {"local_pref": local_pref}}
-        record.judge("BGP-028", "path-attributes", seen, bound)
+        for prefixes, expected in ((routes, SAID[name]), (plain, {"local_pref": 50, "communities": []})):
+            for requirement, attribute in (("BGP-028", "local_pref"), ("BGP-029", "communities")):
+                carried = {"expected": {attribute: expected[attribute]}}
+                bound = {"prefixes": [*prefixes], "count": len(testbed.nodes), **carried}
+                record.judge(requirement, "path-attributes", seen, bound)
+
+
+def _last(paths: Iterable[Path]) -> list[Path]:
+    """What each node has announced last of each prefix."""
+    return list({(path["next_hop"], path["prefix"]): path for path in paths}.values())
+
+
+def _carry(capture: BgpCapture, prefixes: Sequence[str], expected: Mapping[str, Any], _: object) -> bool:
+    """Whether what was announced last of prefixes carries these attributes."""
+    paths: Iterable[Mapping[str, Any]] = _last(capture.paths())
+    last = [path for path in paths if path["prefix"] in prefixes]
+    return all(path[attribute] == value for path in last for attribute, value in expected.items())
 
 
 @pytest.mark.covers("BGP-020")
