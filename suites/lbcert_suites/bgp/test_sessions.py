@@ -198,7 +198,7 @@ def test_preference_arrives_within_the_as(
     cluster.pool(*peering.ranges("10.97.0.0/28", "fd00:97::/124"), name="plain", autoAssign=False)
     first = cluster.pool(*peering.ranges(*BGP_POOL))
     cluster.announce_bgp(ipAddressPools=[first], localPref=150, communities=["64512:100"])
-    cluster.announce_bgp("plain", ipAddressPools=["plain"], localPref=50)
+    cluster.announce_bgp("plain", ipAddressPools=["plain"], localPref=300)
     routes = peering.routes([peering.serve()])
     plain = peering.routes([peering.serve("plain", annotations={annotations.ADDRESS_POOL: "plain"})])
     told: dict[str, list[Path]] = {}
@@ -213,7 +213,7 @@ def test_preference_arrives_within_the_as(
             told[name] = _last(capture.paths())
     for name, paths in told.items():
         seen = {"paths": record.evidence("paths", paths, name, **capture.meta())}
-        for prefixes, expected in ((routes, SAID[name]), (plain, {"local_pref": 50, "communities": []})):
+        for prefixes, expected in ((routes, SAID[name]), (plain, {"local_pref": 300, "communities": []})):
             for requirement, attribute in (("BGP-028", "local_pref"), ("BGP-029", "communities")):
                 carried = {"expected": {attribute: expected[attribute]}}
                 bound = {"prefixes": [*prefixes], "count": len(testbed.nodes), **carried}
