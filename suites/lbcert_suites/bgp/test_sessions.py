@@ -183,7 +183,7 @@ def test_as_numbers_of_four_octets_and_communities_arrive(
     "communities-of-other-routes",
 )
 @pytest.mark.usefixtures("unpeered")
-def test_preference_arrives_within_the_as(
+def test_edits_of_preference_and_communities_arrive_within_the_as(
     testbed: Testbed, cluster: Cluster, peering: Peering, profile: Profile, record: CaseRecorder
 ) -> None:
     """Routes carry what their advertisement says to a router of the same AS, and something else after an edit.
