@@ -164,8 +164,9 @@ def test_only_what_an_advertisement_selects_is_answered(
 ) -> None:
     """Addresses are answered of the pools that an advertisement selects, and of the Services that it does.
 
-    Given an advertisement that selects pools by a label or by an expression, one that selects Services of another pool
-        so, and Services in pools of either kind, in one with another label, and of either kind in the other pool
+    Given an advertisement that selects pools by a label, by an expression or by name, one that selects Services of
+        another pool by a label or by an expression, and Services in pools of each kind, in one with another label, and
+        of either kind in the other pool
     When a host on the segment asks for their addresses; and when a Service is given a label, and another loses its own
     Then those that are selected are answered, and the others never, or from the declared time after that on no more
     """
@@ -174,18 +175,20 @@ def test_only_what_an_advertisement_selects_is_answered(
         "by-expression": {"shown": "too"},
         "hidden": {"shown": "no"},
         "of-services": {},
+        "by-name": {},
     }
     for number, (pool, labels) in enumerate(pools.items(), start=1):
         last = 200 + 8 * number
         ranges = f"172.30.0.{last}-172.30.0.{last + 3}", f"fd00:30::{last}-fd00:30::{last + 3}"
         cluster.pool(*ranges, name=pool, labels=labels, autoAssign=False)
-    cluster.announce_layer2("pools", ipAddressPoolSelectors=LABELLED)
+    cluster.announce_layer2("pools", ipAddressPools=["by-name"], ipAddressPoolSelectors=LABELLED)
     cluster.announce_layer2("services", ipAddressPools=["of-services"], serviceSelectors=LABELLED)
     selected = {
         name: cluster.serve(name, annotations={ADDRESS_POOL: pool}, labels=labels)
         for name, pool, labels in (
             ("in-labelled", "by-label", {}),
             ("in-expressed", "by-expression", {}),
+            ("in-named", "by-name", {}),
             ("labelled", "of-services", {"shown": "yes"}),
             ("expressed", "of-services", {"shown": "too"}),
         )
