@@ -13,6 +13,7 @@ from lbcert_reports.recorder import CaseRecorder
 from lbcert_reports.verdicts import Verdict
 from lbcert_suites.layer2.speakers import Speakers
 from lbcert_suites.layer2.takeovers import ANNOUNCED
+from lbcert_suites.questions import ANSWERED
 
 COUNT = 60
 """Services: one node of three has none of their addresses by chance once in ten thousand million times."""
@@ -20,11 +21,14 @@ COUNT = 60
 QUIET_SECONDS = 8
 """Sixty addresses for so long give more questions, and more time of addresses, than one address in eight minutes."""
 
+ALL_ANSWERED = 0.5
+"""Of the questions for each address: whether one of many is silent is asked, and not how soon they are answered."""
+
 AFTERWARDS_SECONDS = 3
 """How long addresses are watched for moves after the last one that was expected."""
 
 
-@pytest.mark.covers("L2-003", "L2-004", "L2-014", "L2-017", "L2-022", "L2-025", "L2-043", "L2-045")
+@pytest.mark.covers("L2-001", "L2-002", "L2-003", "L2-004", "L2-014", "L2-017", "L2-022", "L2-025", "L2-043", "L2-045")
 @pytest.mark.needs("layer2")
 @pytest.mark.catches(
     "two-announcers",
@@ -33,6 +37,7 @@ AFTERWARDS_SECONDS = 3
     "every-change-moves-everything",
     "goodbye-to-one-only",
     "one-of-many-announced",
+    "sixteen-addresses-at-most",
 )
 @pytest.mark.thorough
 @pytest.mark.untimed
@@ -48,7 +53,7 @@ def test_addresses_spread_over_nodes_and_stay(
 
     Given sixty Services, as many of each family, that are announced in layer 2
     When a host on the segment asks for their addresses, and then the announcing pod of one node goes and comes back
-    Then each is answered by one node, they are spread evenly, and none of them moves while nothing happens
+    Then each is answered, by one node, they are spread evenly, and none of them moves while nothing happens
     And the loss moves all addresses of that node, in time, and no others; each is announced by its new owner, whichever
         that is, and questions go unanswered for no longer than a planned move may take
     And the return moves addresses only to that node, and no more than its share
@@ -78,6 +83,9 @@ def test_addresses_spread_over_nodes_and_stay(
     owned = record.judge("L2-003", "one-announcer", {"answers": answers}, bound)
     bound = {"nodes": node_of_mac, "addresses": sorted(before), "hold": 0.8 * QUIET_SECONDS}
     record.judge("L2-004", "never-alternates", {"answers": answers}, bound)
+    for family in families:
+        bound = {"nodes": node_of_mac, "addresses": ranges_of([family], addresses), "answered": ALL_ANSWERED}
+        record.judge(ANSWERED[family], "answers-asked", {"answers": answers}, bound)
     if len(before) < COUNT:
         raise PreconditionUnmetError(f"only {len(before)} of {COUNT} addresses are answered")
     if owned.verdict is not Verdict.PASS:

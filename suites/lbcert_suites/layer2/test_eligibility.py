@@ -27,8 +27,15 @@ LABELLED = [
 ]
 """Two selectors of which either may select a pool or a Service."""
 
+APART = (("yes", 0), ("too", 1), ("both", 0), ("both", 1))
+"""Advertisements of one pool: the label of the Services that each is about, and which of `SELECTORS` selects its nodes.
+Any two that have one of the two in common differ in the other."""
 
-@pytest.mark.covers("L2-027", "L2-039", "L2-040")
+ROLES = (FIRST, SECOND, FIRST)
+"""What the nodes are labelled with when they are."""
+
+
+@pytest.mark.covers("L2-003", "L2-027", "L2-039", "L2-040")
 @pytest.mark.needs("layer2")
 @pytest.mark.thorough
 @pytest.mark.untimed
@@ -38,40 +45,48 @@ LABELLED = [
     "match-expressions-ignored",
     "exclusion-needs-true",
     "unavailable-network-announced",
+    "exclusion-ignored-under-local",
+    "exclusion-stays",
+    "advertisements-elected-apart",
 )
 def test_only_eligible_nodes_announce(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, eligibility: Eligibility
 ) -> None:
     """Only nodes that an advertisement selects announce by it, and none that is excluded or without network.
 
-    Given Services in a pool whose advertisement selects nodes by a label or by an expression, and in one whose
-        advertisement is for all nodes
+    Given Services of both policies in a pool whose advertisement selects nodes by a label or by an expression, and in
+        one whose advertisement is for all nodes; and Services in a pool of four advertisements, each of which selects
+        nodes by the label or by the expression, and Services by their own labels: some are announced by the former
+        nodes alone, some by the latter alone, and one by both, by an advertisement each
     When two nodes get such labels; then the two are excluded, with an empty value and with *false*; then they are not,
-        and the network of one of them and of the third is said to be unavailable; then the third alone is labelled;
-        and then none is
-    Then each time only nodes that may announce an address answer for it, and nobody where there is none
+        and the network of one of them and of the third is said to be unavailable, then of the two, and then of none;
+        then the third alone is labelled; and then none is
+    Then each time only nodes that may announce an address answer for it, one for each, and nobody where there is none
     """
     cluster.announce_layer2(
         "everywhere", ipAddressPools=[cluster.pool("172.30.0.200-172.30.0.206", "fd00:30::200/125")]
     )
     cluster.pool("172.30.0.208-172.30.0.213", "fd00:30::208/125", name="chosen", autoAssign=False)
     cluster.announce_layer2("chosen", ipAddressPools=["chosen"], nodeSelectors=SELECTORS)
+    cluster.pool("172.30.0.216-172.30.0.221", "fd00:30::216-fd00:30::21b", name="apart", autoAssign=False)
+    for shown, place in APART:
+        about = {"nodeSelectors": [SELECTORS[place]], "serviceSelectors": [{"matchLabels": {"shown": shown}}]}
+        cluster.announce_layer2(f"{shown}-{place}", ipAddressPools=["apart"], **about)
     first, second, *others = everyone = [node.name for node in testbed.nodes]
     (third, *_) = others
-    eligibility.label(ROLE, {first: FIRST, second: SECOND})
-    pools = {"chosen": {ADDRESS_POOL: "chosen"}, "pool": {}}
-    addresses = {
-        pool: [
-            str(address)
-            for number in range(4)
-            for address in cluster.serve(f"{pool}-{number}", annotations=asked).addresses
-        ]
-        for pool, asked in pools.items()
+    roles = dict(zip(everyone, ROLES, strict=False))
+    eligibility.label(ROLE, {each: roles[each] for each in (first, second)})
+    asked = {pool: {ADDRESS_POOL: pool} for pool in ("chosen", "apart")}
+    services = {
+        **{f"{pool}-{number}": (pool, asked.get(pool, {}), "") for pool in ("chosen", "pool") for number in range(4)},
+        **{f"{shown}-{number}": (shown, asked["apart"], shown) for shown in ("yes", "too") for number in range(2)},
+        "both": ("both", asked["apart"], "both"),
     }
-
-    def unlabel() -> None:
-        eligibility.cut(())
-        eligibility.label(ROLE, {third: FIRST})
+    addresses: dict[str, list[str]] = {}
+    for number, (name, (group, annotations, shown)) in enumerate(services.items()):
+        policy, labels = ("Cluster", "Local")[number % 2], {"shown": shown} if shown else {}
+        service = cluster.serve(name, policy=policy, annotations=annotations, labels=labels)
+        addresses.setdefault(group, []).extend(map(str, service.addresses))
 
     def exclude() -> None:
         eligibility.label(EXCLUDED, {first: "", second: "false"})
@@ -84,28 +99,38 @@ def test_only_eligible_nodes_announce(
         "two-labelled": (lambda: None, "L2-027", [first, second], everyone),
         "both-excluded": (exclude, "L2-040", [], others),
         "network-unavailable": (cut, "L2-039", [second], [each for each in everyone if each not in (first, third)]),
-        "third-labelled": (unlabel, "L2-027", [third], everyone),
+        "both-unavailable": (lambda: eligibility.cut([first, second]), "L2-039", [], others),
+        "network-available": (lambda: eligibility.cut(()), "L2-039", [first, second], everyone),
+        "third-labelled": (lambda: eligibility.label(ROLE, {third: roles[third]}), "L2-027", [third], everyone),
         "none-labelled": (lambda: eligibility.label(ROLE, {}), "L2-027", [], everyone),
     }
     for name, (change, requirement, chosen, allowed) in steps.items():
-        with Asking(testbed, "client", [*addresses["chosen"], *addresses["pool"]], every=0.2) as asking:
+        able: Mapping[str, Sequence[str]] = {
+            "chosen": chosen,
+            "pool": allowed,
+            "yes": [node for node in chosen if roles[node] == FIRST],
+            "too": [node for node in chosen if roles[node] == SECOND],
+            "both": chosen,
+        }
+        with Asking(testbed, "client", [each for group in addresses.values() for each in group], every=0.2) as asking:
             with record.act(name, ROLE) as changed:
                 change()
             macs = {
                 address: {testbed.places[node].mac for node in nodes}
-                for pool, nodes in (("chosen", chosen), ("pool", allowed))
-                for address in addresses[pool]
+                for group, nodes in able.items()
+                for address in addresses[group]
             }
             asking.until(_quietly(macs, changed.effective), profile.timers.configuration)
         rows = [row for row in asking.rows() if row["t"] >= asking.rows()[-1]["t"] - QUIET_SECONDS * 1e9]
         answers = {"answers": record.evidence("answers", rows, name, **asking.meta())}
-        for pool, nodes in (("chosen", chosen), ("pool", allowed)):
+        for group, nodes in able.items():
             if nodes:
                 places = {testbed.places[node].mac: node for node in nodes}
-                bound = {"nodes": places, "addresses": addresses[pool], "answered": 0.8, "within": 0.5, "asks": 3}
-                record.judge(requirement, "one-announcer", answers, bound)
+                bound = {"nodes": places, "addresses": addresses[group], "answered": 0.8, "within": 0.5, "asks": 3}
+                shown_by = "L2-003" if group == "both" and len(nodes) > 1 else requirement
+                record.judge(shown_by, "one-announcer", answers, bound)
             else:
-                record.judge(requirement, "nobody-answers", answers, {"addresses": addresses[pool], "asks": 3})
+                record.judge(requirement, "nobody-answers", answers, {"addresses": addresses[group], "asks": 3})
 
 
 def _quietly(macs: Mapping[str, set[str]], since: int) -> Callable[[Sequence[Answer]], bool]:
@@ -139,8 +164,9 @@ def test_only_what_an_advertisement_selects_is_answered(
 ) -> None:
     """Addresses are answered of the pools that an advertisement selects, and of the Services that it does.
 
-    Given an advertisement that selects pools by a label or by an expression, one that selects Services of another pool
-        so, and Services in pools of either kind, in one with another label, and of either kind in the other pool
+    Given an advertisement that selects pools by a label, by an expression or by name, one that selects Services of
+        another pool by a label or by an expression, and Services in pools of each kind, in one with another label, and
+        of either kind in the other pool
     When a host on the segment asks for their addresses; and when a Service is given a label, and another loses its own
     Then those that are selected are answered, and the others never, or from the declared time after that on no more
     """
@@ -149,18 +175,20 @@ def test_only_what_an_advertisement_selects_is_answered(
         "by-expression": {"shown": "too"},
         "hidden": {"shown": "no"},
         "of-services": {},
+        "by-name": {},
     }
     for number, (pool, labels) in enumerate(pools.items(), start=1):
         last = 200 + 8 * number
         ranges = f"172.30.0.{last}-172.30.0.{last + 3}", f"fd00:30::{last}-fd00:30::{last + 3}"
         cluster.pool(*ranges, name=pool, labels=labels, autoAssign=False)
-    cluster.announce_layer2("pools", ipAddressPoolSelectors=LABELLED)
+    cluster.announce_layer2("pools", ipAddressPools=["by-name"], ipAddressPoolSelectors=LABELLED)
     cluster.announce_layer2("services", ipAddressPools=["of-services"], serviceSelectors=LABELLED)
     selected = {
         name: cluster.serve(name, annotations={ADDRESS_POOL: pool}, labels=labels)
         for name, pool, labels in (
             ("in-labelled", "by-label", {}),
             ("in-expressed", "by-expression", {}),
+            ("in-named", "by-name", {}),
             ("labelled", "of-services", {"shown": "yes"}),
             ("expressed", "of-services", {"shown": "too"}),
         )

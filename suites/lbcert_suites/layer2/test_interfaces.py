@@ -1,25 +1,31 @@
 """On which interfaces of its node an address is announced: on all, or on those that an advertisement lists."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, ip_address
+from itertools import repeat
 from operator import itemgetter
+from typing import Any
 
 import pytest
 
 from lbcert_fixtures.annotations import ADDRESS_POOL
-from lbcert_fixtures.cluster import Cluster, Service, several
-from lbcert_fixtures.probes.layer2 import Answer, Asking
+from lbcert_fixtures.cluster import Cluster, ranges_of, several
+from lbcert_fixtures.probes.layer2 import REPLIES, UNASKED, Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Place, PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
+from lbcert_suites.eligibility import ROLE
 from lbcert_suites.questions import ask
 
 SECOND, COMING = "second", "coming"
-"""What the two ends of a link inside each node are called, with 0 and 1 behind it: one of its interfaces, and the other
-through which we ask. Each case has its own: Go's library remembers for a minute which interface had a name."""
+"""What the end of a link inside each node is called that is one of its interfaces, with 0 behind it. Each case has its
+own: Go's library remembers for a minute which interface had a name."""
+
+FAR = "veth"
+"""What the name of the other end, through which we ask, begins with: as those of pods, on which nobody announces."""
 
 MISSING = "missing0"
 """An interface that no node has."""
@@ -66,12 +72,14 @@ def make_second(testbed: Testbed) -> Iterator[Callable[[str], SecondLinks]]:
     made = []
 
     def make(name: str) -> SecondLinks:
-        near, far = f"{name}0", f"{name}1"
+        near, far = f"{name}0", f"{FAR}{name}"
         made.append(near)
         far_ends, nodes = {}, {}
         for node in testbed.nodes:
             testbed.run(node.name, ["ip", "link", "add", near, "type", "veth", "peer", "name", far])
             for end in (far, near):
+                # who looks for interfaces while their addresses are made sure of would find them only the next time
+                testbed.run(node.name, ["sh", "-c", f"echo 0 > /proc/sys/net/ipv6/conf/{end}/accept_dad"])
                 testbed.run(node.name, ["ip", "link", "set", end, "up"])
             for end in (near, far):
                 (link,) = json.loads(testbed.run(node.name, ["ip", "-json", "address", "show", end]).stdout)
@@ -88,6 +96,34 @@ def make_second(testbed: Testbed) -> Iterator[Callable[[str], SecondLinks]]:
                 testbed.run(node.name, ["ip", "link", "delete", near], check=False)
 
 
+@contextmanager
+def _asking_at_nodes(
+    testbed: Testbed, second: SecondLinks, addresses: Sequence[str], every: float = 0.1
+) -> Iterator[list[Asking]]:
+    """Ask for addresses on the second link of every node at once."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(Asking(testbed, name, addresses, every=every, sender=far_end))
+            for name, far_end in second.far_ends.items()
+        ]
+
+
+def _heard(watches: Sequence[Asking], forms: Collection[str] = ()) -> set[str]:
+    """The addresses of which something was said, in whatever form or in one of some."""
+    rows = (row for watch in watches for row in watch.rows())
+    return {row["address"] for row in rows if (row["form"] in forms if forms else row["form"] != "asked")}
+
+
+def _observed(
+    record: CaseRecorder, watches: Sequence[Asking], name: str, begins: Iterable[int] = repeat(0)
+) -> EvidenceRef:
+    """Write down what was seen at all nodes, of each from a row on."""
+    rows = [row for watch, begin in zip(watches, begins, strict=False) for row in watch.rows()[begin:]]
+    meta = dict(watches[0].meta()) | {"kernel_drops": sum(watch.kernel_drops for watch in watches)}
+    rows.sort(key=itemgetter("t"))
+    return record.evidence("answers", rows, name, **meta)
+
+
 def _ask_at_nodes(
     testbed: Testbed, record: CaseRecorder, second: SecondLinks, addresses: Sequence[str], patience: float, name: str
 ) -> EvidenceRef:
@@ -95,32 +131,29 @@ def _ask_at_nodes(
 
     Each question is asked as often as there are nodes, and its address is on one of them.
     """
-    rows: list[Answer] = []
-    with ExitStack() as stack:
-        watches = [
-            stack.enter_context(Asking(testbed, name, addresses, every=0.1, sender=far_end))
-            for name, far_end in second.far_ends.items()
-        ]
-
-        def heard() -> set[str]:
-            return {row["address"] for watch in watches for row in watch.rows() if row["form"] != "asked"}
-
+    with _asking_at_nodes(testbed, second, addresses) as watches:
         first, *_ = watches
-        first.until(lambda _: heard() == set(addresses), patience)
-        began = [len(watch.rows()) for watch in watches]
+        first.until(lambda _: _heard(watches) == set(addresses), patience)
+        begins = [len(watch.rows()) for watch in watches]
         enough = 2 * len(addresses) * ASKED_SECONDS / 0.1
-        first.until(lambda rows: len(rows) >= began[0] + enough, ASKED_SECONDS)
-        for watch, begin in zip(watches, began, strict=True):
+        first.until(lambda rows: len(rows) >= begins[0] + enough, ASKED_SECONDS)
+        for watch in watches:
             watch.hear_out(0.5)
-            rows += watch.rows()[begin:]
-    meta = dict(first.meta()) | {"kernel_drops": sum(watch.kernel_drops for watch in watches)}
-    rows.sort(key=itemgetter("t"))
-    return record.evidence("answers", rows, name, **meta)
+    return _observed(record, watches, name, begins)
 
 
 @pytest.mark.covers("L2-018", "L2-032")
 @pytest.mark.needs("layer2", "ipv4")
-@pytest.mark.catches("one-interface-announces", "interface-lists-ignored", "one-interface-list-counts")
+@pytest.mark.catches(
+    "one-interface-announces",
+    "announced-on-one-interface",
+    "interface-lists-ignored",
+    "lists-ignored-for-ipv6",
+    "one-interface-list-counts",
+    "first-interface-only",
+    "lists-of-other-nodes-count",
+    "layer2-advertisement-edit-ignored",
+)
 @pytest.mark.thorough
 @pytest.mark.untimed
 def test_addresses_are_answered_on_the_interfaces_that_are_listed(
@@ -134,61 +167,94 @@ def test_addresses_are_answered_on_the_interfaces_that_are_listed(
     """Without a list addresses are answered on every interface, with its own hardware address; with one on those alone.
 
     Given nodes with a second interface, and Services of pools whose advertisements list no interface; the one towards
-        the segment; the second one; each of them in an advertisement of its own; one that does not exist, beside an
-        advertisement without a list; and one that does not exist alone
+        the segment; the second one; each of them in an advertisement of its own; both in one; one that does not exist,
+        beside the one towards the segment or beside an advertisement without a list; one that does not exist alone; and
+        the one towards the segment, beside an advertisement of no node that lists the second one
     When hosts on either side ask for their addresses
-    Then each is answered on the interfaces that are listed, all lists taken together, and on all without a list, by the
-        same node; and nowhere else
+    Then each is announced and answered on the interfaces that are listed, all lists of its node taken together, and on
+        all without a list, by the same node; and nowhere else
+    And when the list of the second one is edited so that it is the one towards the segment, its addresses are answered
+        there, and nowhere else
     """
-    second, here = make_second(SECOND), testbed.nodes[0].interface
-    lists: Mapping[str, Sequence[Sequence[str] | None]] = {
-        "all": [None],
-        "segment": [[here]],
-        "second": [[f"{SECOND}0"]],
-        "either": [[here], [f"{SECOND}0"]],
-        "missing-too": [[MISSING], None],
-        "missing": [[MISSING]],
+    second, here, there = make_second(SECOND), testbed.nodes[0].interface, f"{SECOND}0"
+    nobody = [{"matchLabels": {ROLE: "nobody"}}]
+    lists: Mapping[str, Sequence[Mapping[str, Any]]] = {
+        "all": [{}],
+        "segment": [{"interfaces": [here]}],
+        "second": [{"interfaces": [there]}],
+        "either": [{"interfaces": [here]}, {"interfaces": [there]}],
+        "both": [{"interfaces": [here, there]}],
+        "partly": [{"interfaces": [MISSING, here]}],
+        "missing-too": [{"interfaces": [MISSING]}, {}],
+        "missing": [{"interfaces": [MISSING]}],
+        "elsewhere": [{"interfaces": [here]}, {"interfaces": [there], "nodeSelectors": nobody}],
     }
-    for place, (pool, listed) in enumerate(lists.items()):
-        ranges = f"172.30.0.{220 + place}/32" if place else f"172.30.0.200-172.30.0.{199 + COUNT}"
-        cluster.pool(ranges, name=pool, autoAssign=False)
-        for number, interfaces in enumerate(listed):
-            limit = {} if interfaces is None else {"interfaces": interfaces}
-            cluster.announce_layer2(f"{pool}-{number}", ipAddressPools=[pool], **limit)
+    addresses: dict[str, list[str]] = {}
+    for place, (pool, advertisements) in enumerate(lists.items()):
+        own = ranges_of(cluster.families, (f"172.30.0.{220 + place}", f"fd00:30::{220 + place}"))
+        addresses[pool] = list(own)
+        ranges = own if place else [f"172.30.0.200-172.30.0.{199 + COUNT}"]
+        cluster.pool(*(each if "-" in each else f"{each}-{each}" for each in ranges), name=pool, autoAssign=False)
+        for number, spec in enumerate(advertisements):
+            cluster.announce_layer2(f"{pool}-{number}", ipAddressPools=[pool], **spec)
 
-    def serve(name: str, pool: str) -> Service:
-        return cluster.serve(name, families="ipv4", annotations={ADDRESS_POOL: pool})
+    def of(*pools: str) -> list[str]:
+        return [address for pool in pools for address in addresses[pool]]
 
-    everywhere = [str(each.address()) for each in several(lambda n: serve(f"all-{n}", "all"), range(COUNT))]
-    # who lists an interface that it does not know yet may never look again: those come once all nodes know the second
+    def serve(number: int) -> str:
+        return str(cluster.serve(f"all-{number}", families="ipv4", annotations={ADDRESS_POOL: "all"}).address())
+
+    everywhere = several(serve, range(COUNT))
+    # who lists an interface that it does not know yet may never look again, and who has an IPv6 address before it knows
+    # an interface may never join its group there: those come once all nodes know the second
     asked = _ask_at_nodes(testbed, record, second, everywhere, SCAN_SECONDS, "all-on-second")
     bound = {"nodes": dict(second.nodes), "answered": ANSWERED / len(testbed.nodes), "within": 2}
     record.judge("L2-018", "one-announcer", {"answers": asked}, bound)
-    services = {pool: serve(pool, pool) for pool in lists if pool != "all"}
-    address = {pool: str(service.address()) for pool, service in services.items()}
-    there = {"second", "either", "missing-too"}
-    on_segment = {"segment", "either", "missing-too"}
-    patience = profile.timers.configuration
-    shown = [address[pool] for pool in lists if pool in on_segment]
-    with Asking(testbed, "client", shown, every=0.1) as asking:
-        for each in shown:
-            asking.until_answered(each, patience)
-    answers = {
-        "answers": ask(testbed, record, [each.address() for each in services.values()], 0, "on-segment", ASKED_SECONDS)
-    }
-    record.judge("L2-032", "one-announcer", answers, {"nodes": node_of_mac, "addresses": shown, "answered": 0.9})
-    hidden = [address[pool] for pool in address if pool not in on_segment]
-    record.judge("L2-018", "nobody-answers", answers, {"addresses": hidden})
+    del addresses["all"]
+    on_both = of("either", "both", "missing-too")
+    on_segment, hidden = of("segment", "partly", "elsewhere") + on_both, of("second", "missing")
+    on_second, not_there = of("second") + on_both, of("segment", "partly", "elsewhere", "missing")
+    patience, every = profile.timers.configuration, of(*addresses)
+    with (
+        Asking(testbed, "client", every, every=0.1) as near,
+        _asking_at_nodes(testbed, second, every, every=0.2) as far,
+    ):
+        with record.act("serve", cluster.namespace) as served:
+            for pool in addresses:
+                cluster.serve(pool, annotations={ADDRESS_POOL: pool})
+        near.until(lambda _: _heard([near], UNASKED) >= set(on_segment), patience)
+        far[0].until(lambda _: _heard(far, UNASKED) >= set(on_second), patience)
+    nodes, owners = dict(second.nodes), _owners_of(on_both, near, node_of_mac)
+    came = {"answers": record.observed("answers", near, "come-on-segment"), "cause": served.evidence}
+    record.judge("L2-018", "gratuitous-announced", came, {"nodes": node_of_mac, "addresses": on_segment})
+    record.judge("L2-018", "nobody-answers", {"answers": came["answers"]}, {"addresses": hidden})
+    came = {"answers": _observed(record, far, "come-on-second"), "cause": served.evidence}
+    record.judge("L2-018", "gratuitous-announced", came, {"nodes": nodes, "addresses": on_second})
+    record.judge("L2-018", "nobody-answers", {"answers": came["answers"]}, {"addresses": not_there})
+
+    answers = {"answers": ask(testbed, record, list(map(ip_address, every)), 0, "on-segment", ASKED_SECONDS)}
+    record.judge("L2-032", "one-announcer", answers, {"nodes": node_of_mac, "addresses": on_segment, "answered": 0.9})
     record.judge("L2-032", "nobody-answers", answers, {"addresses": hidden})
-    owners = {address[pool]: cluster.owner(services[pool].address()) for pool in ("either", "missing-too")}
-    _ask_at_nodes(testbed, record, second, [address[pool] for pool in there], patience, "until-heard-on-second")
-    answers = {"answers": _ask_at_nodes(testbed, record, second, list(address.values()), 0, "on-second")}
-    listed_there = [address[pool] for pool in address if pool in there]
-    bound |= {"addresses": listed_there}
-    record.judge("L2-032", "one-announcer", answers, bound | {"owners": owners})
-    not_there = [address[pool] for pool in address if pool not in there]
-    record.judge("L2-018", "nobody-answers", answers, {"addresses": not_there})
+    answers = {"answers": _ask_at_nodes(testbed, record, second, every, 0, "on-second")}
+    record.judge("L2-032", "one-announcer", answers, bound | {"addresses": on_second, "owners": owners})
     record.judge("L2-032", "nobody-answers", answers, {"addresses": not_there})
+
+    with Asking(testbed, "client", of("second"), every=0.1) as asking:
+        with record.act("edit-list", "second-0") as edited:
+            cluster.reconfigure("L2Advertisement", "second-0", interfaces=[here])
+        for address in of("second"):
+            asking.until_settled(address, patience + 2 * ALONE_SECONDS, ALONE_SECONDS, since=edited.effective)
+    seen = {"answers": record.observed("answers", asking, "edited"), "cause": edited.evidence}
+    bound = {"nodes": node_of_mac, "addresses": of("second"), "within": patience, "hold": ALONE_SECONDS}
+    record.judge("L2-032", "settles-on-one", seen, bound)
+    answers = {"answers": _ask_at_nodes(testbed, record, second, of("second"), 0, "edited-on-second")}
+    record.judge("L2-032", "nobody-answers", answers, {"addresses": of("second")})
+
+
+def _owners_of(addresses: Collection[str], asking: Asking, node_of_mac: Mapping[str, str]) -> dict[str, str]:
+    """The node that answered last for each of some addresses, as far as one did."""
+    rows = [row for row in asking.rows() if row["form"] in REPLIES and row["address"] in addresses]
+    return {row["address"]: node_of_mac.get(row["mac"], row["mac"]) for row in rows}
 
 
 @pytest.mark.covers("L2-032", "L2-034")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from lbcert_fixtures.annotations import ADDRESS_POOL, ADDRESSES, SHARING
-from lbcert_fixtures.cluster import Cluster, Service
+from lbcert_fixtures.cluster import Cluster, Service, several
 from lbcert_fixtures.endpoints import add_slices, await_endpoints
 from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.profiles import Profile
@@ -157,7 +157,40 @@ def _judge_answered(
         record.judge(ANSWERED[family], "answers-asked", {"answers": answers}, served)
 
 
-@pytest.mark.covers("L2-001", "L2-002", "L2-007", "L2-008")
+def _judge_by_hand_beside(
+    testbed: Testbed,
+    cluster: Cluster,
+    profile: Profile,
+    record: CaseRecorder,
+    node_of_mac: Mapping[str, str],
+    hosting: str,
+) -> None:
+    """Serve by endpoints that are one beside the other under policy Local, or whose node is not said.
+
+    Under Local it is the pod ``echo-1`` that is to serve, on the node `hosting`.
+    """
+    ending = [f"local-{number}" for number in range(2)]
+    policies = {**dict.fromkeys(ending, "Local"), "unplaced-local": "Local", "unplaced": "Cluster"}
+    served = several(lambda name: cluster.serve(name, policy=policies[name], app="by-hand"), policies)
+    services = dict(zip(policies, served, strict=True))
+    for name in ending:
+        add_slices(testbed, services[name], "echo-0", conditions=CONDITIONS["ended"])
+        add_slices(testbed, services[name], "echo-1", conditions=CONDITIONS["ending"])
+    for name in ("unplaced", "unplaced-local"):
+        add_slices(testbed, services[name], "echo-0", placed=False)
+    add_slices(testbed, services["unplaced-local"], "echo-1")
+    every = [address for each in served for address in each.addresses]
+    answers = {"answers": ask(testbed, record, every, profile.timers.configuration, "beside-by-hand", SILENT_SECONDS)}
+    _judge_answered(record, cluster, answers["answers"], [services["unplaced"]], node_of_mac)
+    addresses = [str(address) for name in ending for address in services[name].addresses]
+    record.judge("L2-008", "answers-asked", answers, {"nodes": node_of_mac, "addresses": addresses, "answered": 0.9})
+    for names, answered in ((ending, 0), (["unplaced-local"], 0.9)):
+        owners = {str(address): hosting for name in names for address in services[name].addresses}
+        bound = {"nodes": node_of_mac, "addresses": list(owners), "owners": owners, "answered": answered}
+        record.judge("L2-038", "one-announcer", answers, bound)
+
+
+@pytest.mark.covers("L2-001", "L2-002", "L2-007", "L2-008", "L2-038")
 @pytest.mark.needs("layer2")
 @pytest.mark.catches(
     "announced-without-endpoints",
@@ -166,6 +199,7 @@ def _judge_answered(
     "deaf-after-return",
     "unsaid-is-unready",
     "ending-endpoint-silences",
+    "ending-endpoint-silences-under-local",
 )
 @pytest.mark.thorough
 @pytest.mark.usefixtures("layer2")
@@ -176,12 +210,15 @@ def test_address_without_endpoints_falls_silent(
 
     Given a Service of all families with one endpoint that serves, and one that is not ready, beside one that is
         announced in layer 2; and Services with one endpoint each: of which nothing is said, so that it serves; that
-        ends and serves on while it does; and that ends and does not serve any more
+        ends and serves on while it does; that ends and does not serve any more; and whose node is not said; and under
+        policy Local Services with two endpoints on different nodes: one that ends and does not serve any more, and one
+        that ends and serves; or one whose node is not said, and one whose node is
     When the pod that serves is deleted, and another is started
     Then nobody answers from the declared time after the EndpointSlices on, until one node does again
-    And the two that serve are answered, and the last is not
+    And those with one endpoint that serves are answered, and that with the one that does not is not; and under Local
+        the node of the second endpoint answers
     """
-    (node, *_, other) = testbed.nodes
+    (node, hosting, *_), (*_, other) = testbed.nodes, testbed.nodes
     cluster.run_unready([other.name], app="lone")
     lone = cluster.backends(node.name, app="lone")
     service = cluster.serve(app=lone.app)
@@ -206,6 +243,7 @@ def test_address_without_endpoints_falls_silent(
             record.judge(requirement, "answers-asked", {"answers": answers}, bound)
     ended = list(map(str, said["ended"].addresses))
     record.judge("L2-007", "nobody-answers", {"answers": answers}, {"addresses": ended})
+    _judge_by_hand_beside(testbed, cluster, profile, record, node_of_mac, hosting.name)
     with Asking(testbed, "client", service.addresses, every=0.1) as asking:
         with record.act("last-endpoint-gone", service.key) as gone:
             for pod in lone.pods:

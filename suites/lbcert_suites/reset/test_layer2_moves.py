@@ -7,7 +7,7 @@ import pytest
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.profiles import Profile
-from lbcert_fixtures.testbeds import Testbed
+from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.reset.exclusion import Exclusion
 from lbcert_suites.reset.load import Load
@@ -58,7 +58,8 @@ def test_connections_when_an_address_moves_in_layer2(
             load.open()
             fault = exclusion.exclude(victim)
             for address in addresses.values():
-                asking.until_answered(address, profile.timers.configuration, other_than=[mac])
+                if not asking.until_answered(address, profile.timers.configuration, other_than=[mac]):
+                    raise PreconditionUnmetError(f"{address} does not move from {victim}, which is excluded")
             moved = time.time_ns()
             load.hold_new(max(limit, AFTERWARDS_SECONDS))
             load.settle(moved, SETTLING_SECONDS)
