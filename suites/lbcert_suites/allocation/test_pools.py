@@ -434,7 +434,7 @@ def test_second_family_comes_when_the_pool_has_it(cluster: Cluster, profile: Pro
     cluster.pool(*other, name="other")
     with cluster.watch_services() as watch:
         missing = prefer("prefers-missing", orders["six"])
-        watch.until(assigned(missing), within)
+        watch.until(assigned(missing), within + MARGIN_SECONDS)
     seen = {"ingress": record.observed("ingress", watch, "missing")}
     one = {"services": [missing.key], "pools": other, "within": within}
     if record.judge("ALLOC-048", "assigned-from-pool", seen, one).verdict is not Verdict.PASS:
@@ -444,7 +444,7 @@ def test_second_family_comes_when_the_pool_has_it(cluster: Cluster, profile: Pro
         cluster.pool(*ranges, name=name)
     with cluster.watch_services() as watch:
         services = {name: prefer(f"prefers-{name}", order) for name, order in orders.items()}
-        watch.until(assigned(*services.values()), within)
+        watch.until(assigned(*services.values()), within + MARGIN_SECONDS)
     seen = {"ingress": record.observed("ingress", watch, "first")}
     for name, service in services.items():
         one = {"services": [service.key], "pools": pools[name], "within": within}
@@ -459,7 +459,7 @@ def test_second_family_comes_when_the_pool_has_it(cluster: Cluster, profile: Pro
         late = []
         for number in range(2):  # when the second has its addresses, all were looked at that had some before
             late.append(prefer(f"prefers-both-{number}", orders["four"]))
-            watch.until(assigned(*late, count=2), within)
+            watch.until(assigned(*late, count=2), within + MARGIN_SECONDS)
     seen = {"ingress": record.observed("ingress", watch, "both")}
     both = {"services": [each.key for each in late], "pools": mixed, "families": ["ipv4", "ipv6"], "within": within}
     former = {"services": [each.key for each in (missing, *services.values())], "hold": 0}
