@@ -55,6 +55,13 @@ POOLS: Mapping[str, Mapping[str, Any]] = {
     },
     "four": {"addresses": ["10.98.10.0/28"], "autoAssign": False},
     "six": {"addresses": ["fd00:98:10::/124"], "autoAssign": False},
+    **{
+        f"half-{name}": {
+            "addresses": [network],
+            "serviceAllocation": {"serviceSelectors": [{"matchLabels": {"half": "yes"}}]},
+        }
+        for name, network in (("four", "10.98.12.0/28"), ("six", "fd00:98:12::/124"))
+    },
     "tiers": {
         "addresses": list(TIERS),
         "autoAssign": False,
@@ -271,6 +278,8 @@ MISMATCHED = Group(
         "four-for-two": Wish("dual", addresses="10.98.2.222"),
         "two-for-four": Wish("ipv4", addresses="10.98.2.222,fd00:98:2::de"),
         "two-for-six": Wish("ipv6", addresses="10.98.2.222,fd00:98:2::de"),
+        "preferring-six-for-two": Wish("dual", address="fd00:98:2::de", prefers=True),
+        "preferring-four-for-two": Wish("dual", addresses="10.98.2.222", prefers=True),
     }
 )
 WITHHELD = Group(
@@ -281,7 +290,10 @@ WITHHELD = Group(
         "careful-0": Wish("ipv4", addresses="10.98.5.0"),
     },
 )
-ONE_OF_TWO = Group(waiters={f"two-of-{pool}": Wish("dual", pool=pool) for pool in ("four", "six")})
+ONE_OF_TWO = Group(
+    joiners={"two-of-halves": Wish("dual", labels={"half": "yes"})},
+    waiters={f"two-of-{pool}": Wish("dual", pool=pool) for pool in ("four", "six")},
+)
 _GOLD, _SILVER = {"tier": "gold"}, {"tier": "silver"}
 _OTHERS = {"none": {}, "other": {"tier": "brass"}, "trial": {"tier": "silver", "trial": "yes"}}
 SELECTED = Group(

@@ -47,7 +47,9 @@ def _named(wanted: Mapping[str, str]) -> Callable[[Sequence[Ingress]], bool]:
 
 
 @pytest.mark.covers("ALLOC-030", "ALLOC-036")
-@pytest.mark.catches("origin-not-recorded", "origin-not-followed", "relabelling-ignored")
+@pytest.mark.catches(
+    "origin-not-recorded", "origin-not-followed", "relabelling-ignored", "priority-alone-serves-nobody"
+)
 @pytest.mark.thorough
 def test_labels_decide_anew_who_has_which_address(
     cluster: Cluster,
@@ -59,7 +61,7 @@ def test_labels_decide_anew_who_has_which_address(
     """A Service whose labels, or whose namespace's, change so that its pool is for it no more loses its address.
 
     Given a pool for Services with a label, one for namespaces with a label and for another, and one for all with a
-        single address; and a Service in each of the former
+        priority and a single address; and a Service in each of the former
     When the label of the one is changed, and then that of the other's namespace; and then the first is of another type
     Then the first gets the address that is for all, the second has none, and then that address; and an annotation of
         each names the pool of the address that it has, and none if it has none
@@ -84,7 +86,7 @@ def test_labels_decide_anew_who_has_which_address(
     for service, watch, origin in ((mine, here, "labelled"), (theirs, there, "home")):
         seen = {"ingress": record.observed("ingress", watch, origin)}
         record.judge("ALLOC-030", "pool-recorded", seen, {"expected": {service.key: origin}, "within": within})
-    general = pool("general", "10.98.2.1/32", "fd00:98:2::1/128")
+    general = pool("general", "10.98.2.1/32", "fd00:98:2::1/128", priority=5)
     steps: Mapping[str, tuple[Callable[[], None], Mapping[Service, str]]] = {
         "relabel-service": (
             lambda: cluster.patch_service(mine.name, {"metadata": {"labels": {"tier": "brass"}}}),
@@ -166,9 +168,9 @@ def test_annotations_have_effect_by_their_former_prefix(
     """Requests are understood by the prefix that annotations had once, which an event deprecates; today's prefix wins.
 
     Given pools that serve those who ask
-    When Services name a pool, ask for addresses and share one by that prefix, and one names a pool by it and another
-        by today's
-    Then each gets exactly what it asks for, the last that of the other pool; and each has an event deprecatedAnnotation
+    When Services name a pool, ask for addresses and share one by that prefix, one names a pool by it and another by
+        today's, and one has another key by it than the one by today's, by which it would share
+    Then each gets exactly what it asks for, by today's where there are both; and each has an event deprecatedAnnotation
     """
     (family, *_) = cluster.families
     number, within = ("ipv4", "ipv6").index(family), profile.timers.assignment
@@ -186,6 +188,7 @@ def test_annotations_have_effect_by_their_former_prefix(
         "both": ({pool: "named", annotations.ADDRESS_POOL: "other"}, [other]),
         "address": ({address: asked, sharing: "k"}, [asked]),
         "sharer": ({address: asked, sharing: "k"}, [asked]),
+        "sharer-by-both": ({address: asked, sharing: "x", annotations.SHARING: "k"}, [asked]),
     }
     with cluster.watch_services() as watch, cluster.watch_events() as events:
         services = {

@@ -9,6 +9,7 @@ from lbcert_fixtures.cluster import Cluster, Service, ranges_of
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder
+from lbcert_reports.verdicts import Verdict
 from lbcert_suites.allocation.arrangement import (
     AT_HOME,
     BY_NAME,
@@ -192,18 +193,22 @@ def test_pools_are_used_by_their_priority(arrangement: Seen, profile: Profile, r
 
 @pytest.mark.covers("ALLOC-046")
 @pytest.mark.needs("dual-stack")
-@pytest.mark.catches("one-family-suffices")
+@pytest.mark.catches("one-family-suffices", "families-from-two-pools")
 @pytest.mark.arranges(ONE_OF_TWO)
-def test_one_family_is_not_enough_for_two(arrangement: Seen, record: CaseRecorder) -> None:
-    """A Service that requires both families waits where its pool has one of them only.
+def test_one_family_is_not_enough_for_two(arrangement: Seen, profile: Profile, record: CaseRecorder) -> None:
+    """A Service that requires both families has both of one pool, and waits where its pool has one of them only.
 
-    Given pools with addresses of one family, and others with free addresses of both
-    When Services that require both families name those
-    Then they have no address for ten seconds, and an event AllocationFailed
+    Given pools with addresses of one family, two of them for Services with a label, and others with free addresses of
+        both
+    When Services that require both families name the former, and one with the label names none
+    Then those have no address for ten seconds, and an event AllocationFailed; the last has both of a pool with both
     """
     seen = arrangement.record(record, ONE_OF_TWO)
     bound = arrangement.waiting(ONE_OF_TWO) | {"reason": "AllocationFailed"}
     record.judge("ALLOC-046", "stays-pending", seen, bound)
+    joined = {"services": arrangement.keys(ONE_OF_TWO.joiners), "pools": OPEN, "within": profile.timers.assignment}
+    both = joined | {"families": arrangement.families}
+    record.judge("ALLOC-046", "assigned-from-pool", {"ingress": seen["ingress"]}, both)
 
 
 @pytest.mark.covers("ALLOC-037")
@@ -259,17 +264,24 @@ def test_lowest_free_address_is_given_first(cluster: Cluster, record: CaseRecord
 
 
 @pytest.mark.covers("ALLOC-017")
-@pytest.mark.catches("auto-assign-ignored", "reserved-pool-closed")
+@pytest.mark.catches("auto-assign-ignored", "reserved-auto-assigned", "reserved-pool-closed")
 def test_reserved_pool_is_for_those_who_ask(
     cluster: Cluster, profile: Profile, record: CaseRecorder, hold: float
 ) -> None:
     """A pool with autoAssign false serves only Services that ask for it, or for an address of it.
 
-    Given no other pool
-    When Services of each family ask for the pool by name, for one of its addresses, and for nothing in particular
+    Given no other pools than such ones, for all, for the Services' namespace, and for a label
+    When Services of each family ask for the first by name, for one of its addresses, and, with the label, for nothing
+        in particular
     Then the former two get an address of it; the last, among them one of both families, have none for ten seconds
     """
+    labels = {"at": "home"}
     cluster.pool(*RESERVED, name="reserved", autoAssign=False)
+    for name, ranges, allocation in (
+        ("of-namespace", ("10.98.4.0/28", "fd00:98:4::/124"), {"namespaces": [cluster.namespace]}),
+        ("of-label", ("10.98.5.0/28", "fd00:98:5::/124"), {"serviceSelectors": [{"matchLabels": labels}]}),
+    ):
+        cluster.pool(*ranges, name=name, autoAssign=False, serviceAllocation=allocation)
     wanted = {"ipv4": "10.98.2.224", "ipv6": "fd00:98:2::e0"}
     with cluster.watch_services() as watch:
         asking = [
@@ -281,7 +293,7 @@ def test_reserved_pool_is_for_those_who_ask(
             )
         ]
         watch.until(assigned(*asking), profile.timers.assignment)
-        others = [Wish(stack).serve(cluster, f"{stack}-asks-for-nothing") for stack in cluster.stacks]
+        others = [Wish(stack, labels=labels).serve(cluster, f"{stack}-asks-for-nothing") for stack in cluster.stacks]
         watch.until(assigned(*others), hold + MARGIN_SECONDS)
     seen = {"ingress": record.observed("ingress", watch)}
     served = {"services": [each.key for each in asking], "pools": RESERVED, "within": profile.timers.assignment}
@@ -390,15 +402,25 @@ def test_address_goes_with_its_pool(cluster: Cluster, profile: Profile, record: 
 
 @pytest.mark.covers("ALLOC-048", "ALLOC-049")
 @pytest.mark.needs("dual-stack")
-@pytest.mark.catches("preference-insisted-on", "preference-reversed", "second-family-never-added")
+@pytest.mark.catches(
+    "preference-insisted-on",
+    "preference-reversed",
+    "other-family-refused",
+    "missing-family-moves",
+    "second-family-never-added",
+)
 def test_second_family_comes_when_the_pool_has_it(cluster: Cluster, profile: Profile, record: CaseRecorder) -> None:
-    """Who prefers both families has both where a pool has them, else its first, and the second once its pool has that.
+    """Who prefers both families has both where a pool has them, else its first, else the other.
 
-    Given a pool with an IPv4 address, and one with an IPv6 address
-    When two Services that prefer both families are created, one of which has IPv4 first and the other IPv6
-    Then each has the address of its first family
-    And when each pool is given an address of the other family, each has that of its own pool too
-    And when there is a pool with both, behind others that have one, a third one gets both of it
+    And it has the second once its pool has that, and never moves for it.
+
+    Given a pool with an IPv4 address
+    When a Service that prefers both families is created and has IPv6 first
+    Then it has that address
+    And when there are one more with an IPv4 address, and one with an IPv6 address, and two such Services are created,
+        one of which has IPv4 first and the other IPv6, each has the address of its first family
+    And when there is a pool with both, among others that have one, new ones get both of it, and the former keep theirs
+    And when the pools of the two are given an address of the other family, each of them has that of its own pool too
     """
     pools = {"four": ["10.98.0.1/32"], "six": ["fd00:98::1/128"]}
     more = {"four": "fd00:98:1::1/128", "six": "10.98.1.1/32"}
@@ -408,32 +430,51 @@ def test_second_family_comes_when_the_pool_has_it(cluster: Cluster, profile: Pro
     def prefer(name: str, order: Sequence[str]) -> Service:
         return cluster.serve(name, wait=False, ipFamilyPolicy="PreferDualStack", ipFamilies=order)
 
+    other = ["10.98.4.1/32"]
+    cluster.pool(*other, name="other")
+    with cluster.watch_services() as watch:
+        missing = prefer("prefers-missing", orders["six"])
+        watch.until(assigned(missing), within + MARGIN_SECONDS)
+    seen = {"ingress": record.observed("ingress", watch, "missing")}
+    one = {"services": [missing.key], "pools": other, "within": within}
+    if record.judge("ALLOC-048", "assigned-from-pool", seen, one).verdict is not Verdict.PASS:
+        raise PreconditionUnmetError("an address is free that should have been given by now")
+
     for name, ranges in pools.items():
         cluster.pool(*ranges, name=name)
     with cluster.watch_services() as watch:
         services = {name: prefer(f"prefers-{name}", order) for name, order in orders.items()}
-        watch.until(assigned(*services.values()), within)
-    first = record.observed("ingress", watch, "first")
+        watch.until(assigned(*services.values()), within + MARGIN_SECONDS)
+    seen = {"ingress": record.observed("ingress", watch, "first")}
+    for name, service in services.items():
+        one = {"services": [service.key], "pools": pools[name], "within": within}
+        record.judge("ALLOC-048", "assigned-from-pool", seen, one)
+
+    mixed = ["10.98.3.0/29", "fd00:98:3::/125"]
+    with cluster.watch_services() as watch:
+        for number in range(5):
+            cluster.pool(f"10.98.2.{2 * number}/31", name=f"a-four-{number}")
+        cluster.pool(*mixed, name="both")
+        cluster.pool("fd00:98:2::/127", name="z-six")
+        late = []
+        for number in range(2):  # when the second has its addresses, all were looked at that had some before
+            late.append(prefer(f"prefers-both-{number}", orders["four"]))
+            watch.until(assigned(*late, count=2), within + MARGIN_SECONDS)
+    seen = {"ingress": record.observed("ingress", watch, "both")}
+    both = {"services": [each.key for each in late], "pools": mixed, "families": ["ipv4", "ipv6"], "within": within}
+    former = {"services": [each.key for each in (missing, *services.values())], "hold": 0}
+    bound = former | {"derivation": {"hold": "until the last of the others has its addresses"}}
+    record.judge("ALLOC-048", "assigned-from-pool", seen, both)
+    record.judge("ALLOC-049", "assignment-stable", seen, bound)
+
     with cluster.watch_services() as watch:
         with record.act("grow-pools", "pools") as grown:
             for name, added in more.items():
                 cluster.reconfigure("IPAddressPool", name, addresses=[*pools[name], added])
-        both = {
+        expected = {
             service.key: [each.partition("/")[0] for each in (*pools[name], more[name])]
             for name, service in services.items()
         }
-        watch.until(has(both), within)
-    later = {"ingress": record.observed("ingress", watch, "grown"), "cause": grown.evidence}
-    cluster.pool("10.98.2.0/31", name="a-four")
-    cluster.pool("10.98.3.1/32", "fd00:98:3::1/128", name="both")
-    cluster.pool("fd00:98:2::/127", name="z-six")
-    with cluster.watch_services() as watch:
-        third = prefer("prefers-both", orders["four"])
-        watch.until(assigned(third, count=2), within)
-    mixed = record.observed("ingress", watch, "both")
-    for name, service in services.items():
-        one = {"services": [service.key], "pools": pools[name], "within": within}
-        record.judge("ALLOC-048", "assigned-from-pool", {"ingress": first}, one)
-    expected = {third.key: ["10.98.3.1", "fd00:98:3::1"]}
-    record.judge("ALLOC-048", "exact-addresses", {"ingress": mixed}, {"expected": expected, "within": within})
-    record.judge("ALLOC-049", "moved", later, {"expected": both, "within": within})
+        watch.until(has(expected), within)
+    seen = {"ingress": record.observed("ingress", watch, "grown"), "cause": grown.evidence}
+    record.judge("ALLOC-049", "moved", seen, {"expected": expected, "within": within})

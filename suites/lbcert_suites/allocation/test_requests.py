@@ -102,7 +102,8 @@ def test_request_of_other_families_is_refused(arrangement: Seen, record: CaseRec
     """Who asks for addresses of other families than its own gets none, and an event says why.
 
     Given a pool with free addresses of both families
-    When Services of one family ask for an address of the other, or for two, and Services of both for one
+    When Services of one family ask for an address of the other, or for two, and Services that require both, or prefer
+        both, for one
     Then they have no address for ten seconds, and an event AllocationFailed
     """
     seen = arrangement.record(record, MISMATCHED)

@@ -1,9 +1,14 @@
 """Who may share an address with whom."""
 
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
 import pytest
 
 from lbcert_fixtures import annotations
 from lbcert_fixtures.cluster import Cluster, Service, ranges_of
+from lbcert_fixtures.kubernetes.watching import Ingress
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder
@@ -91,48 +96,80 @@ def test_sharing_depends_on_the_traffic_policy(arrangement: Seen, profile: Profi
 
 @pytest.mark.covers("ALLOC-045")
 @pytest.mark.usefixtures("assigning")
-@pytest.mark.catches("sharing-not-reconsidered", "pending-not-retried")
+@pytest.mark.catches("sharing-not-reconsidered", "sharers-compared-by-key", "pending-not-retried")
 def test_sharing_is_looked_at_again_when_a_key_changes(
     cluster: Cluster, profile: Profile, record: CaseRecorder
 ) -> None:
-    """When keys of Services that share differ one of them keeps the address; when they agree again all have it.
+    """When Services that share come to differ one of them keeps the address; when Services agree all have it.
 
-    Given two Services that share an address of each family by a key, and a third with another key that waits for it
-    When one of the two has a key of its own
-    Then one of the two has the address in the declared time, and the other has not
-    And when the keys of both become that of the third, all three have it
+    Given three pairs of Services that share an address of each family by a key, one of them with policy Local; a third
+        with another key that waits for the first pair's; and one with policy Local that waits for that of one with
+        policy Cluster
+    When one of each pair has a key of its own, the other's port, or another selector with policy Local
+    Then one of each pair has the address in the declared time, and the other has not
+    And when the one with policy Cluster has policy Local, and both of a pair the third's key, who waited has it too
     """
-    pool = ranges_of(cluster.families, ("10.98.0.1/32", "fd00:98::1/128"))
-    addresses = [each.partition("/")[0] for each in pool]
-    cluster.pool(*pool)
     within = profile.timers.assignment
+    held = {
+        what: ranges_of(cluster.families, (f"10.98.0.{number}", f"fd00:98::{number}"))
+        for number, what in enumerate(("key", "port", "selector", "policy"), start=1)
+    }
+    cluster.pool("10.98.0.0/28", "fd00:98::/124")
 
-    def wish(key: str, port: int) -> Wish:
-        return Wish("all", addresses=",".join(addresses), key=key, ports=[f"TCP/{port}"])
+    def serve(what: str, port: int, key: str = "k", policy: str = "Cluster") -> Service:
+        wish = Wish("all", addresses=",".join(held[what]), key=key, policy=policy, ports=[f"TCP/{port}"])
+        return wish.serve(cluster, f"{what}-{port}")
 
-    pair = [wish("k", port).serve(cluster, f"sharer-{port}") for port in (80, 81)]
+    policies = {"key": "Cluster", "port": "Cluster", "selector": "Local"}
+    pairs = {what: [serve(what, port, policy=policy) for port in (80, 81)] for what, policy in policies.items()}
     with cluster.watch_services() as watch, cluster.watch_events() as events:
-        if not watch.until(assigned(*pair), within):
+        alone = serve("policy", 80)
+        if not watch.until(assigned(alone, *chain(*pairs.values())), within):
             raise PreconditionUnmetError("those with the same key do not share")
-        third = wish("m", 82).serve(cluster, "third")
-        events.until(warned(third), within)
+        third, waiter = serve("key", 82, key="m"), serve("policy", 81, policy="Local")
+        events.until(warned(third, waiter), within)
 
-    def set_key(service: Service, key: str) -> None:
-        cluster.patch_service(service.name, {"metadata": {"annotations": {annotations.SHARING: key}}})
-
+    edits: Mapping[str, Mapping[str, Any]] = {
+        "key": _with_key("n"),
+        "port": {"spec": {"ports": [{"name": "p80-tcp", "port": 80}]}},  # merged with that there is
+        "selector": {"spec": {"selector": {"app": "other"}}},
+    }
     with cluster.watch_services() as watch:
-        set_key(pair[1], "n")
-        watch.until(lambda rows: len(pair) > len({service.key for service in pair} & holdings(rows).keys()), within)
+        for what, edit in edits.items():
+            cluster.patch_service(pairs[what][1].name, edit)
+        watch.until(_are_parted(pairs.values()), within)
     with cluster.watch_services() as watch:
         watch.observe(MARGIN_SECONDS)
+    addresses = [*chain(*held.values())]
     parted = {"ingress": record.observed("ingress", watch, "parted")}
     record.judge("ALLOC-045", "no-duplicates", parted, {"least": len(addresses)})
     record.judge("ALLOC-045", "exact-addresses", parted, {"expected": addresses, "within": MARGIN_SECONDS / 2})
-    with cluster.watch_services() as watch:
-        with record.act("set-keys", pair[0].key) as agreed:
-            for service in pair:
-                set_key(service, "m")
-        watch.until(has({service.key: addresses for service in (*pair, third)}), within)
-    together = {"ingress": record.observed("ingress", watch, "agreed"), "cause": agreed.evidence}
-    expected = {service.key: addresses for service in (*pair, third)}
-    record.judge("ALLOC-045", "moved", together, {"expected": expected, "within": within})
+
+    steps: Mapping[str, tuple[Mapping[Service, Mapping[str, Any]], Sequence[Service]]] = {
+        "policy": ({alone: {"spec": {"externalTrafficPolicy": "Local"}}}, [alone, waiter]),
+        "key": ({service: _with_key("m") for service in pairs["key"]}, [*pairs["key"], third]),
+    }
+    for what, (changes, agreeing) in steps.items():
+        expected = {service.key: held[what] for service in agreeing}
+        with cluster.watch_services() as watch:
+            with record.act(f"set-{what}", agreeing[0].key) as agreed:
+                for service, change in changes.items():
+                    cluster.patch_service(service.name, change)
+            watch.until(has(expected), within)
+        together = {"ingress": record.observed("ingress", watch, what), "cause": agreed.evidence}
+        record.judge("ALLOC-045", "moved", together, {"expected": expected, "within": within})
+
+
+def _with_key(key: str) -> Mapping[str, Any]:
+    """A patch of a Service, by which it has a sharing key."""
+    return {"metadata": {"annotations": {annotations.SHARING: key}}}
+
+
+def _are_parted(pairs: Collection[Sequence[Service]]) -> Callable[[Sequence[Ingress]], bool]:
+    """One of each of these pairs has an address, and the other has none."""
+
+    def hold(rows: Sequence[Ingress]) -> bool:
+        holders = holdings(rows).keys()
+        return all(sum(service.key in holders for service in pair) == 1 for pair in pairs)
+
+    return hold

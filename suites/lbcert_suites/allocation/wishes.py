@@ -24,6 +24,7 @@ class Wish:
         labels: its labels.
         of_class: spec.loadBalancerClass.
         rival: the family of the Service that holds what it asks for, where that is another.
+        prefers: whether one of two families will do where there are not both.
     """
 
     family: str = "any"
@@ -37,6 +38,7 @@ class Wish:
     labels: Mapping[str, str] = field(default_factory=dict)
     of_class: str = ""
     rival: str = ""
+    prefers: bool = False
 
     def suits(self, cluster: Cluster) -> bool:
         """Whether a cluster has the families of such a Service, and of its rival."""
@@ -71,6 +73,7 @@ class Wish:
             labels=self.labels,
             ports=[_port(each) for each in self.ports],
             **({"loadBalancerClass": self.of_class} if self.of_class else {}),
+            **({"ipFamilyPolicy": "PreferDualStack"} if self.prefers else {}),
             **self.patch()["spec"],
         )
 

@@ -1,6 +1,7 @@
 """Which objects of any kind are refused, and which are not."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -37,10 +38,14 @@ NO_VALUE = {"matchExpressions": [{"key": "app", "operator": "In", "values": []}]
 
 NO_OPERATOR = {"matchExpressions": [{"key": "app", "operator": "Resembles", "values": ["echo"]}]}
 NOBODY = {"matchLabels": {"kubernetes.io/hostname": "no-such-node"}}
+VALUE_TWICE = {"matchExpressions": [{"key": "app", "operator": "In", "values": ["echo", "echo"]}]}
 
 STANDING = ("10.97.4.0/28", "fd00:97:4::/124")
 OTHERS = ("10.97.4.16/28", "fd00:97:4::10/124")
 """Addresses of the pool that is there, and of another one."""
+
+MORE = ("10.97.4.32/28", "fd00:97:4::20/124")
+"""By what a pool grows."""
 
 HOLD_SECONDS = 3.0
 """How long an address has to stay: what a controller does wrongly it does on a write, and thus at once."""
@@ -88,6 +93,8 @@ BOUNDS = (
     peer("peer of the same AS", peerASN=NODES_AS_NUMBER),
     peer("IPv6 address", "", "bgp-ipv6", peerAddress="fd00:97:255::1"),
     peer("peer with a password", password="a word"),  # noqa: S106 - of nobody
+    peer("peer whose password is in a secret that is not there", passwordSecret={"name": "lbcert-nobodys"}),
+    peer("peer with a BFD profile that is not there", "", "bfd", bfdProfile="nobodys"),
     peer("peer of some nodes", nodeSelectors=[LABELS, OTHER_LABELS]),
     peer("dynamicASN external", "", "bgp-dynamic-asn", peerASN=None, dynamicASN="external"),
     peer("dynamicASN internal", "", "bgp-dynamic-asn", peerASN=None, dynamicASN="internal"),
@@ -102,16 +109,36 @@ BOUNDS = (
 
 
 @pytest.mark.covers("CONFIG-002")
-@pytest.mark.catches("adjacent-ranges-refused", "hold-time-of-zero-refused")
-def test_objects_within_the_bounds_are_accepted(propose: Proposals) -> None:
-    """Objects in every documented form, and with values at their bounds, are accepted.
+@pytest.mark.catches("adjacent-ranges-refused", "hold-time-of-zero-refused", "edit-held-against-itself")
+def test_objects_within_the_bounds_are_accepted(cluster: Cluster, profile: Profile, propose: Proposals) -> None:
+    """Objects in every documented form, and with values at their bounds, are accepted, and edited ones too.
 
     Given the definitions of the implementation
     When an object of each kind is asked for, and objects with the least and the most of each field that the
         implementation says it has
     Then each is accepted
+    And when there are such objects, and a Service has its addresses of the pool among them, and edits are asked for by
+        which the pool grows, preference, hold time and interfaces are others, and there is one more alias
+    Then each is accepted
     """
     propose.accepted("CONFIG-002", [*VALID, *BOUNDS])
+    families = profile.bgp_families if "bgp" in profile.capabilities else cluster.families
+    addresses = ranges_of(families, STANDING)
+    alias = ("lbcert-standing", "64512:1")
+    standing: dict[str, tuple[Row, dict[str, Any]]] = {
+        "pool that grows": (pool("", *addresses), {"addresses": [*addresses, *ranges_of(families, MORE)]}),
+        "other interfaces": (LAYER2, {"interfaces": ["eth0"]}),
+        "another preference": (bgp("", ipAddressPools=["standing"], localPref=200), {"localPref": 100}),
+        "another hold time": (peer("", nodeSelectors=[NOBODY], holdTime="9s"), {"holdTime": "3s"}),
+        "one more alias": (community("", alias), dict(community("", alias, ("lbcert-more", "64512:2")).spec)),
+        "another interval": (bfd("", receiveInterval=300), {"receiveInterval": 10}),
+    }
+    for row, _ in standing.values():
+        for each in asked([row], profile):
+            cluster.configure(each.kind, "standing", **each.spec)
+    cluster.serve(families=stack_of(families))
+    edits = [replace(row, what=what, name="standing", edit=True, spec=spec) for what, (row, spec) in standing.items()]
+    propose.accepted("CONFIG-002", edits, "edits")
 
 
 @pytest.mark.covers("CONFIG-005")
@@ -122,7 +149,7 @@ def test_what_is_listed_twice_is_refused(propose: Proposals) -> None:
 
     Given the definitions of the implementation
     When objects are asked for in which a namespace, a selector, an expression, a pool, a peer or a community is
-        there twice
+        there twice, and values in one expression
     Then each is refused, and objects in which nothing is are not
     """
     twice = [LABELS, LABELS]
@@ -136,9 +163,11 @@ def test_what_is_listed_twice_is_refused(propose: Proposals) -> None:
         allocation("selector of namespaces twice", "pool-7", namespaceSelectors=twice),
         allocation("selector of Services twice", "pool-7", serviceSelectors=twice),
         allocation("expression twice", "pool-7", serviceSelectors=expressions),
+        allocation("value twice", "pool-7", serviceSelectors=[VALUE_TWICE]),
         layer2("pool twice in layer 2", "l2-1", ipAddressPools=[NOWHERE, NOWHERE]),
         layer2("selector of pools twice in layer 2", "l2-1", ipAddressPoolSelectors=twice),
         layer2("selector of nodes twice in layer 2", "l2-1", nodeSelectors=twice),
+        layer2("selector of Services twice in layer 2", "l2-1", serviceSelectors=twice),
         bgp("pool twice", "adv-7", ipAddressPools=[NOWHERE, NOWHERE]),
         bgp("community twice", "adv-7", communities=["64512:1", "64512:1"]),
         bgp("peer twice", "adv-7", peers=["first", "first"]),
@@ -210,6 +239,10 @@ def test_what_is_refused_changes_nothing(
         *(replace(row, what=f"edited {row.what}", name="standing", edit=True, dry_run=False) for row in edits),
         _selecting("selector of namespaces with In of nothing", NO_VALUE),
         _selecting("selector of namespaces with an unknown operator", NO_OPERATOR),
+        _selecting("selector of a pool's Services with In of nothing", NO_VALUE, "serviceSelectors"),
+        layer2("selector of Services in layer 2 with In of nothing", "l2-3", serviceSelectors=[NO_VALUE]),
+        bgp("selector of Services over BGP with In of nothing", serviceSelectors=[NO_VALUE]),
+        peer("selector of a peer's nodes with In of nothing", nodeSelectors=[NO_VALUE]),
         peer("ebgpMultiHop within the AS", "peer-5", peerASN=NODES_AS_NUMBER, ebgpMultiHop=True),
         peer("routerID that is none", "peer-10", routerID="10.97.255.300"),
         peer("sourceAddress that is none", "peer-10", sourceAddress="10.97.255.300"),
@@ -225,5 +258,5 @@ def test_what_is_refused_changes_nothing(
     record.judge("CONFIG-001", "assigned-from-pool", ingress, {**pools, "families": list(cluster.families)})
 
 
-def _selecting(what: str, selector: object) -> Row:
-    return pool(what, "10.97.0.0/24", matrix="pool-8", serviceAllocation={"namespaceSelectors": [selector]})
+def _selecting(what: str, selector: object, whom: str = "namespaceSelectors") -> Row:
+    return pool(what, "10.97.0.0/24", matrix="pool-8", serviceAllocation={whom: [selector]})

@@ -19,7 +19,6 @@ LACKED = (
     (peer("vrf", "peer-18", vrf="red"), "bgp-vrf"),
     (peer("connectTime", "peer-18", connectTime="5s"), "bgp-connect-time"),
     (peer("enableGracefulRestart", "peer-18", enableGracefulRestart=True), "bgp-graceful-restart"),
-    (peer("disableMP", "peer-18", disableMP=True), "bgp-multiprotocol"),
     (peer("dualStackAddressFamily", "peer-18", dualStackAddressFamily=True), "bgp-multiprotocol"),
     (peer("dynamicASN", "peer-18", peerASN=None, dynamicASN="external"), "bgp-dynamic-asn"),
     (peer("interface", "peer-18", peerAddress=None, interface="eth0"), "bgp-unnumbered"),
@@ -55,25 +54,37 @@ def test_peers_that_nobody_can_be_are_refused(propose: Proposals) -> None:
 
 
 @pytest.mark.covers("CONFIG-010")
-@pytest.mark.catches("hold-time-of-one-second-accepted", "hold-time-unbounded", "fraction-of-a-second-accepted")
+@pytest.mark.catches("hold-time-of-one-second-accepted", "fraction-of-a-second-accepted")
 def test_times_that_no_session_can_have_are_refused(propose: Proposals) -> None:
     """A peer is refused whose times RFC 4271 forbids, or its 16 bits cannot hold.
 
     Given the definitions of the implementation
-    When peers are asked for with hold times of 1 s, 2 s and 65536 s; with a keepalive time that is longer than the hold
-        time; with connect times of 0 s, 1.5 s and 65536 s
+    When peers are asked for with hold times of 1 s and 2 s; with a keepalive time that is longer than the hold time;
+        with connect times of 0 s, 1.5 s and 65536 s
     Then each is refused, and peers with times at the bounds are not (CONFIG-002)
     """
     rows = [
         peer("hold time 1 s", "peer-8", holdTime="1s"),
         peer("hold time 2 s", "peer-8", holdTime="2s"),
-        peer("hold time 65536 s", "peer-8", holdTime="65536s"),
         peer("keepalive time 4 s of 3 s", "peer-9", "bgp-keepalive-time", keepaliveTime="4s", holdTime="3s"),
         peer("connect time 0 s", "peer-13", "bgp-connect-time", connectTime="0s"),
         peer("connect time 1.5 s", "peer-13", "bgp-connect-time", connectTime="1500ms"),
         peer("connect time 65536 s", "peer-13", "bgp-connect-time", connectTime="65536s"),
     ]
     propose.refused("CONFIG-010", rows, [PEER])
+
+
+@pytest.mark.covers("CONFIG-010")
+@pytest.mark.catches("hold-time-unbounded")
+def test_hold_times_fit_into_their_field(propose: Proposals) -> None:
+    """A peer is refused whose hold time the 16 bits of its field cannot hold.
+
+    Given the definitions of the implementation
+    When a peer is asked for with a hold time of 65536 s
+    Then it is refused, and one with 65535 s is not
+    """
+    rows = [peer("hold time 65536 s", "peer-8", holdTime="65536s")]
+    propose.refused("CONFIG-010", rows, [peer("hold time 65535 s", holdTime="65535s")])
 
 
 @pytest.mark.covers("CONFIG-012")
@@ -86,15 +97,43 @@ def test_what_is_not_supported_is_refused(cluster: Cluster, profile: Profile, pr
 
     Given a pool of every family of the cluster, from which a Service has an address
     When peers, aliases and advertisements are asked for that take a capability which the profile does not declare: each
-        field of a peer, large communities, and routes of the pool's IPv6 addresses
+        field of a peer, large communities, and routes of the pool's IPv6 addresses, by its name, its label, and by
+        neither
     Then each is refused, and objects that take none are not
     """
-    cluster.pool("10.97.2.0/24", "fd00:97:2::/120", name="families")
+    labels = {"lbcert/of": "families"}
+    cluster.pool("10.97.2.0/24", "fd00:97:2::/120", name="families", labels=labels)
     cluster.serve()
-    ipv6 = bgp("routes of IPv6 addresses", "pool-9", across=True, ipAddressPools=["families"])
-    lacked = [*LACKED, *([(ipv6, "bgp-ipv6")] if "ipv6" in cluster.families else [])]
+    routes: dict[str, dict[str, Any]] = {
+        "by the name of their pool": {"ipAddressPools": ["families"]},
+        "by a label of their pool": {"ipAddressPools": [], "ipAddressPoolSelectors": [{"matchLabels": labels}]},
+        "of all pools": {"ipAddressPools": []},
+    }
+    ipv6 = [bgp(f"routes of IPv6 addresses {how}", "pool-9", across=True, **spec) for how, spec in routes.items()]
+    lacked = [*LACKED, *((row, "bgp-ipv6") for row in ipv6 if "ipv6" in cluster.families)]
     rows = [row for row, capability in lacked if profile.lacks([capability])]
     propose.refused("CONFIG-012", rows, [PEER, BGP, COMMUNITY])
+
+
+@pytest.mark.covers("CONFIG-012")
+@pytest.mark.needs("bgp-refuses-unsupported")
+@pytest.mark.catches("unsupported-fields-ignored")
+def test_disable_mp_hides_nothing_that_is_not_supported(profile: Profile, propose: Proposals) -> None:
+    """What an implementation says that it cannot do over BGP, it refuses of a peer with disableMP too.
+
+    Given the definitions of the implementation
+    When peers are asked for that set disableMP, alone if the profile does not declare its capability, and with each
+        field whose capability it does not declare
+    Then each is refused, and a peer that sets none is not
+    """
+    alone = (peer("disableMP", "peer-18", disableMP=True), "bgp-multiprotocol")
+    beside = [
+        (replace(row, what=f"{row.what} with disableMP", spec={**row.spec, "disableMP": True}), capability)
+        for row, capability in LACKED
+        if row.kind == "BGPPeer"
+    ]
+    rows = [row for row, capability in (alone, *beside) if profile.lacks([capability])]
+    propose.refused("CONFIG-012", rows, [PEER])
 
 
 @pytest.mark.covers("CONFIG-013")

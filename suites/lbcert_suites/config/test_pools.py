@@ -29,10 +29,22 @@ def test_pools_that_cannot_be_read_are_refused(propose: Proposals) -> None:
         pool("prefix of 33 bits among good entries", "10.97.0.0/24", "10.97.1.0/33", matrix="pool-2"),
         pool("range without an end", "10.97.0.1-", matrix="pool-3"),
         pool("range to 300", "10.97.0.1-10.97.0.300", matrix="pool-3"),
-        pool("range from one family to the other", "10.97.0.1-fd00:97::1", matrix="pool-3"),
         pool("range that ends before it begins", "10.97.0.9-10.97.0.1", matrix="pool-4"),
         pool("IPv6 range that ends before it begins", "fd00:97::9-fd00:97::1", matrix="pool-4"),
     ]
+    propose.refused("CONFIG-003", rows, [POOL])
+
+
+@pytest.mark.covers("CONFIG-003")
+@pytest.mark.catches("malformed-entry-accepted")
+def test_range_across_the_families_is_refused(propose: Proposals) -> None:
+    """A pool is refused whose range begins in one family and ends in the other.
+
+    Given the definitions of the implementation
+    When a pool is asked for with a range from an IPv4 address to an IPv6 address
+    Then it is refused, and a pool of both families is not
+    """
+    rows = [pool("range from one family to the other", "10.97.0.1-fd00:97::1", matrix="pool-3")]
     propose.refused("CONFIG-003", rows, [POOL])
 
 
