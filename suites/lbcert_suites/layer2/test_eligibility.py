@@ -157,7 +157,11 @@ def _quietly(macs: Mapping[str, set[str]], since: int) -> Callable[[Sequence[Ans
 @pytest.mark.thorough
 @pytest.mark.untimed
 @pytest.mark.catches(
-    "service-selectors-ignored", "pool-selectors-ignored", "first-selector-only", "match-expressions-ignored"
+    "service-selectors-ignored",
+    "pool-selectors-ignored",
+    "first-selector-only",
+    "match-expressions-ignored",
+    "names-hide-selectors",
 )
 def test_only_what_an_advertisement_selects_is_answered(
     testbed: Testbed, cluster: Cluster, profile: Profile, record: CaseRecorder, node_of_mac: dict[str, str]
