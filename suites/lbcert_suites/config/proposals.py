@@ -8,6 +8,7 @@ from typing import Any
 from lbcert_fixtures.cluster import Cluster
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.routers.frr import AS_NUMBER, NODES_AS_NUMBER
+from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.catalogue import rejections
 
@@ -118,8 +119,14 @@ class Proposals:
         self._record = record
 
     def refused(self, requirement: str, rows: Iterable[Row], control: Iterable[Row], name: str = "admissions") -> None:
-        """Have it judged that rows are refused, and those without a mistake are not."""
+        """Have it judged that rows are refused, and those without a mistake are not.
+
+        Raises:
+            PreconditionUnmetError: none of the rows is about what the implementation can do.
+        """
         wrong, right = asked(rows, self._profile), asked(control, self._profile)
+        if not wrong:
+            raise PreconditionUnmetError("by what the profile declares there is nothing that would have to be refused")
         answers = self._ask(right + wrong)
         evidence = self._record.evidence("admissions", answers, name)
         known = rejections()

@@ -138,8 +138,6 @@ class Takeovers:
             fault = inject(victim)
             if passing is None:
                 taken = self._is_taken_over(fault, answers, addresses, streams, mac)
-                for address in addresses if taken else ():  # a cure before that would cut it off
-                    answers.until_answered(address, HANDOVER_SECONDS, other_than=[mac], forms=ANNOUNCEMENTS)
                 self._announced = time.monotonic() + self.announcing
             else:
                 passing(fault)
@@ -165,7 +163,11 @@ class Takeovers:
     def _is_taken_over(
         self, fault: Fault, answers: Asking, addresses: Sequence[Address], streams: Sequence[Stream], lost: str
     ) -> bool:
-        """Wait until another node answers questions and forwards, half as long again as it may take."""
+        """Wait until another node answers questions and forwards, half as long again as it may take.
+
+        In between its announcements are awaited, which a cure would cut off. Until then what is sent still goes to the
+        node before, which may serve it for a while and lose it then: only afterwards it shows who forwards.
+        """
         deadline = time.monotonic() + 1.5 * self.limit
 
         def left() -> float:
@@ -174,9 +176,11 @@ class Takeovers:
         def is_answered(address: Address) -> bool:
             return answers.until_answered(address, left(), other_than=[lost], forms=REPLIES) is not None
 
-        return all(map(is_answered, addresses)) and all(
-            stream.until_recovered(left(), since=fault.effective) for stream in streams
-        )
+        if not all(map(is_answered, addresses)):
+            return False
+        for address in addresses:
+            answers.until_answered(address, HANDOVER_SECONDS, other_than=[lost], forms=ANNOUNCEMENTS)
+        return all(stream.until_recovered(left(), since=fault.effective) for stream in streams)
 
     # --- judging --------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lbcert_fixtures.profiles import load
+from lbcert_fixtures.testbeds import PreconditionUnmetError
 from lbcert_suites.catalogue import rejections
 from lbcert_suites.config import proposals
 from lbcert_suites.config.proposals import PEER, POOL, Proposals, Row, bfd, community, peer, pool
@@ -48,6 +49,13 @@ def test_what_an_implementation_cannot_do_is_not_asked() -> None:
     assert [each["row"] for each in record.rows] == ["peer", "hold"]
     bound = {"rows": {"hold": ["invalid hold time"]}, "control": ["peer"]}
     assert record.judged == ("CONFIG-010", "objects-refused", {"admissions": "admissions"}, bound)
+
+
+def test_where_nothing_would_have_to_be_refused_nothing_is_said() -> None:
+    propose, record = made(Cluster(201))
+    with pytest.raises(PreconditionUnmetError, match="nothing that would have to be refused"):
+        propose.refused("CONFIG-012", [bfd("multiplier 1", "bfd-1")], [PEER])
+    assert not hasattr(record, "judged")
 
 
 def test_each_answer_is_written_down() -> None:
