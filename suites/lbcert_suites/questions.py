@@ -1,9 +1,9 @@
 """Questions for addresses on the nodes' segment, and what was answered."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from lbcert_fixtures.probes.layer2 import Asking
+from lbcert_fixtures.probes.layer2 import Answer, Asking
 from lbcert_fixtures.testbeds import IPAddress, Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 
@@ -16,6 +16,17 @@ BUDGET_SECONDS: Final = 5.0
 
 ANSWERED: Final[Mapping[str, str]] = {"ipv4": "L2-001", "ipv6": "L2-002"}
 """By the address family, the requirement that questions for addresses are answered."""
+
+
+def last_given(rows: Iterable[Answer], forms: Collection[str] = ()) -> dict[str, str]:
+    """The MAC that was last given for each address.
+
+    Args:
+        rows: what was asked and heard.
+        forms: which forms count; by default all in which something is said.
+    """
+    said = (row for row in rows if (row["form"] in forms if forms else row["form"] != "asked"))
+    return {row["address"]: row["mac"] for row in said}
 
 
 def ask(
@@ -41,7 +52,7 @@ def ask(
     """
     wanted = set(map(str, addresses))
     with Asking(testbed, "client", list(addresses), every=EVERY_SECONDS) as asking:
-        asking.until(lambda rows: wanted <= {row["address"] for row in rows if row["form"] != "asked"}, patience)
+        asking.until(lambda rows: wanted <= last_given(rows).keys(), patience)
         settled = len(asking.rows())
         asking.until(lambda rows: len(rows) > settled + FRAMES * len(wanted), budget)
         asking.hear_out(1)

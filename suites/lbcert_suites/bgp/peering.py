@@ -81,6 +81,10 @@ class Peering:
         """Those of some entries of pools, or addresses, that are announced over these sessions."""
         return ranges_of(self.families, ranges)
 
+    def lengths(self, ipv4: int, ipv6: int) -> dict[str, int]:
+        """Fields of a BGPAdvertisement for prefixes of these lengths, as far as their family is announced."""
+        return {"aggregationLength": ipv4, **({"aggregationLengthV6": ipv6} if "ipv6" in self.families else {})}
+
     def open(self, **spec: Any) -> None:
         """Create the BGPPeers."""
         for family in self.families:

@@ -51,10 +51,7 @@ def test_aggregate_is_announced_while_it_has_a_member(
     """
     pool = cluster.pool(*peering.ranges(*POOL), name="aggregated", autoAssign=False)
     cluster.announce_bgp("hosts", ipAddressPools=[pool])
-    lengths = {"aggregationLength": LENGTHS[4]}
-    if "ipv6" in peering.families:
-        lengths["aggregationLengthV6"] = LENGTHS[6]
-    cluster.announce_bgp("aggregates", ipAddressPools=[pool], **lengths)
+    cluster.announce_bgp("aggregates", ipAddressPools=[pool], **peering.lengths(LENGTHS[4], LENGTHS[6]))
     services = {
         name: peering.serve(name, annotations={annotations.ADDRESSES: ",".join(peering.ranges(*addresses))})
         for name, addresses in WANTED.items()

@@ -9,7 +9,7 @@ import pytest
 
 from lbcert_fixtures import annotations
 from lbcert_fixtures.cluster import Cluster, Service, several, stack_of
-from lbcert_fixtures.endpoints import add_slices, await_endpoints, delete_slices
+from lbcert_fixtures.endpoints import ENDING, add_slices, await_endpoints, delete_slices
 from lbcert_fixtures.kubernetes.watching import Ingress
 from lbcert_fixtures.probes.routes import RouteWatch
 from lbcert_fixtures.profiles import Profile
@@ -36,9 +36,6 @@ CHOSEN = ("10.97.0.0/28", "fd00:97::/124")
 """A pool that some nodes announce host routes of, and others the prefix that covers it."""
 
 IN_CHOSEN = ("10.97.0.5", "fd00:97::5")
-
-ENDING = {"ready": False, "serving": True, "terminating": True}
-"""What is said of an endpoint that ends and serves on while it does."""
 
 PORT: Mapping[str, int] = {"port": 80, "targetPort": 8080}
 
@@ -401,8 +398,7 @@ def test_only_eligible_nodes_announce_routes(
     """
     cluster.pool(*peering.ranges(*CHOSEN), name="chosen", autoAssign=False)
     cluster.announce_bgp("chosen", ipAddressPools=["chosen"], nodeSelectors=SELECTORS)
-    lengths = {"aggregationLength": 28, **({"aggregationLengthV6": 124} if "ipv6" in peering.families else {})}
-    cluster.announce_bgp("covering", ipAddressPools=["chosen"], **lengths)
+    cluster.announce_bgp("covering", ipAddressPools=["chosen"], **peering.lengths(28, 124))
     services = [
         peering.serve("chosen", annotations={annotations.ADDRESSES: ",".join(peering.ranges(*IN_CHOSEN))}),
         peering.serve("everywhere", policy="Local"),

@@ -1,19 +1,18 @@
 """Which node announces which address: evenly spread, and moved only for a reason."""
 
 import time
-from collections.abc import Sequence
 
 import pytest
 
 from lbcert_fixtures.cluster import Cluster, ranges_of, several
-from lbcert_fixtures.probes.layer2 import Answer, Asking
+from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_reports.verdicts import Verdict
 from lbcert_suites.layer2.speakers import Speakers
 from lbcert_suites.layer2.takeovers import ANNOUNCED
-from lbcert_suites.questions import ANSWERED
+from lbcert_suites.questions import ANSWERED, last_given
 
 COUNT = 60
 """Services: one node of three has none of their addresses by chance once in ten thousand million times."""
@@ -71,9 +70,9 @@ def test_addresses_spread_over_nodes_and_stay(
     limit = profile.timers.layer2_speaker_failover
 
     with Asking(testbed, "client", addresses, every=0.5) as quiet:
-        quiet.until(lambda rows: len(_owners(rows)) == COUNT, profile.timers.configuration)
+        quiet.until(lambda rows: len(last_given(rows)) == COUNT, profile.timers.configuration)
         settled = len(quiet.rows())
-        before = _owners(quiet.rows())
+        before = last_given(quiet.rows())
         ended = time.time_ns() + round(QUIET_SECONDS * 1e9)
         quiet.until(lambda rows: rows[-1]["t"] >= ended, 2 * QUIET_SECONDS)
     answers = record.evidence("answers", quiet.rows()[settled:], "quiet", **quiet.meta())
@@ -98,9 +97,9 @@ def test_addresses_spread_over_nodes_and_stay(
     others = [address for address in addresses if before[address] != leaving.mac]
     lost = [address for address in addresses if before[address] == leaving.mac]
     with Asking(testbed, "client", addresses, every=0.5) as going, Asking(testbed, "client", lost, every=0.1) as moving:
-        going.until(lambda rows: len(_owners(rows)) == COUNT, 5)
+        going.until(lambda rows: len(last_given(rows)) == COUNT, 5)
         removal = speakers.remove(leaving.name)
-        going.until(lambda rows: leaving.mac not in _owners(rows).values(), limit)
+        going.until(lambda rows: leaving.mac not in last_given(rows).values(), limit)
         going.until(lambda rows: rows[-1]["t"] > removal.effective + AFTERWARDS_SECONDS * 1e9, limit)
     inputs = {
         "answers": record.observed("answers", going, "one-goes"),
@@ -118,11 +117,11 @@ def test_addresses_spread_over_nodes_and_stay(
         record.judge(ANNOUNCED[family], "gratuitous-announced", inputs, bound)
 
     with Asking(testbed, "client", addresses, every=0.5) as coming:
-        coming.until(lambda rows: len(_owners(rows)) == COUNT, 5)
-        held = _owners(coming.rows())
+        coming.until(lambda rows: len(last_given(rows)) == COUNT, 5)
+        held = last_given(coming.rows())
         with record.act("speaker-return", leaving.name) as back:
             speakers.readmit(removal)
-        returned = coming.until(lambda rows: leaving.mac in _owners(rows).values(), limit)
+        returned = coming.until(lambda rows: leaving.mac in last_given(rows).values(), limit)
         coming.until(lambda rows: rows[-1]["t"] > back.effective + AFTERWARDS_SECONDS * 1e9, limit)
     inputs = {"answers": record.observed("answers", coming, "one-comes"), "cause": back.evidence}
     if returned and spread.verdict is Verdict.PASS:  # or everything stays where it went, which is allowed
@@ -137,8 +136,3 @@ def test_addresses_spread_over_nodes_and_stay(
             "overlap": AFTERWARDS_SECONDS,
         }
         record.judge("L2-025", "owner-moves", inputs, bound)
-
-
-def _owners(rows: Sequence[Answer]) -> dict[str, str]:
-    """The MAC that was last given for each address."""
-    return {row["address"]: row["mac"] for row in rows if row["form"] != "asked"}

@@ -18,7 +18,7 @@ from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Place, PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder, EvidenceRef
 from lbcert_suites.eligibility import ROLE
-from lbcert_suites.questions import ask
+from lbcert_suites.questions import ask, last_given
 
 SECOND, COMING = "second", "coming"
 """What the end of a link inside each node is called that is one of its interfaces, with 0 behind it. Each case has its
@@ -110,8 +110,7 @@ def _asking_at_nodes(
 
 def _heard(watches: Sequence[Asking], forms: Collection[str] = ()) -> set[str]:
     """The addresses of which something was said, in whatever form or in one of some."""
-    rows = (row for watch in watches for row in watch.rows())
-    return {row["address"] for row in rows if (row["form"] in forms if forms else row["form"] != "asked")}
+    return {address for watch in watches for address in last_given(watch.rows(), forms)}
 
 
 def _observed(
@@ -193,8 +192,8 @@ def test_addresses_are_answered_on_the_interfaces_that_are_listed(
     for place, (pool, advertisements) in enumerate(lists.items()):
         own = ranges_of(cluster.families, (f"172.30.0.{220 + place}", f"fd00:30::{220 + place}"))
         addresses[pool] = list(own)
-        ranges = own if place else [f"172.30.0.200-172.30.0.{199 + COUNT}"]
-        cluster.pool(*(each if "-" in each else f"{each}-{each}" for each in ranges), name=pool, autoAssign=False)
+        ranges = [f"{each}-{each}" for each in own] if place else [f"172.30.0.200-172.30.0.{199 + COUNT}"]
+        cluster.pool(*ranges, name=pool, autoAssign=False)
         for number, spec in enumerate(advertisements):
             cluster.announce_layer2(f"{pool}-{number}", ipAddressPools=[pool], **spec)
 
@@ -224,7 +223,8 @@ def test_addresses_are_answered_on_the_interfaces_that_are_listed(
                 cluster.serve(pool, annotations={ADDRESS_POOL: pool})
         near.until(lambda _: _heard([near], UNASKED) >= set(on_segment), patience)
         far[0].until(lambda _: _heard(far, UNASKED) >= set(on_second), patience)
-    nodes, owners = dict(second.nodes), _owners_of(on_both, near, node_of_mac)
+    nodes, macs = dict(second.nodes), last_given(near.rows(), REPLIES)
+    owners = {each: node_of_mac.get(macs[each], macs[each]) for each in on_both if each in macs}
     came = {"answers": record.observed("answers", near, "come-on-segment"), "cause": served.evidence}
     record.judge("L2-018", "gratuitous-announced", came, {"nodes": node_of_mac, "addresses": on_segment})
     record.judge("L2-018", "nobody-answers", {"answers": came["answers"]}, {"addresses": hidden})
@@ -249,12 +249,6 @@ def test_addresses_are_answered_on_the_interfaces_that_are_listed(
     record.judge("L2-032", "settles-on-one", seen, bound)
     answers = {"answers": _ask_at_nodes(testbed, record, second, of("second"), 0, "edited-on-second")}
     record.judge("L2-032", "nobody-answers", answers, {"addresses": of("second")})
-
-
-def _owners_of(addresses: Collection[str], asking: Asking, node_of_mac: Mapping[str, str]) -> dict[str, str]:
-    """The node that answered last for each of some addresses, as far as one did."""
-    rows = [row for row in asking.rows() if row["form"] in REPLIES and row["address"] in addresses]
-    return {row["address"]: node_of_mac.get(row["mac"], row["mac"]) for row in rows}
 
 
 @pytest.mark.covers("L2-032", "L2-034")

@@ -12,7 +12,7 @@ from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import IPAddress, PreconditionUnmetError, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.layer2.speakers import Speakers
-from lbcert_suites.questions import ask
+from lbcert_suites.questions import ask, last_given
 
 COUNT = 18
 """Addresses: a node of three has none of them once in 1,500 times."""
@@ -89,8 +89,8 @@ def test_speaker_that_starts_answers_for_no_address_of_others(
     """
     addresses = list(map(str, _serve(cluster)))
     with Asking(testbed, "client", addresses, every=0.2) as asking:
-        asking.until(lambda rows: len(_owners(rows)) == COUNT, profile.timers.configuration)
-        before = _owners(asking.rows())
+        asking.until(lambda rows: len(last_given(rows)) == COUNT, profile.timers.configuration)
+        before = last_given(asking.rows())
         if len(before) < COUNT:
             raise PreconditionUnmetError(f"only {len(before)} of {COUNT} addresses are answered")
         starting = before[addresses[0]]
@@ -110,8 +110,3 @@ def test_speaker_that_starts_answers_for_no_address_of_others(
 def _has_spoken(mac: str, since: int, rows: Sequence[Answer]) -> bool:
     """Whether a node was heard after a time."""
     return any(row["t"] >= since and row["mac"] == mac for row in reversed(rows))
-
-
-def _owners(rows: Sequence[Answer]) -> dict[str, str]:
-    """The MAC that was last given for each address."""
-    return {row["address"]: row["mac"] for row in rows if row["form"] != "asked"}

@@ -6,7 +6,7 @@ import pytest
 
 from lbcert_fixtures.annotations import ADDRESS_POOL, ADDRESSES, SHARING
 from lbcert_fixtures.cluster import Cluster, Service, several
-from lbcert_fixtures.endpoints import add_slices, await_endpoints
+from lbcert_fixtures.endpoints import ENDING, add_slices, await_endpoints
 from lbcert_fixtures.probes.layer2 import Asking
 from lbcert_fixtures.profiles import Profile
 from lbcert_fixtures.testbeds import Testbed
@@ -23,7 +23,7 @@ SILENT_SECONDS = 1.5
 
 CONDITIONS: Mapping[str, Mapping[str, bool]] = {
     "unsaid": {},
-    "ending": {"ready": False, "serving": True, "terminating": True},
+    "ending": ENDING,
     "ended": {"ready": False, "serving": False, "terminating": True},
 }
 """What is said of endpoints: what is not said means that one is ready, and one that ends serves on if it can."""
