@@ -682,6 +682,21 @@ def test_questions_within_the_time_that_one_node_is_to_answer_for_may_wait(since
     says(run("settles-on-one", {"answers": answers, "cause": act(5)}, {"nodes": NODES, "within": 10}), verdict)
 
 
+def test_who_was_asked_by_nobody_any_more_was_not_seen_to_answer_alone() -> None:
+    """The last of two that still answered was taken for the only one: the asking process got no processor any more."""
+    two = dialogue(0, 8, ONE) + dialogue(0.05, 8, TWO)
+    inputs = {"answers": heard(two, ended=at(20)), "cause": act(5)}
+    says(run("settles-on-one", inputs, {"nodes": NODES, "within": 5}), UNCLEAR, "is answered by n1, n2")
+    says(run("settles-on-one", inputs, {"nodes": NODES, "within": 1}), FAIL, "is answered by n1, n2 2.7 s after")
+
+
+@pytest.mark.parametrize("least", [0, 1])
+def test_who_was_asked_by_nobody_any_more_neither_kept_an_address_nor_lost_it(least: int) -> None:
+    inputs = {"answers": heard(dialogue(0, 8, ONE), ended=at(20)), "cause": act(5)}
+    judgement = run("owner-moves", inputs, {"nodes": NODES, "within": 8, "least": least, "most": 1})
+    says(judgement, UNCLEAR, "answers were heard for 3.5 s after the cause only, 8 s are needed")
+
+
 @pytest.mark.parametrize(("others", "named"), [((ONE, TWO, ONE), "n1, n2, n3"), ((ONE, TWO, ONE, TWO), "n1, n2")])
 def test_who_was_among_the_last_four_to_answer_is_named_where_several_still_do(
     others: tuple[str, ...], named: str
