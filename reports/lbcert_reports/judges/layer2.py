@@ -265,11 +265,11 @@ def owner_moves(
         addresses: the addresses that are judged; by default all that were asked for.
     """
     fault = effect(cause)
-    healed = fault["healed"]
+    healed, ended = fault["healed"], watched(answers)[1]
     problems, delays, moved, texts, mute, spans = [], [], [], [], [], []
     for address, frames in _by_address(answers, addresses).items():
         problems += _strangers(address, _replies(frames), nodes)
-        span = seconds(min(_seen_until(frames, answers), healed or math.inf) - fault["effective"])
+        span = seconds(min(_seen_until(frames, ended), healed or math.inf) - fault["effective"])
         spans.append(span)
         heard = [frame for frame in _heard(frames) if healed is None or frame["t"] < healed]
         before = [frame for frame in heard if frame["t"] < fault["began"] and _owners(frame, nodes)]
@@ -418,22 +418,23 @@ def settles_on_one(
         addresses: the addresses that are judged; by default all that were asked for.
     """
     fault = effect(cause)
+    ended = watched(answers)[1]
     problems, delays, texts, open_ends = [], [], [], []
     for address, frames in _by_address(answers, addresses).items():
         problems += _strangers(address, frames, nodes)
-        ended = _seen_until(frames, answers)
+        seen = _seen_until(frames, ended)
         tenures = _tenures([f for f in _heard(frames) if f["t"] >= fault["effective"]], nodes)
-        since, owner = tenures[-1] if tenures else (ended, "nobody")
+        since, owner = tenures[-1] if tenures else (seen, "nobody")
         texts.append(f"{address}: {len(tenures)} tenures, at last {owner}")
         left_open = ""
-        if seconds(ended - since) < hold:
+        if seconds(seen - since) < hold:
             left_open = f"{address} is answered by {listed(sorted({n for _, n in tenures[-4:]})) or 'nobody'}"
         elif not any(owner in _owners(f, nodes) for f in _replies(frames) if f["t"] >= since):
             left_open = f"{address} is announced by {owner}, and answered by nobody,"
-        elif _unanswered(frames, watched(answers)[1] - nanoseconds(hold)):
+        elif _unanswered(frames, ended - nanoseconds(hold)):
             left_open = f"{address} is answered by nobody any more"
         if left_open:
-            span = seconds(ended - fault["effective"])
+            span = seconds(seen - fault["effective"])
             open_ends.append(left_open)
             problems += [f"{left_open} {span:.1f} s after the cause"] if span >= within + hold else []
             continue
@@ -684,15 +685,15 @@ def _by_address(answers: Evidence[Answer], addresses: Sequence[str] | None) -> d
     return frames
 
 
-def _seen_until(frames: Sequence[Answer], answers: Evidence[Answer]) -> int:
+def _seen_until(frames: Sequence[Answer], ended: int) -> int:
     """Until when it was seen who answers for an address, ns.
 
-    A watch may go on when nobody asks any more, because the process that asks gets no processor: of that time nothing
-    is known. At most two questions may be owed at its end.
+    The watch, which ended then (ns), may have gone on when nobody asked any more, because the process that asks got no
+    processor: of that time nothing is known. At most two questions may be owed at its end.
     """
     asked = [frame["t"] for frame in frames if frame["form"] == "asked"]
     usual = median(later - earlier for earlier, later in pairwise(asked)) if asked[1:] else 0
-    return min(watched(answers)[1], frames[-1]["t"] + int(2 * usual))
+    return min(ended, frames[-1]["t"] + int(2 * usual))
 
 
 def _heard(frames: Sequence[Answer]) -> list[Answer]:
