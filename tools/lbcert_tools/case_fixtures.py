@@ -4,6 +4,7 @@ import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from statistics import fmean
 
 import pytest
 
@@ -120,14 +121,19 @@ def calibrated(
     lengths, families = calibrating.lengths(settings.trials), FAMILIES[settings.testbed.families]
 
     def calibrate(when: str) -> None:
-        with journal.phase("calibration"):
-            judgements = calibrating.calibrated(testbed, journal, f"calibration-{when}-{who}", lengths, families)
-        for each in judgements:
-            if each.verdict is not Verdict.PASS:
-                probe = ", ".join(each.probes)
-                journal.note(
-                    f"The probe's calibration {when} the timed cases is not accepted ({probe}): {each.reason}."
-                )
+        name = f"calibration-{when}-{who}"
+        with journal.phase("calibration"), NoiseWatch(_processes(request.config, testbed)) as noise:
+            judgements = calibrating.calibrated(testbed, journal, name, lengths, families)
+        journal.own().evidence("noise", noise.rows(), f"{name}-noise")
+        refused = [each for each in judgements if each.verdict is not Verdict.PASS]
+        for each in refused:
+            probe = ", ".join(each.probes)
+            journal.note(f"The probe's calibration {when} the timed cases is not accepted ({probe}): {each.reason}.")
+        if refused and (shares := [row["foreign_cpu"] for row in noise.rows()]):
+            journal.note(
+                f"Meanwhile other programs, and the host of a virtual machine, used {fmean(shares):.0%} of the "
+                f"processors, and {max(shares):.0%} in one second."
+            )
 
     if settings.calibrate:
         calibrate("before")
