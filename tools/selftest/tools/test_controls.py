@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from lbcert_fixtures.profiles import load, resolve
+from lbcert_fixtures.profiles.manifests import missing_components
 from lbcert_fixtures.reference.defects import CATALOGUE, OF_THE_CONTROLLER
 from lbcert_reports.html import render_matrix
 from lbcert_reports.matrix import Failed, Matrix, Result, Row, by_requirement
@@ -107,10 +107,9 @@ def test_a_lab_goes_on_with_the_program_that_had_the_last_defect() -> None:
 @pytest.mark.parametrize(("defect", "workload"), [("address-outside-pool", "Deployment"), ("no-arp", "DaemonSet")])
 def test_only_the_program_that_has_the_defect_is_told_of_it(defect: str, workload: str) -> None:
     (manifest,) = resolve(load("reference"))
-    things = [thing for thing in yaml.safe_load_all(with_defect(manifest.text, CATALOGUE[defect])) if thing]
     told = {
         thing["kind"]: container["args"][1:]
-        for thing in things
+        for thing in with_defect(manifest.objects, CATALOGUE[defect])
         if thing["kind"] in ("Deployment", "DaemonSet")
         for container in thing["spec"]["template"]["spec"]["containers"]
     }
@@ -122,6 +121,18 @@ def test_a_profile_with_a_defect_loads_and_finds_its_manifest(tmp_path: Path) ->
     (manifest,) = resolve(load(write_profile(tmp_path, "duplicate-during-rollout")))
     (deployment,) = (thing for thing in manifest.objects if thing["kind"] == "Deployment")
     assert deployment["spec"]["strategy"] == {"type": "RollingUpdate"}
+
+
+def test_what_no_defect_changes_is_applied_to_a_lab_once(tmp_path: Path) -> None:
+    (released,) = resolve(load("reference"))
+    for defect in ("", *CATALOGUE):
+        things = with_defect(released.objects, CATALOGUE[defect] if defect else None)
+        assert [thing for thing in things if thing["kind"] not in ("Deployment", "DaemonSet")] == [
+            thing for thing in released.objects if thing["kind"] not in ("Deployment", "DaemonSet")
+        ]
+    (manifest,) = resolve(load(write_profile(tmp_path, "no-arp", whole=False)))
+    assert [thing["kind"] for thing in manifest.objects] == ["Deployment", "DaemonSet"]
+    assert not missing_components(load("reference"), [manifest])
 
 
 ROW = Row("no-arp", "answers no ARP request", ("L2-001",), "unanswered", ["layer2/short"])
