@@ -154,7 +154,7 @@ def groups(gaps: Iterable[Gap], period: int) -> list[Group]:
     found: dict[tuple[float, str], list[Gap]] = {}
     for gap in gaps:
         found.setdefault((gap.size, gap.method), []).append(gap)
-    return [_group(each, seconds(period)) for _, each in sorted(found.items())]
+    return [_group(*kind, found[kind], seconds(period)) for kind in sorted(found)]
 
 
 def sharp(size: float, period: float) -> float:
@@ -162,8 +162,7 @@ def sharp(size: float, period: float) -> float:
     return max(PERIODS * period, size / 10)
 
 
-def _group(every: Sequence[Gap], period: float) -> Group:
-    size, method = every[0].size, every[0].method
+def _group(size: float, method: str, every: Sequence[Gap], period: float) -> Group:
     punctual = [gap for gap in every if gap.late <= period]
     gaps = [gap for gap in punctual if gap.as_meant]
     n, void = len(gaps), len(every) - len(gaps)

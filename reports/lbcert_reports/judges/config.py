@@ -103,9 +103,10 @@ def orders_agree(states: Evidence[Snapshot], *, orders: int, expected: dict[str,
     """
     ended = present(states, "states")
     short = f"{len(ended)} of {orders} orders were tried" if len(ended) < orders else ""
+    way, *others = {_shown(each["value"], expected) for each in ended}
+    if way and not others:
+        raise Unclear(f"every order ended in {way}")
     odd = [each for each in ended if each["value"] != expected]
-    if odd and len(odd) == len(ended) and all(each["value"] == odd[0]["value"] for each in odd):
-        raise Unclear(f"every order ended in {_shown(odd[0]['value'], expected)}")
     problems = [f"{each['what']} ended in {_shown(each['value'], expected)}" for each in odd]
     return ruling(
         problems,
@@ -155,9 +156,9 @@ def _said(answer: Admission) -> str:
 
 
 def _shown(value: Any, expected: Mapping[str, Any]) -> str:
-    """Where a state is not the expected one."""
+    """Where a state is not the expected one; empty if it is."""
     if not isinstance(value, Mapping):
-        return str(value)
+        return str(value) or "nothing"
     parts = [
         f"{key}: {value.get(key)}, not {expected.get(key)}"
         for key in sorted({*value, *expected})

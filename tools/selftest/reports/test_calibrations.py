@@ -64,6 +64,10 @@ def test_exactly_the_verdicts_stand_whose_every_probe_was_accepted_before_and_af
         (["accepted", "timed fail"], f"the probe was not calibrated after it ({PROBE})"),
         (["refused", "timed fail", "accepted"], f"the probe's calibration before it is not accepted ({PROBE}): a bias"),
         (["accepted", "timed fail", "refused"], f"the probe's calibration after it is not accepted ({PROBE}): a bias"),
+        (
+            ["accepted", "refused", "timed fail", "accepted", "refused"],
+            f"the probe's calibration before it is not accepted ({PROBE}): a bias",
+        ),
     ],
 )
 def test_a_verdict_that_does_not_stand_says_why(kinds: list[str], why: str) -> None:

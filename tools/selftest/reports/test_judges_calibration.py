@@ -89,6 +89,10 @@ CONTROL = gap(0, seen=0)
             [lasted(0.02, 0.02, 0.026), gap(1), CONTROL],
             "gaps of 0.02 s by cut were known to 0.0060 s only, 0.0050 s are tolerable",
         ),
+        (
+            [lasted(0.005, 0.005, 0.016), gap(0.02), gap(1), CONTROL],
+            "gaps of 0.005 s by cut were known to 0.0110 s only, 0.0050 s are tolerable",
+        ),
         ([lasted(1, 1, 1.09, off=0), gap(0.02), gap(0.02), CONTROL], ""),
         ([lasted(1, 1, 1.11), gap(0.02), CONTROL], "all 1 gaps of 1 s by cut lasted anything from 1.0000 to 1.1100 s"),
         ([lasted(0.02, 3, 3), gap(0.02), gap(0.02), gap(1), CONTROL], ""),
@@ -274,6 +278,15 @@ def test_the_truth_lies_in_the_interval_whatever_the_phase_the_jitter_and_the_pa
         assert each.holds
         assert each.measured.upper - each.measured.lower <= (4 * MS + 6 * trip) / S
     assert measured[0].seen == 0
+
+
+def test_what_is_measured_does_not_hang_on_when_time_begins() -> None:
+    def measured(began: int) -> list[Gap]:
+        gaps = injected(0, *SIZES, S, began=began)
+        stream = probed(gaps, begin=began)
+        return measure(evidence("calibration", gaps), stream, [size / S for size in (*SIZES, S)])
+
+    assert measured(0) == measured(BEGIN)
 
 
 def test_gaps_for_which_a_stream_is_too_slow_are_none_of_its_own() -> None:

@@ -154,6 +154,10 @@ def test_each_answer_to_an_object_that_has_to_be_accepted(row: tuple[int, str], 
     (measurement,) = judgement.measurements
     assert (measurement.name, measurement.value, measurement.n) == ("objects accepted", 1 + (verdict is PASS), 2)
     assert run("objects-accepted", {"admissions": answers({"a": row, "b": TAKEN})}, {"rows": ["b"]}).verdict is PASS
+    assert (
+        run("objects-accepted", {"admissions": answers({"b": TAKEN, "a": row})}, {"rows": ["b", "a"]}).verdict
+        is verdict
+    )
 
 
 def test_a_failure_counts_more_than_what_was_not_looked_at() -> None:
@@ -199,10 +203,12 @@ def orders(*values: Any) -> Evidence[Any]:
     [
         ([ASKED, ASKED], PASS, "every order ended in the same state | 2 of 2 orders"),
         ([ASKED, OTHER], FAIL, "order 2 ended in nodes: [], not ['n1', 'n2'] | 1 of 2 orders ended in what"),
-        ([OTHER, ASKED, ASKED], FAIL, "order 1 ended in nodes: []"),
+        ([OTHER, ASKED, ASKED], FAIL, "order 1 ended in nodes: [], not ['n1', 'n2'] | 2 of 3 orders ended in what"),
+        ([ASKED, ASKED, ASKED], PASS, "every order ended in the same state | 3 of 3 orders"),
         ([OTHER, OTHER], UNCLEAR, "every order ended in nodes: [], not ['n1', 'n2']"),
         ([OTHER, {}], FAIL, "order 2 ended in nodes: None, not ['n1', 'n2'], web: None, not ['10.0.0.1']"),
         (["x", ASKED], FAIL, "order 1 ended in x"),
+        (["", ""], UNCLEAR, "every order ended in nothing"),
         ([{**ASKED, "more": 1}, ASKED], FAIL, "order 1 ended in more: 1, not None"),
         ([ASKED], UNCLEAR, "1 of 2 orders were tried"),
         ([OTHER], UNCLEAR, "every order ended in"),
