@@ -56,6 +56,9 @@ TESTS: Final[Mapping[str, Sequence[str]]] = {
 }
 """Modules of lbcert_reports, each with the tests in selftest/reports that have to notice what is changed in it."""
 
+TELLS_SECONDS: Final = 60
+"""How often a part tells how far it has come."""
+
 CIRCLES: Final = 5
 """Tests that compute for so many times as long as without a change have noticed: something runs in circles."""
 
@@ -300,14 +303,18 @@ class _Forks:
         self.passed = self._passes(before)
         for compiled in self._copied.path.parent.glob(f"__pycache__/{self._copied.path.stem}.*"):
             compiled.unlink()  # a mutant may have the size and the time of its source
-        for operator, occurrence in self._positions if self.passed else ():
+        told, positions = time.monotonic(), list(self._positions) if self.passed else []
+        for done, (operator, occurrence) in enumerate(positions):
+            if time.monotonic() - told > TELLS_SECONDS:
+                told, survived = time.monotonic(), sum(each.outcome == "survived" for each in self.made)
+                print(f"{self._copied.module}: {done} of {len(positions)}, {survived} survived", file=sys.stderr)
             if (after := self._copied.changed(operator, occurrence)) is not None:
-                survived = self._passes(after)
+                outcome = "survived" if self._passes(after) else "killed"
                 if self.report:
                     break
                 lines = [each for each in ndiff(before.splitlines(), after.splitlines()) if each[0] in "-+"]
                 old, new = ("\n".join(each[1:].strip() for each in lines if each.startswith(sign)) for sign in "-+")
-                self.made.append(Mutant(self._copied.module, operator, old, new, "survived" if survived else "killed"))
+                self.made.append(Mutant(self._copied.module, operator, old, new, outcome))
         return None if self.report else True
 
     def _passes(self, source: str) -> bool:
