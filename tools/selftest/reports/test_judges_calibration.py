@@ -280,11 +280,15 @@ def test_the_truth_lies_in_the_interval_whatever_the_phase_the_jitter_and_the_pa
     assert measured[0].seen == 0
 
 
-def test_what_is_measured_does_not_hang_on_when_time_begins() -> None:
-    def measured(began: int) -> list[Gap]:
-        gaps = injected(0, *SIZES, S, began=began)
-        stream = probed(gaps, begin=began)
-        return measure(evidence("calibration", gaps), stream, [size / S for size in (*SIZES, S)])
+@pytest.mark.parametrize("ends", [True, False])
+def test_what_is_measured_does_not_hang_on_when_time_begins(*, ends: bool) -> None:
+    def measured(began: int) -> Gap:
+        (gap,) = gaps = injected(S, began=began)
+        stream = altered(
+            probed(gaps, begin=began), lambda row: row if ends or row["sent"] < gap["healed"] else unheard(row)
+        )
+        (found,) = measure(evidence("calibration", gaps), stream, [1])
+        return found
 
     assert measured(0) == measured(BEGIN)
 
@@ -295,6 +299,10 @@ def test_gaps_for_which_a_stream_is_too_slow_are_none_of_its_own() -> None:
     assert of(slow, gaps, sizes=[0.1]).verdict is Verdict.PASS
     assert [gap.size for gap in measure(evidence("calibration", gaps), slow, [0.1])] == [0.1, 0]
     assert of(slow, gaps).verdict is Verdict.INCONCLUSIVE
+
+
+def unheard(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"received": None}
 
 
 def early(row: dict[str, Any]) -> dict[str, Any]:

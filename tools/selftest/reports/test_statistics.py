@@ -15,7 +15,15 @@ from lbcert_reports.statistics import Interval
 
 @pytest.mark.parametrize(
     ("quantile", "confidence", "trials"),
-    [(0.9, 0.95, 29), (0.9, 0.9, 22), (0.95, 0.95, 59), (0.95, 0.9, 45), (0.99, 0.95, 299), (0.99, 0.9, 230)],
+    [
+        (0.9, 0.95, 29),
+        (0.9, 0.9, 22),
+        (0.95, 0.95, 59),
+        (0.95, 0.9, 45),
+        (0.99, 0.95, 299),
+        (0.99, 0.9, 230),
+        (0.9, 0.4, 5),
+    ],
 )
 def test_so_many_trials_bound_a_quantile_by_their_worst(quantile: float, confidence: float, trials: int) -> None:
     assert ours.supported_quantile(trials, confidence) >= quantile
@@ -110,10 +118,13 @@ def test_a_share_that_is_surely_off_has_a_lower_bound_of_its_deviation() -> None
         ({"a": 250, "b": 390, "c": 360}, "a"),
     ],
 )
-def test_the_worst_deviation_lies_in_the_interval_for_all_members_at_once(counts: dict[str, int], worst: str) -> None:
+@pytest.mark.parametrize("confidence", [0.9, 0.4])
+def test_the_worst_deviation_lies_in_the_interval_for_all_members_at_once(
+    counts: dict[str, int], worst: str, confidence: float
+) -> None:
     share = 1 / 3
-    result = ours.spread(counts, dict.fromkeys("abc", share), 0.9)
-    bounds = [ours.clopper_pearson(count, 1000, 1 - 0.1 / 3) for count in counts.values()]
+    result = ours.spread(counts, dict.fromkeys("abc", share), confidence)
+    bounds = [ours.clopper_pearson(count, 1000, 1 - (1 - confidence) / 3) for count in counts.values()]
     assert (result.n, result.worst) == (1000, worst)
     assert result.deviation == pytest.approx(abs(counts[worst] / 1000 - share))
     nearest = max(0.0, *(max(low - share, share - high) for low, high in bounds))
