@@ -304,7 +304,7 @@ def write_profile(folder: Path, defect: str, *, whole: bool = True) -> Path:
         folder: where.
         defect: its name; empty for none.
         whole: whether the manifest holds everything; without it nothing but the workloads, which are all that differs
-            from one defect to the next: where the rest has been applied, that takes a quarter of the time.
+            from one defect to the next, for a lab where the rest has been applied.
 
     Returns:
         The profile's path.
