@@ -71,7 +71,7 @@ LITTLE_SECONDS: Final = 10.0
 STOPPED: Final = 130
 """The exit code of a session that was interrupted."""
 
-LATE: Final = ("lbcert_fixtures.probes.frames", "lbcert_tools.case_fixtures")
+LATE: Final = ("lbcert_fixtures.probes.frames", "lbcert_tools.case_fixtures", "scipy.stats")
 """What cases import late, beside the Kubernetes client's classes."""
 
 _FORK = multiprocessing.get_context("fork")
