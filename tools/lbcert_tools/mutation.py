@@ -315,6 +315,8 @@ class _Forks:
                 lines = [each for each in ndiff(before.splitlines(), after.splitlines()) if each[0] in "-+"]
                 old, new = ("\n".join(each[1:].strip() for each in lines if each.startswith(sign)) for sign in "-+")
                 self.made.append(Mutant(self._copied.module, operator, old, new, outcome))
+                if outcome == "survived":  # one may be after these, and interrupt the rest
+                    print(f"{self._copied.module}: survived\n    - {old}\n    + {new}", file=sys.stderr)
         return None if self.report else True
 
     def _passes(self, source: str) -> bool:
