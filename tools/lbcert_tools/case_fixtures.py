@@ -124,12 +124,13 @@ def calibrated(
         name = f"calibration-{when}-{who}"
         with journal.phase("calibration"), NoiseWatch(_processes(request.config, testbed)) as noise:
             judgements = calibrating.calibrated(testbed, journal, name, lengths, families)
-        journal.own().evidence("noise", noise.rows(), f"{name}-noise")
+        rows = noise.rows()
+        journal.own().evidence("noise", rows, f"{name}-noise")
         refused = [each for each in judgements if each.verdict is not Verdict.PASS]
         for each in refused:
             probe = ", ".join(each.probes)
             journal.note(f"The probe's calibration {when} the timed cases is not accepted ({probe}): {each.reason}.")
-        if refused and (shares := [row["foreign_cpu"] for row in noise.rows()]):
+        if refused and (shares := [row["foreign_cpu"] for row in rows]):
             journal.note(
                 f"Meanwhile other programs, and the host of a virtual machine, used {fmean(shares):.0%} of the "
                 f"processors, and {max(shares):.0%} in one second."

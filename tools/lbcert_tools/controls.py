@@ -29,6 +29,7 @@ import pytest
 import yaml
 
 from lbcert_fixtures import priority
+from lbcert_fixtures.deployment import WORKLOADS
 from lbcert_fixtures.profiles import Profile, load, resolve
 from lbcert_fixtures.reference.defects import CATALOGUE, OF_THE_CONTROLLER, Defect
 from lbcert_fixtures.testbeds import PreconditionUnmetError, netns
@@ -61,9 +62,6 @@ LONGEST_SECONDS: Final = 420.0
 
 CHANCES: Final = 3
 """How many of the cases that name a defect are tried before it counts as escaped."""
-
-WORKLOADS: Final = ("Deployment", "DaemonSet")
-"""The kinds of the reference's workloads."""
 
 LITTLE_SECONDS: Final = 10.0
 """So much time is no reason to run one case and not another, or not to run it."""
@@ -313,9 +311,9 @@ def write_profile(folder: Path, defect: str, *, whole: bool = True) -> Path:
     (manifest,) = resolve(profile)
     (origin,) = profile.install.manifests
     folder.mkdir(parents=True, exist_ok=True)
-    things = with_defect(manifest.objects, CATALOGUE[defect] if defect else None)
-    applied = [thing for thing in things if whole or thing["kind"] in WORKLOADS]
-    (folder / "manifest.yaml").write_text(yaml.safe_dump_all(applied, sort_keys=False))
+    applied = [thing for thing in manifest.objects if whole or thing["kind"] in WORKLOADS]
+    things = with_defect(applied, CATALOGUE[defect] if defect else None)
+    (folder / "manifest.yaml").write_text(yaml.safe_dump_all(things, sort_keys=False))
     path = folder / f"{PROFILE}.toml"
     assert origin.file
     path.write_text(profile.text.replace(origin.file, "manifest.yaml"))
@@ -490,19 +488,19 @@ class Controls:
                 if not each.process.is_alive():
                     del running[lab]
                     done += each.task.seconds
-                    if any(result.verdict != "error" for result in results_of(each.folder / "run")):
+                    results = results_of(each.folder / "run")
+                    if any(result.verdict != "error" for result in results):
                         self._installed.add(lab)
-                    again = self._take(each)
+                    again = self._take(each, results)
                     waiting[:0] = [again] if again else []
                     now = time.monotonic()
                     worked = done + sum(min(now - one.began, one.task.seconds) for one in running.values())
                     left = (now - began) * (total - worked) / worked if worked else total
                     _say(f"{self._told(each)}; about {max(0, left) / 60:.0f} min left")
 
-    def _take(self, ended: Running) -> Task | None:
+    def _take(self, ended: Running, results: Sequence[Result]) -> Task | None:
         """Keep what a run came to; returns what to try next if the defect was not caught yet."""
         task, took = ended.task, time.monotonic() - ended.began
-        results = results_of(ended.folder / "run")
         if not task.defect:
             self.clean += results
             return None

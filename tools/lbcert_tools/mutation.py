@@ -21,7 +21,7 @@ import time
 import tomllib
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from difflib import ndiff
@@ -213,7 +213,7 @@ class Copy:
                 return None
         return source
 
-    def mutants(self, positions: Iterable[Position]) -> list[Mutant]:
+    def mutants(self, positions: Sequence[Position]) -> list[Mutant]:
         """Make mutants and test them; a process can do this once.
 
         Raises:
@@ -261,7 +261,7 @@ class _Forks:
         report: in a child where it tells how long each test took, and which failed; else none.
     """
 
-    def __init__(self, copied: Copy, positions: Iterable[Position]) -> None:
+    def __init__(self, copied: Copy, positions: Sequence[Position]) -> None:
         self.passed = False
         self.made: list[Mutant] = []
         self.report: TextIO | None = None
@@ -303,11 +303,11 @@ class _Forks:
         self.passed = self._passes(before)
         for compiled in self._copied.path.parent.glob(f"__pycache__/{self._copied.path.stem}.*"):
             compiled.unlink()  # a mutant may have the size and the time of its source
-        told, positions = time.monotonic(), list(self._positions) if self.passed else []
-        for done, (operator, occurrence) in enumerate(positions):
+        told = time.monotonic()
+        for done, (operator, occurrence) in enumerate(self._positions if self.passed else ()):
             if time.monotonic() - told > TELLS_SECONDS:
                 told, survived = time.monotonic(), sum(each.outcome == "survived" for each in self.made)
-                print(f"{self._copied.module}: {done} of {len(positions)}, {survived} survived", file=sys.stderr)
+                print(f"{self._copied.module}: {done} of {len(self._positions)}, {survived} survived", file=sys.stderr)
             if (after := self._copied.changed(operator, occurrence)) is not None:
                 outcome = "survived" if self._passes(after) else "killed"
                 if self.report:
