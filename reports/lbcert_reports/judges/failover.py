@@ -348,13 +348,9 @@ def _unpunctual(late: float, held: tuple[float, float], precision: float) -> str
     were punctual.
     """
     longest, waited = held
-    if longest > precision / 2 and waited > longest / 2:
-        return (
-            f"the probe was held up for {longest:.4f} s, for {waited:.4f} s it waited for a processor, "
-            f"{precision / 2:g} s are tolerable"
-        )
     if longest > precision / 2:
-        return f"the probe was held up for {longest:.4f} s, {precision / 2:g} s are tolerable"
+        cause = f"for {waited:.4f} s it waited for a processor, " if waited > longest / 2 else ""
+        return f"the probe was held up for {longest:.4f} s, {cause}{precision / 2:g} s are tolerable"
     if late > precision / 2:
         return f"1 % of the probes were sent more than {late:.4f} s late, {precision / 2:g} s are tolerable"
     return ""
@@ -404,9 +400,7 @@ def _heard(probes: Evidence[Stream], answers: Evidence[Answer] | None) -> list[A
 
 def _signs(frames: Sequence[Answer], routes: Evidence[Route] | None, fault: Fault) -> tuple[float | None, float | None]:
     """When the implementation was first seen to act, and to announce, from the fault's effect on, s."""
-    old = {frame["mac"] for frame in frames if frame["t"] < fault["began"]}
-    # A write to the API may show its effect before it is answered.
-    new = [frame for frame in frames if frame["t"] >= fault["began"] and frame["mac"] not in old]
+    new = _of_newcomers(frames, fault)
     acted = [frame["t"] for frame in new]
     acted += [route["t"] for route in (routes.rows if routes else ()) if route["t"] >= fault["effective"]]
     announced = [frame["t"] for frame in new if frame["form"] in ANNOUNCEMENTS]
@@ -414,6 +408,12 @@ def _signs(frames: Sequence[Answer], routes: Evidence[Route] | None, fault: Faul
         max(0.0, seconds(min(times) - fault["effective"])) if times else None for times in (acted, announced)
     )
     return detect, announce
+
+
+def _of_newcomers(frames: Sequence[Answer], fault: Fault) -> list[Answer]:
+    """The frames of those who were not heard before a fault began: a write may take effect before it is answered."""
+    old = {frame["mac"] for frame in frames if frame["t"] < fault["began"]}
+    return [frame for frame in frames if frame["mac"] not in old]
 
 
 def _unannounced(trial: Trial, frames: Sequence[Answer] | None, fault: Fault, limit: float) -> str:
@@ -425,8 +425,7 @@ def _unannounced(trial: Trial, frames: Sequence[Answer] | None, fault: Fault, li
     if frames is None or trial.gap.lower <= limit:
         return ""
     in_time = fault["effective"] + nanoseconds(limit)
-    old = {frame["mac"] for frame in frames if frame["t"] < fault["began"]}
-    new = [frame for frame in frames if fault["began"] <= frame["t"] <= in_time and frame["mac"] not in old]
+    new = [frame for frame in _of_newcomers(frames, fault) if frame["t"] <= in_time]
     if not new or any(_overrides(frame) for frame in new):
         return ""
     return "a node took over in time, but announced nothing that overrides the caches of others"

@@ -633,6 +633,8 @@ def test_the_numbers_beside_the_gap_are_told_of_the_trials_that_count() -> None:
     held = measured(judged(paused(3.5, 0.5, 0.25)), "held up")
     assert held.value == 0.5
     assert held.method.endswith("of that it waited for a processor 0.2500 s")
+    held = measured(judgement, "held up")
+    assert (held.value, held.method[-9:]) == (0, " 0.0000 s"), "nothing was late"
     six = judged(*gaps[:3] * 2)
     assert measured(six, "median gap").method == "middles of the intervals, 95 % confidence interval"
     assert measured(six, "median gap").interval == pytest.approx((1.0, 4.0), abs=0.001)
@@ -659,6 +661,17 @@ def test_a_row_of_losses_is_put_down_to_dead_endpoints_up_to_what_chance_makes_i
     third = {"dead_share": 1 / 3}  # of which ten in a row come once in a thousand runs of fifty
     assert [recovered(lost, **third) for lost in (1, 9, 10, 11, 12)] == [False, False, False, True, True]
     assert recovered(1), "without dead endpoints no loss is chance"
+
+
+def test_what_dead_endpoints_may_have_lost_after_an_answer_makes_no_outage_longer() -> None:
+    def least(lost: int) -> float:
+        ended = FAULT + 0.502 + (lost - 0.5) / 1000
+        probes = stream((FAULT, ended), lucky=(FAULT + 0.5002,))  # two answers, and then so many that are lost
+        gap = measured(judged(probes, dead_share=1 / 3), "failover gap")
+        return round(gap.interval[0] + TRIP, 6)
+
+    assert [least(lost) for lost in (11, 20, 21)] == [0.489, 0.489, 0.512], "more than twice ten are none of theirs"
+    assert measured(judged(stream(), dead_share=1 / 3), "lost after recovery").bound.value == 1.0, "any share may be"
 
 
 def test_a_row_that_began_long_before_the_fault_may_have_been_chance_to_its_end() -> None:
@@ -739,6 +752,9 @@ NEVER = float("inf")
         ([7, None, None, 7, 7, 7], 0, ((93, 307), 1)),
         ([None] * 5 + [7] * 5, 300, ((293, 507), 1)),  # lost before the cause, and still
         ([None] * 3 + [7] * 5, 500, ((0, 107), 0)),  # lost only before
+        ([None] * 3 + [7] * 7, 700, ((0, 107), 0)),  # or long before
+        ([7] * 3 + [None] + [7] * 4 + [None] + [7] * 3, 300, ((0, 207), 2)),
+        ([7] * 5 + [None] * 9 + [7] * 2, 500, ((793, NEVER), 1)),
         ([60, 7, 7, None, None, None, None, 7, 7, 7, 7], 300, ((240, 507), 1)),  # as late as the slowest before
         ([60, 7, 7, 7, None, None, None, None, 7, 7, 7, 7], 400, ((293, 507), 1)),  # too long before to say anything
         ([7, 60, None, None, None, None, 7, 7, 7, 7], 200, ((240, 507), 1)),
@@ -750,6 +766,9 @@ NEVER = float("inf")
 def test_the_longest_of_some_outages_is_found_and_how_many_there_were(
     answers: list[int | None], began: int, found: tuple[tuple[float, float], int]
 ) -> None:
+    for crossing in range(len(answers)):  # what a clock shows means nothing, whatever its digits
+        start = 2**20 - 3 - 100 * crossing
+        assert outages(probes(*answers, start=start), start + began) == found
     assert outages(probes(*answers), began) == found
 
 
