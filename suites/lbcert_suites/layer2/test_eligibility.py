@@ -1,6 +1,5 @@
 """Only nodes that may announce an address do, and only what an advertisement is about is announced."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
@@ -120,9 +119,8 @@ def test_only_eligible_nodes_announce(
                 for group, nodes in able.items()
                 for address in addresses[group]
             }
-            asking.until(_quietly(macs, changed.effective), profile.timers.configuration)
-        rows = [row for row in asking.rows() if row["t"] >= asking.rows()[-1]["t"] - QUIET_SECONDS * 1e9]
-        answers = {"answers": record.evidence("answers", rows, name, **asking.meta())}
+            asking.until(quietly(macs, changed.effective), profile.timers.configuration)
+        answers = {"answers": record.evidence("answers", last(asking.rows()), name, **asking.meta())}
         for group, nodes in able.items():
             if nodes:
                 places = {testbed.places[node].mac: node for node in nodes}
@@ -133,18 +131,23 @@ def test_only_eligible_nodes_announce(
                 record.judge(requirement, "nobody-answers", answers, {"addresses": addresses[group], "asks": 3})
 
 
-def _quietly(macs: Mapping[str, set[str]], since: int) -> Callable[[Sequence[Answer]], bool]:
-    """Since a time, for a while, each address was answered by one node of those that may, and by nobody without any."""
+def last(rows: Sequence[Answer]) -> list[Answer]:
+    """Questions and answers for as long as is looked at, to the last of them."""
+    begin = rows[-1]["t"] - round(QUIET_SECONDS * 1e9)
+    return [row for row in rows if row["t"] >= begin]
+
+
+def quietly(macs: Mapping[str, set[str]], since: int) -> Callable[[Sequence[Answer]], bool]:
+    """Since a time, for a while, each address was answered by one node of those that may, and by nobody without any.
+
+    The while is that of `last`, which is judged: by the clock it would be another one, and have begun later.
+    """
 
     def hold(rows: Sequence[Answer]) -> bool:
-        now = time.time_ns()
-        begin = now - round(QUIET_SECONDS * 1e9)
-        if begin < since:
+        if not rows or rows[-1]["t"] - round(QUIET_SECONDS * 1e9) < since:
             return False
         heard: dict[str, set[str]] = {address: set() for address in macs}
-        for row in reversed(rows):
-            if row["t"] < begin:
-                break
+        for row in last(rows):
             if row["form"] != "asked":
                 heard[row["address"]].add(row["mac"])
         return all(heard[address] <= able and len(heard[address]) == bool(able) for address, able in macs.items())

@@ -7,6 +7,7 @@ import kubernetes.client
 import pytest
 
 from lbcert_suites.eligibility import Eligibility
+from lbcert_suites.layer2.test_eligibility import last, quietly
 
 
 @pytest.fixture
@@ -60,3 +61,20 @@ def test_everything_is_taken_back(nodes: dict[str, dict[str, str]], eligibility:
     eligibility.cut(["n3"])
     eligibility.restore()
     assert nodes == {"n1": {}, "n2": {}, "n3": {"network": "False"}}
+
+
+def test_what_is_judged_of_a_change_is_what_was_waited_for() -> None:
+    """Who announced an address before may answer once more just after the change: that is waited for, not judged."""
+    changed, ms = 1_000_000_000, 1_000_000
+
+    def answer(after: float, mac: str, form: str = "arp-reply") -> Any:
+        return {"t": changed + round(after * ms), "address": "10.0.0.1", "mac": mac, "form": form, "flags": {}}
+
+    rows = [answer(-100, "before"), answer(0.4, "before"), answer(17, "after"), answer(999.8, "after")]
+    hold = quietly({"10.0.0.1": {"after"}}, changed)
+    assert not hold([])
+    assert not hold(rows)
+    assert not hold([*rows, answer(1000.3, "me", "asked")])
+    rows.append(answer(1000.5, "me", "asked"))
+    assert hold(rows)
+    assert {row["mac"] for row in last(rows)} == {"after", "me"}
