@@ -1,6 +1,6 @@
 """Questions for addresses on the nodes' segment, and what was answered."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from lbcert_fixtures.probes.layer2 import Answer, Asking
@@ -27,6 +27,17 @@ def last_given(rows: Iterable[Answer], forms: Collection[str] = ()) -> dict[str,
     """
     said = (row for row in rows if (row["form"] in forms if forms else row["form"] != "asked"))
     return {row["address"]: row["mac"] for row in said}
+
+
+def latest(rows: Sequence[Answer], seconds: float) -> list[Answer]:
+    """The end of what was asked and heard.
+
+    Args:
+        rows: what was; there has to be some.
+        seconds: how much of it, up to the last.
+    """
+    begin = rows[-1]["t"] - round(seconds * 1e9)
+    return [row for row in rows if row["t"] >= begin]
 
 
 def ask(

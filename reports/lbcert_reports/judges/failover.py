@@ -124,11 +124,11 @@ def failover_gap(
     for name, probes in stream.items():
         precision = resolution or max(limit / 4, 2 * seconds(probes.meta["period"]))
         fault = effect(cause[name])
-        heard = _heard(probes, (answers or {}).get(name))
-        detect, announce = _signs(heard or [], (routes or {}).get(name), fault)
+        newcomers = _of_newcomers(probes, (answers or {}).get(name), fault)
+        detect, announce = _signs(newcomers, (routes or {}).get(name), fault)
         fault = {**fault, "healed": None} if passing else fault
         trial = _gap(probes, fault, detect, run=run, dead_share=dead_share, limit=limit, precision=precision)
-        reason = trial.void or _unannounced(trial, heard, fault, limit)
+        reason = trial.void or _unannounced(trial, newcomers, fault, limit)
         reason = reason or _starved(trial, noise, fault["effective"], probes, allowed)
         trials[name] = replace(trial, detect=detect, announce=announce, void=reason, foreign=_foreign(noise, probes))
     counted = {name: trial for name, trial in trials.items() if not trial.void}
@@ -390,17 +390,20 @@ def _starved(trial: Trial, noise: Evidence[Noise] | None, since: int, probes: Ev
     return ""
 
 
-def _heard(probes: Evidence[Stream], answers: Evidence[Answer] | None) -> list[Answer] | None:
-    """The frames that nodes sent about the address that was probed; None if nobody listened."""
-    if answers is None:
-        return None
+def _of_newcomers(probes: Evidence[Stream], answers: Evidence[Answer] | None, fault: Fault) -> list[Answer]:
+    """The frames about the address that was probed, of those who had not been heard before a fault began.
+
+    Not before its effect: a write may take effect before it is answered.
+    """
     probed = probes.meta.get("address")
-    return [frame for frame in answers.rows if frame["form"] != "asked" and frame["address"] == probed]
+    rows = answers.rows if answers else ()
+    heard = [frame for frame in rows if frame["form"] != "asked" and frame["address"] == probed]
+    old = {frame["mac"] for frame in heard if frame["t"] < fault["began"]}
+    return [frame for frame in heard if frame["mac"] not in old]
 
 
-def _signs(frames: Sequence[Answer], routes: Evidence[Route] | None, fault: Fault) -> tuple[float | None, float | None]:
+def _signs(new: Sequence[Answer], routes: Evidence[Route] | None, fault: Fault) -> tuple[float | None, float | None]:
     """When the implementation was first seen to act, and to announce, from the fault's effect on, s."""
-    new = _of_newcomers(frames, fault)
     acted = [frame["t"] for frame in new]
     acted += [route["t"] for route in (routes.rows if routes else ()) if route["t"] >= fault["effective"]]
     announced = [frame["t"] for frame in new if frame["form"] in ANNOUNCEMENTS]
@@ -410,23 +413,16 @@ def _signs(frames: Sequence[Answer], routes: Evidence[Route] | None, fault: Faul
     return detect, announce
 
 
-def _of_newcomers(frames: Sequence[Answer], fault: Fault) -> list[Answer]:
-    """The frames of those who were not heard before a fault began: a write may take effect before it is answered."""
-    old = {frame["mac"] for frame in frames if frame["t"] < fault["began"]}
-    return [frame for frame in frames if frame["mac"] not in old]
-
-
-def _unannounced(trial: Trial, frames: Sequence[Answer] | None, fault: Fault, limit: float) -> str:
+def _unannounced(trial: Trial, new: Sequence[Answer], fault: Fault, limit: float) -> str:
     """Why a gap is none of the takeover's: a node took over in time, but told nobody; empty if that was not so.
 
     Neighbours then go on sending to the lost node until their caches expire. That announcements have to be made, and
     have to override caches, is another requirement.
     """
-    if frames is None or trial.gap.lower <= limit:
+    if trial.gap.lower <= limit:
         return ""
-    in_time = fault["effective"] + nanoseconds(limit)
-    new = [frame for frame in _of_newcomers(frames, fault) if frame["t"] <= in_time]
-    if not new or any(_overrides(frame) for frame in new):
+    in_time = [frame for frame in new if frame["t"] <= fault["effective"] + nanoseconds(limit)]
+    if not in_time or any(_overrides(frame) for frame in in_time):
         return ""
     return "a node took over in time, but announced nothing that overrides the caches of others"
 

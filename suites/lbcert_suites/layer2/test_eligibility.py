@@ -12,7 +12,7 @@ from lbcert_fixtures.testbeds import Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.eligibility import EXCLUDED, FIRST, ROLE, SECOND, SELECTORS, Eligibility
 from lbcert_suites.layer2.silence import insist_on_silence
-from lbcert_suites.questions import ANSWERED, ask
+from lbcert_suites.questions import ANSWERED, ask, latest
 
 SILENT_SECONDS = 1.5
 """How long to ask for addresses of which some are not to be answered."""
@@ -120,7 +120,8 @@ def test_only_eligible_nodes_announce(
                 for address in addresses[group]
             }
             asking.until(quietly(macs, changed.effective), profile.timers.configuration)
-        answers = {"answers": record.evidence("answers", last(asking.rows()), name, **asking.meta())}
+        quiet = latest(asking.rows(), QUIET_SECONDS)
+        answers = {"answers": record.evidence("answers", quiet, name, **asking.meta())}
         for group, nodes in able.items():
             if nodes:
                 places = {testbed.places[node].mac: node for node in nodes}
@@ -131,23 +132,17 @@ def test_only_eligible_nodes_announce(
                 record.judge(requirement, "nobody-answers", answers, {"addresses": addresses[group], "asks": 3})
 
 
-def last(rows: Sequence[Answer]) -> list[Answer]:
-    """Questions and answers for as long as is looked at, to the last of them."""
-    begin = rows[-1]["t"] - round(QUIET_SECONDS * 1e9)
-    return [row for row in rows if row["t"] >= begin]
-
-
 def quietly(macs: Mapping[str, set[str]], since: int) -> Callable[[Sequence[Answer]], bool]:
     """Since a time, for a while, each address was answered by one node of those that may, and by nobody without any.
 
-    The while is that of `last`, which is judged: by the clock it would be another one, and have begun later.
+    The while is the `latest`, which is judged: by the clock it would be another one, and have begun later.
     """
 
     def hold(rows: Sequence[Answer]) -> bool:
-        if not rows or rows[-1]["t"] - round(QUIET_SECONDS * 1e9) < since:
+        if not rows or rows[-1]["t"] - since < QUIET_SECONDS * 1e9:
             return False
         heard: dict[str, set[str]] = {address: set() for address in macs}
-        for row in last(rows):
+        for row in latest(rows, QUIET_SECONDS):
             if row["form"] != "asked":
                 heard[row["address"]].add(row["mac"])
         return all(heard[address] <= able and len(heard[address]) == bool(able) for address, able in macs.items())

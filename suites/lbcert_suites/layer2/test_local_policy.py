@@ -13,6 +13,7 @@ from lbcert_fixtures.testbeds import Fault, Testbed
 from lbcert_reports.recorder import CaseRecorder
 from lbcert_suites.layer2.silence import insist_on_silence
 from lbcert_suites.layer2.takeovers import Takeovers
+from lbcert_suites.questions import latest
 
 APP = "local"
 
@@ -96,9 +97,8 @@ def test_address_follows_its_endpoints(
             endpoints.have(node.name)
             for address in service.addresses:
                 asking.until_settled(address, within + QUIET_SECONDS, QUIET_SECONDS, on=node.mac)
-        rows = asking.rows()
-        last = [row for row in rows if row["t"] >= rows[-1]["t"] - QUIET_SECONDS * 1e9]
-        answers = record.evidence("answers", last, f"only-{node.name}", **asking.meta())
+        quiet = latest(asking.rows(), QUIET_SECONDS)
+        answers = record.evidence("answers", quiet, f"only-{node.name}", **asking.meta())
         # a question may take half of what is seen for its answer, or there would be none to judge
         alone = {"nodes": {node.mac: node.name}, "answered": 0.9, "within": QUIET_SECONDS / 2}
         record.judge("L2-038", "one-announcer", {"answers": answers}, alone)

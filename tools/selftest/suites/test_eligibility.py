@@ -7,7 +7,8 @@ import kubernetes.client
 import pytest
 
 from lbcert_suites.eligibility import Eligibility
-from lbcert_suites.layer2.test_eligibility import last, quietly
+from lbcert_suites.layer2.test_eligibility import QUIET_SECONDS, quietly
+from lbcert_suites.questions import latest
 
 
 @pytest.fixture
@@ -77,4 +78,4 @@ def test_what_is_judged_of_a_change_is_what_was_waited_for() -> None:
     assert not hold([*rows, answer(1000.3, "me", "asked")])
     rows.append(answer(1000.5, "me", "asked"))
     assert hold(rows)
-    assert {row["mac"] for row in last(rows)} == {"after", "me"}
+    assert {row["mac"] for row in latest(rows, QUIET_SECONDS)} == {"after", "me"}
