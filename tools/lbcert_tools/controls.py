@@ -1,9 +1,9 @@
 """The kill matrix: run the reference implementation with each of its defects before the cases that should catch it.
 
-``nox -s controls``, or ``python -m lbcert_tools.controls``. Labs are started once and stay up; another defect means
-other arguments of the pods in them. Each run is a process forked off this one, which has everything imported already.
-One lab more stands aside, at a lower priority, and takes what is marked untimed: the others wait much of the time. With
-two more of them on two processors each defect takes half as much again, since what restarts pods is what all wait for.
+``nox -s controls``, or ``python -m lbcert_tools.controls``. Labs are started once and stay up, and so do the pods in
+them, whose programs are told to begin anew with another defect. Each run is a process forked off this one, which has
+everything imported already. One lab more stands aside, at a lower priority, and takes what is marked untimed: the
+others wait much of the time.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import signal
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -26,13 +27,15 @@ from typing import Any, Final
 
 import kubernetes.client
 import pytest
+import urllib3
 import yaml
 
 from lbcert_fixtures import priority
-from lbcert_fixtures.deployment import WORKLOADS
+from lbcert_fixtures.deployment import WORKLOADS, Deployment
 from lbcert_fixtures.profiles import Profile, load, resolve
-from lbcert_fixtures.reference.defects import CATALOGUE, OF_THE_CONTROLLER, Defect
-from lbcert_fixtures.testbeds import PreconditionUnmetError, netns
+from lbcert_fixtures.reference import program
+from lbcert_fixtures.reference.defects import CATALOGUE, NONE, OF_PODS, OF_THE_CONTROLLER, Defect
+from lbcert_fixtures.testbeds import PreconditionUnmetError, TestbedError, netns
 from lbcert_reports.html import render_matrix
 from lbcert_reports.judges.registry import Judgement
 from lbcert_reports.matrix import Failed, Matrix, Result, Row, results_of
@@ -44,8 +47,11 @@ from lbcert_tools.plugin import suites_folder
 from lbcert_tools.testbeds import images_of
 
 PROFILE: Final = "reference"
-SWITCH_SECONDS: Final = 6.5
-"""About how long the pods take to restart with another defect."""
+SWITCH_SECONDS: Final = 3.0
+"""About how long it takes until the implementation has another defect."""
+
+TOLD: Final = "defects"
+"""The ConfigMap that tells programs which begin which defect to have, by the names of their containers."""
 
 EXPERIMENT_SECONDS: Final = 90.0
 """About how long a case takes that runs an experiment, if none is known to have run."""
@@ -154,6 +160,29 @@ class EndsOnceCaught:
         yield
 
 
+class Switches:
+    """A plugin of pytest that has the implementation switch to a defect, before any case begins.
+
+    Args:
+        defect: its name; empty for none.
+    """
+
+    def __init__(self, defect: str) -> None:
+        self._defect = defect
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+        """Switch as soon as the implementation is ready.
+
+        Raises:
+            TestbedError: a program does not get ready.
+        """
+        made = yield
+        if fixturedef.argname == "implementation":
+            switch(made, self._defect or NONE)
+        return made
+
+
 class Costs:
     """How long cases take, as far as is known on this machine."""
 
@@ -247,7 +276,7 @@ def take_next(waiting: list[Task], place: Place, *, first: bool, after: str = ""
     """Take the task out that a lab runs next: the longest or the shortest of those that are left for it.
 
     Those that measure times go first where the lab does not stand aside, and are left to others where it does. Of the
-    rest those go first that have their defect in the same program as the last: only its pods have to be replaced.
+    rest those go first that have their defect in the same program as the last: only that has to begin anew.
 
     Args:
         waiting: the longest first.
@@ -270,21 +299,81 @@ def take_next(waiting: list[Task], place: Place, *, first: bool, after: str = ""
 
 
 def with_defect(objects: Iterable[Mapping[str, Any]], defect: Defect | None) -> list[dict[str, Any]]:
-    """A manifest's objects, with programs that are told to have a defect; a DaemonSet's pods all go at once."""
+    """A manifest's objects, with programs that can be told of a defect, and a ConfigMap that tells those that begin.
+
+    What is of pods is in their arguments; a DaemonSet's pods all go at once.
+    """
     things = [copy.deepcopy(dict(thing)) for thing in objects]
+    told = dict.fromkeys(("controller", "speaker"), NONE)
+    name = defect.name if defect else NONE
+    told[_program(name)] = name
     for thing in things:
         if thing["kind"] == "DaemonSet":
             thing["spec"]["updateStrategy"] = {"rollingUpdate": {"maxUnavailable": "100%"}}
-        if defect is None or thing["kind"] not in WORKLOADS:
-            continue
-        name = thing["metadata"]["name"]
-        if (defect.name in OF_THE_CONTROLLER) == (name == "controller"):
+        if thing["kind"] in WORKLOADS:
             for container in thing["spec"]["template"]["spec"]["containers"]:
-                container["args"] += ["--defect", defect.name]
-        for title, change in (defect.deployment or {}).items():
-            if title == f"{thing['kind']}/{name}":
+                if name in OF_PODS and container["name"] == _program(name):
+                    container["args"] += ["--defect", name]
+                else:
+                    container["args"] += ["--defect=$(DEFECT)", "--switch=$(ADDRESS)"]
+                    container.setdefault("readinessProbe", {"tcpSocket": {"port": program.PORT}, "periodSeconds": 1})
+                    reference = {"name": TOLD, "key": container["name"]}
+                    container["env"] += [
+                        {"name": "DEFECT", "valueFrom": {"configMapKeyRef": reference}},
+                        {"name": "ADDRESS", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+                    ]
+        for title, change in ((defect and defect.deployment) or {}).items():
+            if title == f"{thing['kind']}/{thing['metadata']['name']}":
                 thing.update(_merged(thing, change))
-    return things
+    first = next(number for number, thing in enumerate(things) if thing["kind"] in WORKLOADS)
+    meta = {"name": TOLD, "namespace": things[first]["metadata"]["namespace"]}
+    return [
+        *things[:first],
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": told},
+        *things[first:],
+    ]
+
+
+def _program(defect: str) -> str:
+    """The program that has a defect, which its container and what holds its pods are named after."""
+    return "controller" if defect in OF_THE_CONTROLLER else "speaker"
+
+
+def switch(implementation: Deployment, defect: str) -> None:
+    """Have each program that does not have it yet begin anew with a defect, in its pods, and wait until all are ready.
+
+    Pods whose containers were started again are replaced first: kubelet lets such a container wait when it ends again,
+    longer each time.
+
+    Raises:
+        TestbedError: one does not get ready.
+    """
+    core = kubernetes.client.CoreV1Api(implementation.testbed.api)
+    components = implementation.profile.components
+    asked = []
+    for component in (components.controller, components.speaker):
+        own = defect if component.name == _program(defect) else NONE
+        if own in OF_PODS:
+            continue
+        pods = implementation.pods(component)
+        if any(status.restart_count for pod in pods for status in pod.status.container_statuses or []):
+            name, namespace = f"{component.kind}/{component.name}", f"--namespace={implementation.namespace}"
+            implementation.testbed.kubectl("rollout", "restart", name, namespace)
+            implementation.await_ready()
+            pods = implementation.pods(component)
+        asked += [(pod.metadata.name, own) for pod in pods if pod.metadata.deletion_timestamp is None]
+
+    def ask(pod: str, own: str) -> None:
+        try:
+            core.connect_post_namespaced_pod_proxy_with_path(
+                f"{pod}:{program.PORT}", implementation.namespace, own, _request_timeout=program.READY_SECONDS + 10
+            )
+        except (kubernetes.client.ApiException, urllib3.exceptions.HTTPError) as error:
+            raise TestbedError(f"{pod} did not begin anew with the defect {own}", str(error)) from error
+
+    with ThreadPoolExecutor(len(asked)) as threads:
+        for answer in [threads.submit(ask, *each) for each in asked]:
+            answer.result()
 
 
 def _merged(thing: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -301,8 +390,8 @@ def write_profile(folder: Path, defect: str, *, whole: bool = True) -> Path:
     Args:
         folder: where.
         defect: its name; empty for none.
-        whole: whether the manifest holds everything; without it nothing but the workloads, which are all that differs
-            from one defect to the next, for a lab where the rest has been applied.
+        whole: whether the manifest holds everything; without it nothing but what differs from one defect to the next,
+            for a lab where the rest has been applied.
 
     Returns:
         The profile's path.
@@ -412,7 +501,9 @@ def _start(task: Task, place: Place, folder: Path, *, to_the_end: bool, first: b
     folder.mkdir(parents=True)
     profile = write_profile(folder / "profile", task.defect, whole=first)
     defect = CATALOGUE[task.defect] if task.defect else None
-    plugins = [EndsOnceCaught(_row(defect, ()))] if defect and not to_the_end else []
+    plugins: list[object] = [Switches(task.defect)]
+    if defect and not to_the_end:
+        plugins.append(EndsOnceCaught(_row(defect, ())))
     # what a judge says of a defect is what counts, whether or not it could stand in a certificate
     options = [f"--lbcert-trials={defect.trials}", "--lbcert-no-calibration"] if defect else ["--lbcert-trials=1"]
     process = _FORK.Process(target=_run_cases, args=(folder, profile, place, task.cases, options, plugins))

@@ -5,13 +5,17 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import kubernetes.client
 import pytest
 
 from lbcert_fixtures.profiles import load, resolve
+from lbcert_fixtures.profiles.declaration import Component
 from lbcert_fixtures.profiles.manifests import missing_components
 from lbcert_fixtures.reference.defects import CATALOGUE, OF_THE_CONTROLLER
+from lbcert_fixtures.testbeds import TestbedError
 from lbcert_reports.html import render_matrix
 from lbcert_reports.matrix import Failed, Matrix, Result, Row, by_requirement
 from lbcert_tools import controls, environment
@@ -22,6 +26,7 @@ from lbcert_tools.controls import (
     assign,
     clean_tasks,
     plan,
+    switch,
     take_next,
     with_defect,
     write_profile,
@@ -104,17 +109,111 @@ def test_a_lab_goes_on_with_the_program_that_had_the_last_defect() -> None:
     assert not waiting
 
 
-@pytest.mark.parametrize(("defect", "workload"), [("address-outside-pool", "Deployment"), ("no-arp", "DaemonSet")])
-def test_only_the_program_that_has_the_defect_is_told_of_it(defect: str, workload: str) -> None:
+def programs(defect: str) -> dict[str, list[str]]:
+    """What the programs are told when they begin, with their variables filled in."""
     (manifest,) = resolve(load("reference"))
-    told = {
-        thing["kind"]: container["args"][1:]
-        for thing in with_defect(manifest.objects, CATALOGUE[defect])
-        if thing["kind"] in ("Deployment", "DaemonSet")
-        for container in thing["spec"]["template"]["spec"]["containers"]
-    }
-    assert told.pop(workload) == ["--defect", defect]
-    assert list(told.values()) == [[]]
+    things = with_defect(manifest.objects, CATALOGUE.get(defect))
+    (map_,) = (thing for thing in things if thing["kind"] == "ConfigMap")
+    told = {}
+    for thing in things:
+        for container in thing.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+            told[container["name"]] = list(container["args"][1:])
+            for variable in container["env"]:
+                if reference := variable["valueFrom"].get("configMapKeyRef"):
+                    assert reference["name"] == map_["metadata"]["name"]
+                    value = map_["data"][reference["key"]]
+                    told[container["name"]] = [
+                        each.replace(f"$({variable['name']})", value) for each in told[container["name"]]
+                    ]
+    return told
+
+
+@pytest.mark.parametrize(("defect", "name"), [("address-outside-pool", "controller"), ("no-arp", "speaker")])
+def test_only_the_program_that_has_the_defect_is_told_of_it(defect: str, name: str) -> None:
+    told = programs(defect)
+    assert told.pop(name) == [f"--defect={defect}", "--switch=$(ADDRESS)"]
+    assert list(told.values()) == [["--defect=none", "--switch=$(ADDRESS)"]]
+    assert set(map(tuple, programs("").values())) == {("--defect=none", "--switch=$(ADDRESS)")}
+
+
+def test_a_defect_that_is_of_the_pods_is_in_their_arguments() -> None:
+    assert programs("speaker-exits")["speaker"] == ["--defect", "speaker-exits"]
+    assert programs("duplicate-during-rollout")["controller"] == ["--defect", "duplicate-during-rollout"]
+
+
+@pytest.mark.parametrize("defect", ["", "no-arp", "address-outside-pool"])
+def test_to_switch_changes_no_pod(defect: str) -> None:
+    (manifest,) = resolve(load("reference"))
+    things = [with_defect(manifest.objects, CATALOGUE.get(name)) for name in ("no-ndp", defect)]
+    pods, others = ([thing for thing in each if thing["kind"] in ("Deployment", "DaemonSet")] for each in things)
+    assert pods == others
+
+
+class Pods:
+    """A reference whose programs can be told: two speakers, one controller, and a speaker that is going."""
+
+    def __init__(self) -> None:
+        self.profile = load("reference")
+        self.namespace = self.profile.install.namespace
+        self.testbed = SimpleNamespace(api=None, kubectl=lambda *words: self.done.append(" ".join(words)))
+        self.restarts = 0
+        self.refused: str = ""
+        self.done: list[str] = []
+
+    def await_ready(self) -> None:
+        self.done.append("ready")
+
+    def pods(self, component: Component) -> list[Any]:
+        names = ["controller-1"] if component.name == "controller" else ["speaker-1", "speaker-2", "speaker-going"]
+        return [
+            SimpleNamespace(
+                metadata=SimpleNamespace(name=name, deletion_timestamp="now" if "going" in name else None),
+                status=SimpleNamespace(container_statuses=[SimpleNamespace(restart_count=self.restarts)]),
+            )
+            for name in names
+        ]
+
+    def connect_post_namespaced_pod_proxy_with_path(self, pod: str, _namespace: str, defect: str, **_: Any) -> None:
+        if pod == self.refused:
+            raise kubernetes.client.ApiException(503, "it did not get ready")
+        self.done.append(f"{pod} {defect}")
+
+
+@pytest.fixture
+def pods(monkeypatch: pytest.MonkeyPatch) -> Pods:
+    there = Pods()
+    monkeypatch.setattr(kubernetes.client, "CoreV1Api", lambda _api: there)
+    return there
+
+
+def test_each_pod_that_lives_is_told_what_its_program_is_to_have(pods: Any) -> None:
+    switch(pods, "no-arp")
+    assert sorted(pods.done) == ["controller-1:7480 none", "speaker-1:7480 no-arp", "speaker-2:7480 no-arp"]
+    pods.done.clear()
+    switch(pods, "order-by-text")
+    assert sorted(pods.done) == ["controller-1:7480 order-by-text", "speaker-1:7480 none", "speaker-2:7480 none"]
+
+
+def test_pods_that_have_a_defect_of_their_own_are_told_nothing(pods: Any) -> None:
+    switch(pods, "speaker-exits")
+    assert pods.done == ["controller-1:7480 none"]
+
+
+def test_pods_whose_programs_were_started_again_are_replaced_first(pods: Any) -> None:
+    pods.restarts = 1
+    switch(pods, "none")
+    assert pods.done[:4] == [
+        "rollout restart Deployment/controller --namespace=lbcert-reference",
+        "ready",
+        "rollout restart DaemonSet/speaker --namespace=lbcert-reference",
+        "ready",
+    ]
+
+
+def test_a_program_that_does_not_begin_anew_is_our_error(pods: Any) -> None:
+    pods.refused = "speaker-2:7480"
+    with pytest.raises(TestbedError, match="speaker-2 did not begin anew with the defect no-arp"):
+        switch(pods, "no-arp")
 
 
 def test_a_profile_with_a_defect_loads_and_finds_its_manifest(tmp_path: Path) -> None:
@@ -127,11 +226,11 @@ def test_what_no_defect_changes_is_applied_to_a_lab_once(tmp_path: Path) -> None
     (released,) = resolve(load("reference"))
     for defect in ("", *CATALOGUE):
         things = with_defect(released.objects, CATALOGUE[defect] if defect else None)
-        assert [thing for thing in things if thing["kind"] not in ("Deployment", "DaemonSet")] == [
+        assert [thing for thing in things if thing["kind"] not in ("ConfigMap", "Deployment", "DaemonSet")] == [
             thing for thing in released.objects if thing["kind"] not in ("Deployment", "DaemonSet")
         ]
     (manifest,) = resolve(load(write_profile(tmp_path, "no-arp", whole=False)))
-    assert [thing["kind"] for thing in manifest.objects] == ["Deployment", "DaemonSet"]
+    assert [thing["kind"] for thing in manifest.objects] == ["ConfigMap", "Deployment", "DaemonSet"]
     assert not missing_components(load("reference"), [manifest])
 
 
