@@ -287,8 +287,7 @@ def take_next(waiting: list[Task], place: Place, *, first: bool, after: str = ""
     fitting = [task for task in waiting if task.untimed is place.aside] or ([] if place.aside else waiting)
     if not fitting:
         return None
-    of_the_controller = after in OF_THE_CONTROLLER
-    alike = [task for task in fitting if task.defect and (task.defect in OF_THE_CONTROLLER) is of_the_controller]
+    alike = [task for task in fitting if task.defect and _program(task.defect) == _program(after)]
     fitting = alike if after and alike else fitting
     task = fitting[0 if first or place.aside else -1]
     waiting.remove(task)
@@ -304,16 +303,15 @@ def with_defect(objects: Iterable[Mapping[str, Any]], defect: Defect | None) -> 
     What is of pods is in their arguments; a DaemonSet's pods all go at once.
     """
     things = [copy.deepcopy(dict(thing)) for thing in objects]
-    told = dict.fromkeys(("controller", "speaker"), NONE)
-    name = defect.name if defect else NONE
-    told[_program(name)] = name
+    told = _told(defect.name if defect else NONE)
     for thing in things:
         if thing["kind"] == "DaemonSet":
             thing["spec"]["updateStrategy"] = {"rollingUpdate": {"maxUnavailable": "100%"}}
         if thing["kind"] in WORKLOADS:
             for container in thing["spec"]["template"]["spec"]["containers"]:
-                if name in OF_PODS and container["name"] == _program(name):
-                    container["args"] += ["--defect", name]
+                own = told[container["name"]]
+                if own in OF_PODS:
+                    container["args"] += ["--defect", own]
                 else:
                     container["args"] += ["--defect=$(DEFECT)", "--switch=$(ADDRESS)"]
                     container.setdefault("readinessProbe", {"tcpSocket": {"port": program.PORT}, "periodSeconds": 1})
@@ -327,16 +325,18 @@ def with_defect(objects: Iterable[Mapping[str, Any]], defect: Defect | None) -> 
                 thing.update(_merged(thing, change))
     first = next(number for number, thing in enumerate(things) if thing["kind"] in WORKLOADS)
     meta = {"name": TOLD, "namespace": things[first]["metadata"]["namespace"]}
-    return [
-        *things[:first],
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": told},
-        *things[first:],
-    ]
+    things.insert(first, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": told})
+    return things
 
 
 def _program(defect: str) -> str:
     """The program that has a defect, which its container and what holds its pods are named after."""
     return "controller" if defect in OF_THE_CONTROLLER else "speaker"
+
+
+def _told(defect: str) -> dict[str, str]:
+    """The defect that each program is told to have, by the program, where the reference is to have this one."""
+    return {"controller": NONE, "speaker": NONE} | {_program(defect): defect}
 
 
 def switch(implementation: Deployment, defect: str) -> None:
@@ -350,9 +350,9 @@ def switch(implementation: Deployment, defect: str) -> None:
     """
     core = kubernetes.client.CoreV1Api(implementation.testbed.api)
     components = implementation.profile.components
-    asked = []
+    told, asked = _told(defect), []
     for component in (components.controller, components.speaker):
-        own = defect if component.name == _program(defect) else NONE
+        own = told[component.name]
         if own in OF_PODS:
             continue
         pods = implementation.pods(component)
