@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from lbcert_reports import statistics
-from lbcert_reports.evidence import Answer, Evidence, Fault, Flow, Reply, host
+from lbcert_reports.evidence import Answer, Connection, Evidence, Fault, Flow, Reply, host
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Unclear, judge, listed, ruling
-from lbcert_reports.judges.spans import effect, rows, seconds
+from lbcert_reports.judges.spans import disturbed, effect, longest_silence, rows, seconds
 from lbcert_reports.verdicts import Verdict
 
 Member = Literal["node", "endpoint"]
@@ -224,27 +224,40 @@ def expected_shares(
 
 
 @judge("connection-keeps-node", drops=[Verdict.PASS], steps=())
-def connection_keeps_node(flows: Evidence[Flow], *, connections: int = 100) -> Judgement:
+def connection_keeps_node(
+    flows: Evidence[Flow],
+    control: Evidence[Connection] | None = None,
+    *,
+    connections: int = 100,
+    stall: float = 2.0,
+) -> Judgement:
     """No connection changes the node that it enters.
 
     Args:
         flows: the node that each connection was seen to enter, at least twice each (two phases).
+        control: connections straight to endpoints over the same time; where one of them was silent for longer than
+            `stall`, nothing says what moved others: the machine may have stood still for longer than a hold time.
         connections: how many connections it takes for a verdict.
+        stall: s.
     """
     nodes: dict[str, list[str]] = {}
     for flow in rows(flows, "flows"):
         nodes.setdefault(flow["source"], []).append(flow["node"])
     followed = {source: each for source, each in nodes.items() if len(each) > 1}
     moved = {source: each for source, each in followed.items() if len(set(each)) > 1}
+    problems = [
+        f"{source} went from {one} to {next(n for n in more if n != one)}" for source, (one, *more) in moved.items()
+    ]
+    short = f"{len(followed)} connections seen twice, {connections} are needed" if len(followed) < connections else ""
+    if problems and (beside := longest_silence(control)) > stall:
+        problems, short = [], disturbed(problems, beside)
     return ruling(
-        [f"{source} went from {each[0]} to {next(n for n in each if n != each[0])}" for source, each in moved.items()],
+        problems,
         "every connection kept its node",
         Measurement("connections moved", len(moved), "count", len(followed), bound=Limit(0, "<=", "connections")),
         expected="0 connections change their node",
         observed=f"{len(moved)} of {len(followed)} connections",
-        short=f"{len(followed)} connections seen twice, {connections} are needed"
-        if len(followed) < connections
-        else "",
+        short=short,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 from lbcert_reports import statistics
 from lbcert_reports.evidence import Connection, Evidence, Fault, Flow, Reply, Route
 from lbcert_reports.judges.registry import Judgement, Limit, Measurement, Trials, Unclear, judge, listed, ruling
-from lbcert_reports.judges.spans import effect, nanoseconds, rows, seconds
+from lbcert_reports.judges.spans import disturbed, effect, longest_silence, nanoseconds, rows, seconds, silence
 from lbcert_reports.verdicts import Verdict
 
 CLEAN = ("reset", "refused")
@@ -29,7 +29,7 @@ def no_resets(
     Args:
         connections: the fates of long-lived connections.
         control: connections straight to endpoints over the same time: as much longer than their heartbeat as one of
-            those was silent, the others may be too; where it was longer than `stall`, a silence says nothing.
+            those was silent, the others may be too; where it was longer than `stall`, nothing says what broke others.
         count: how many it takes for a verdict.
         hold: how long each must have been open, s.
         stall: longest time without a reply, s; where the probe or the endpoints were late, so much longer. A probe
@@ -39,20 +39,18 @@ def no_resets(
     watched = [each for each in rows(connections, "connections") if each["endpoint"] not in (gone or ())]
     broken = [each for each in watched if each["outcome"] != "alive"]
     late = away = seconds(connections.meta.get("absence", 0))
-    beside = max((_silence(each) for each in control.rows), default=0.0) if control else 0.0
+    beside = longest_silence(control)
     if control and beside <= stall:
         late += max(0.0, beside - seconds(control.meta.get("heartbeat", 0)))
-    stalled = [each for each in watched if each["outcome"] == "alive" and _silence(each) > stall + late]
+    stalled = [each for each in watched if each["outcome"] == "alive" and silence(each) > stall + late]
     open_for = min((seconds((each["at"] or each["opened"]) - each["opened"]) for each in watched), default=0.0)
     problems = [f"{len(broken)} of {len(watched)} connections broke: {_fates(broken)}"] if broken else []
     short = f"{len(watched)} connections, {count} are needed" if len(watched) < count else ""
     if stalled:
-        worst = max(_silence(each) for each in stalled)
-        text = f"{len(stalled)} of {len(watched)} connections stalled, for up to {worst:.2f} s"
-        if beside > stall:
-            short = f"{text}; but so did connections straight to endpoints, for up to {beside:.2f} s"
-        else:
-            problems.append(text)
+        worst = max(silence(each) for each in stalled)
+        problems.append(f"{len(stalled)} of {len(watched)} connections stalled, for up to {worst:.2f} s")
+    if problems and beside > stall:
+        problems, short = [], disturbed(problems, beside)
     if away > stall:
         short = short or f"the probe did not look at its connections for {away:.2f} s, {stall:g} s are to be seen"
     if not broken and open_for < hold:
@@ -349,14 +347,6 @@ def forwards_once_announced(
         if probed < moments
         else "",
     )
-
-
-def _silence(connection: Connection) -> float:
-    """For how long a heartbeat was without answer at worst; if that is not told, how old the last reply is, s."""
-    if "silence" in connection:
-        return seconds(connection["silence"])
-    at, last = connection["at"], connection["last_reply"]
-    return seconds(at - (last if last is not None else connection["opened"])) if at is not None else 0.0
 
 
 def _fates(connections: Sequence[Connection]) -> str:

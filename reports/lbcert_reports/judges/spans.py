@@ -1,9 +1,10 @@
 """Times and spans as judges need them: evidence has nanoseconds, bounds and measurements have seconds."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from lbcert_reports.evidence import Evidence, Fault
-from lbcert_reports.judges.registry import SECOND, Row, Unclear
+from lbcert_reports.evidence import Connection, Evidence, Fault
+from lbcert_reports.judges.registry import SECOND, Row, Unclear, listed
 
 
 def seconds(nanoseconds: float) -> float:
@@ -45,3 +46,21 @@ def effect(cause: Evidence[Fault]) -> Fault:
         Unclear: if nothing was done.
     """
     return rows(cause, "cause")[-1]
+
+
+def silence(connection: Connection) -> float:
+    """For how long a heartbeat was without answer at worst; if that is not told, how old the last reply is, s."""
+    if "silence" in connection:
+        return seconds(connection["silence"])
+    at, last = connection["at"], connection["last_reply"]
+    return seconds(at - (last if last is not None else connection["opened"])) if at is not None else 0.0
+
+
+def longest_silence(control: Evidence[Connection] | None) -> float:
+    """The longest silence of any connection of a control; 0 without one, s."""
+    return max(map(silence, control.rows), default=0.0) if control else 0.0
+
+
+def disturbed(problems: Sequence[str], beside: float) -> str:
+    """Why problems say nothing: what does not pass the load balancer was silent for `beside` seconds as well."""
+    return f"{listed(problems)}; but connections straight to endpoints were silent for up to {beside:.2f} s as well"

@@ -102,7 +102,7 @@ def test_quiet_cluster_breaks_no_connection(testbed: Testbed, record: CaseRecord
     spoke = {f"connections.{name}": record.observed("connections", each, f"idle-{name}") for name, each in idle.items()}
     record.judge("RESET-001", "no-resets", spoke | control, {"hold": 0.9 * QUIET_SECONDS, "count": IDLE})
     if routed := load.seen_twice(record, "bgp"):
-        record.judge("POLICY-008", "connection-keeps-node", routed, {})
+        record.judge("POLICY-008", "connection-keeps-node", routed | control, {})
 
 
 @pytest.mark.covers("RESET-004")
@@ -220,8 +220,9 @@ def test_endpoints_come_and_go(
             for pod in more:
                 cluster.await_pod_gone(pod)
             before.hold(AFTERMATH_SECONDS)
-    for load, name in ((before, "-before"), (after, "-after")):
-        bound = {"hold": AFTERMATH_SECONDS, "count": 30, "gone": list(more)}
-        lived = load.seen(record, "connections", name) | load.control(record, name)
-        record.judge("RESET-005", "no-resets", lived, bound)
-    record.judge("RESET-005", "connection-keeps-node", before.seen_twice(record), {})
+    bound = {"hold": AFTERMATH_SECONDS, "count": 30, "gone": list(more)}
+    lived = after.seen(record, "connections", "-after") | after.control(record, "-after")
+    record.judge("RESET-005", "no-resets", lived, bound)
+    control = before.control(record, "-before")
+    record.judge("RESET-005", "no-resets", before.seen(record, "connections", "-before") | control, bound)
+    record.judge("RESET-005", "connection-keeps-node", before.seen_twice(record) | control, {})

@@ -331,6 +331,24 @@ def test_connection_keeps_node(moved: int, followed: int, verdict: Verdict, reas
     says(run("connection-keeps-node", {"flows": evidence}, {}), verdict, reason)
 
 
+@pytest.mark.parametrize(
+    ("moved", "silence", "verdict", "reason"),
+    [
+        (1, 2.0, FAIL, "0 went from n1 to n2"),
+        (1, 2.01, UNCLEAR, "0 went from n1 to n2; but connections straight to endpoints were silent for up to 2.01 s"),
+        (0, 2.01, PASS, "0 of 100 connections"),
+    ],
+)
+def test_where_the_machine_stood_still_nothing_says_what_moved_a_connection(
+    moved: int, silence: float, verdict: Verdict, reason: str
+) -> None:
+    nodes = [("n1", "n2" if i < moved else "n1") for i in range(100)]
+    rows = [{"source": str(i), "node": node, "phase": "any"} for i, both in enumerate(nodes) for node in both]
+    control = Evidence[Any]("connections", "c", "connections", {}, ({"silence": 0}, {"silence": round(silence * 1e9)}))
+    inputs = {"flows": Evidence[Any]("flows", "c", "flows", {}, tuple(rows)), "control": control}
+    says(run("connection-keeps-node", inputs, {}), verdict, reason)
+
+
 def test_where_a_connection_went_first_is_named_and_how_many_moved_is_held_against_none() -> None:
     seen = {"a": ["n2", "n2", "n1"], "b": ["n1", "n3", "n1"], "c": ["n1"], "d": ["n3", "n3", "n3"]}
     rows = [{"source": each, "node": node, "phase": "after"} for each, nodes in seen.items() for node in nodes]
