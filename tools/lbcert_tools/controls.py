@@ -2,8 +2,7 @@
 
 ``nox -s controls``, or ``python -m lbcert_tools.controls``. Labs are started once and stay up, and so do the pods in
 them, whose programs are told to begin anew with another defect. Each run is a process forked off this one, which has
-everything imported already. One lab more stands aside, at a lower priority, and takes what is marked untimed: the
-others wait much of the time.
+everything imported already. A lab in which a run came to an error is replaced, and the run made once more.
 """
 
 import argparse
@@ -18,11 +17,15 @@ import os
 import signal
 import sys
 import time
+import tomllib
+from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 import kubernetes.client
@@ -30,7 +33,6 @@ import pytest
 import urllib3
 import yaml
 
-from lbcert_fixtures import priority
 from lbcert_fixtures.deployment import WORKLOADS, Deployment
 from lbcert_fixtures.profiles import Profile, load, resolve
 from lbcert_fixtures.reference import program
@@ -41,33 +43,29 @@ from lbcert_reports.judges.registry import Judgement
 from lbcert_reports.matrix import Failed, Matrix, Result, Row, results_of
 from lbcert_tools import environment
 from lbcert_tools.certification import record_of
-from lbcert_tools.following import Durations
 from lbcert_tools.planning import Case, all_cases
 from lbcert_tools.plugin import suites_folder
 from lbcert_tools.testbeds import images_of
 
 PROFILE: Final = "reference"
-SWITCH_SECONDS: Final = 3.0
-"""About how long it takes until the implementation has another defect."""
-
 TOLD: Final = "defects"
 """The ConfigMap that tells programs which begin which defect to have, by the names of their containers."""
 
-EXPERIMENT_SECONDS: Final = 90.0
-"""About how long a case takes that runs an experiment, if none is known to have run."""
+COSTS: Final = Path(__file__).with_name("case_seconds.toml")
+"""How many seconds cases take by themselves, with one trial: what decides which of those that name a defect is run. The
+same on every machine, so that everybody runs the same; ``--learn`` writes it."""
 
-ASIDE: Final = 1
-"""How many labs stand aside."""
-
-ASIDE_NICE: Final = 5
-"""Their nice value: a third of what another lab gets. With 19 they got a hundredth where the others needed all, with 10
-a tenth: their Services got no addresses in time, and pods took twenty seconds to restart."""
+UNKNOWN_SECONDS: Final = 15.0
+"""About how long a case takes that is not in there."""
 
 LONGEST_SECONDS: Final = 420.0
 """A run that takes longer is ended: nothing that a defect does may hold up all the others."""
 
 CHANCES: Final = 3
 """How many of the cases that name a defect are tried before it counts as escaped."""
+
+LOADING: Final = ("chaos/", "reset/")
+"""What cases begin with that keep hundreds of connections busy, and make new ones all the while."""
 
 LITTLE_SECONDS: Final = 10.0
 """So much time is no reason to run one case and not another, or not to run it."""
@@ -90,27 +88,52 @@ class Task:
         cases: to run, one after the other in one run.
         more: cases for further runs, as long as the defect was not caught.
         seconds: about how long it takes.
-        untimed: whether no case of it measures a time.
+        again: whether it was put back because it came to an error.
     """
 
     defect: str
     cases: Sequence[str]
     more: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    untimed: bool = False
+    again: bool = False
+
+    @property
+    def loads(self) -> bool:
+        """Whether a case of it loads the machine."""
+        return any(case.startswith(LOADING) for case in self.cases)
 
 
-@dataclass(frozen=True)
 class Place:
-    """A lab that stays up.
+    """A lab that stays up, kept by a process.
 
-    Attributes:
+    Args:
         lab: its name.
-        aside: whether it has the lowest priority, and takes only what is untimed.
+        keeper: the end of a pipe to that process.
     """
 
-    lab: str
-    aside: bool = False
+    def __init__(self, lab: str, keeper: Connection) -> None:
+        self.lab = lab
+        self.keeper = keeper
+        self.is_up = False
+        self.pods_of: str | None = None
+        """The defect, one of `OF_PODS` or empty, with which the reference's manifest is applied; None before it is."""
+
+    def await_up(self) -> None:
+        """Wait until it is up, for the first time or anew.
+
+        Raises:
+            TestbedError: it did not come up.
+        """
+        try:
+            self.keeper.recv()
+        except EOFError:
+            raise TestbedError(f"the lab {self.lab} did not come up; above is why") from None
+        self.is_up = True
+
+    def renew(self) -> None:
+        """Have another lab in its place, which is not up yet."""
+        self.is_up, self.pods_of = False, None
+        self.keeper.send(True)
 
 
 @dataclass
@@ -165,10 +188,13 @@ class Switches:
 
     Args:
         defect: its name; empty for none.
+        is_applied: whether the reference's manifest is, as it is to be: to let kubectl see to that takes a quarter of a
+            second of a processor, and something of the API server's.
     """
 
-    def __init__(self, defect: str) -> None:
-        self._defect = defect
+    def __init__(self, defect: str, *, is_applied: bool) -> None:
+        self._defect = defect or NONE
+        self._is_applied = is_applied
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
@@ -177,22 +203,42 @@ class Switches:
         Raises:
             TestbedError: a program does not get ready.
         """
-        made = yield
-        if fixturedef.argname == "implementation":
-            switch(made, self._defect or NONE)
+        if fixturedef.argname != "implementation":
+            return (yield)
+        with pytest.MonkeyPatch.context() as patch:
+            if self._is_applied:
+                patch.setattr(Deployment, "apply", lambda deployment: tell(deployment, self._defect))
+            made = yield
+        switch(made, self._defect)
         return made
 
 
 class Costs:
-    """How long cases take, as far as is known on this machine."""
+    """About how long cases take.
 
-    def __init__(self) -> None:
-        self._durations = Durations()
+    Args:
+        path: a table of seconds by case.
+    """
+
+    def __init__(self, path: Path = COSTS) -> None:
+        self._path = path
+        self._seconds: dict[str, float] = tomllib.loads(path.read_text())
+        self._learnt = defaultdict[str, list[float]](list)
 
     def of(self, case: str) -> float:
-        """About how long a case takes with one trial."""
-        unknown = EXPERIMENT_SECONDS if case.startswith("chaos/") else 15.0
-        return self._durations.seconds.get(f"{case} x1", unknown)
+        """About how long a case takes by itself, with one trial."""
+        return self._seconds.get(case, UNKNOWN_SECONDS)
+
+    def learn(self, case: str, seconds: float) -> None:
+        """Take note of how long one took; of several times the median counts."""
+        self._learnt[case].append(seconds)
+
+    def save(self) -> None:
+        """Write the table anew."""
+        seconds = self._seconds | {case: median(took) for case, took in self._learnt.items()}
+        lines = [f"{json.dumps(case)} = {took:.0f}" for case, took in sorted(seconds.items())]
+        head = "# Seconds that cases take by themselves; see COSTS in controls.py, whose --learn writes this."
+        self._path.write_text("\n".join([head, *lines, ""]))
 
 
 def naming(cases: Iterable[Case], defect: str) -> list[str]:
@@ -249,7 +295,6 @@ def plan(cases: Sequence[Case], defects: Iterable[str], costs: Costs, *, against
     """
     tasks = []
     assigned = assign(cases, costs) if against == "assigned" else {}
-    untimed = {case.case for case in cases if case.untimed}
     for defect in defects:
         named = sorted(naming(cases, defect), key=costs.of)
         more: list[str] = []
@@ -260,36 +305,36 @@ def plan(cases: Sequence[Case], defects: Iterable[str], costs: Costs, *, against
         else:
             chosen = assigned[defect]
             more = [case for case in named if case not in chosen][: CHANCES - 1]
-        seconds = SWITCH_SECONDS + CATALOGUE[defect].trials * sum(map(costs.of, chosen))
-        tasks.append(Task(defect, chosen, more, seconds, untimed.issuperset([*chosen, *more])))
+        seconds = CATALOGUE[defect].trials * sum(map(costs.of, chosen))
+        tasks.append(Task(defect, chosen, more, seconds))
     return sorted(tasks, key=lambda task: -task.seconds)
 
 
 def clean_tasks(cases: Iterable[Case], tasks: Iterable[Task], costs: Costs) -> list[Task]:
-    """The cases of these tasks without any defect, in one run, which no lab aside takes: it has times to keep."""
+    """The cases of these tasks without any defect, those of one area in one run: they share what they stand on."""
     chosen = {case for task in tasks for case in task.cases}
-    run = [case.case for case in cases if case.case in chosen]
-    return [Task("", run, seconds=SWITCH_SECONDS + sum(map(costs.of, run)))] if run else []
+    areas = defaultdict[str, list[str]](list)
+    for case in cases:
+        if case.case in chosen:
+            areas[case.area].append(case.case)
+    return [Task("", run, seconds=sum(map(costs.of, run))) for run in areas.values()]
 
 
-def take_next(waiting: list[Task], place: Place, *, first: bool, after: str = "") -> Task | None:
-    """Take the task out that a lab runs next: the longest or the shortest of those that are left for it.
+def take_next(waiting: list[Task], *, loads: bool) -> Task | None:
+    """Take the task out that a lab runs next, the longest that is for it; None if there is none.
 
-    Those that measure times go first where the lab does not stand aside, and are left to others where it does. Of the
-    rest those go first that have their defect in the same program as the last: only that has to begin anew.
+    One lab takes those that load the machine, and others only when these are done: a thousand connections a second, as
+    they make, are half of what two processors can do. Beside a second of that sort the labs stood still for longer than
+    the router's hold time, and three runs ended in a minute instead of ten.
 
     Args:
         waiting: the longest first.
-        place: the lab.
-        first: whether it is one that takes the longest.
-        after: the defect that it ran last.
+        loads: whether it is that lab.
     """
-    fitting = [task for task in waiting if task.untimed is place.aside] or ([] if place.aside else waiting)
+    fitting = [task for task in waiting if task.loads is loads] or (waiting if loads else [])
     if not fitting:
         return None
-    alike = [task for task in fitting if task.defect and _program(task.defect) == _program(after)]
-    fitting = alike if after and alike else fitting
-    task = fitting[0 if first or place.aside else -1]
+    task = fitting[0]
     waiting.remove(task)
     return task
 
@@ -337,6 +382,12 @@ def _program(defect: str) -> str:
 def _told(defect: str) -> dict[str, str]:
     """The defect that each program is told to have, by the program, where the reference is to have this one."""
     return {"controller": NONE, "speaker": NONE} | {_program(defect): defect}
+
+
+def tell(implementation: Deployment, defect: str) -> None:
+    """Have programs that begin read from their ConfigMap that they are to have a defect."""
+    core = kubernetes.client.CoreV1Api(implementation.testbed.api)
+    core.patch_namespaced_config_map(TOLD, implementation.namespace, {"data": _told(defect)})
 
 
 def switch(implementation: Deployment, defect: str) -> None:
@@ -421,47 +472,42 @@ def _import_late() -> None:
     gc.freeze()  # pytest collects garbage several times in each run, and would look at all of that every time
 
 
-def _stand(place: Place) -> None:
-    """Begin a session of its own, with what others leave of the machine if its lab stands aside."""
+def _keep_lab(name: str, profile: Profile, told: Connection) -> None:
+    """Start a lab and keep it, or others after it, until told to end, or until our parent ends; in its own process."""
+    parent, again = os.getppid(), True
     os.setsid()
-    if place.aside:
-        os.nice(ASIDE_NICE)
-        priority.hand_on(os.getpid())
-
-
-def _keep_lab(place: Place, profile: Profile, ready: multiprocessing.connection.Connection) -> None:
-    """Start a lab and keep it until told to end it, or until our parent ends; run in a process of its own."""
-    parent = os.getppid()
-    _stand(place)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    lab = netns.start(place.lab, netns.LabOptions(images=images_of(profile, resolve(profile))))
-    try:
-        ready.send("up")
-        while not ready.poll(1) and os.getppid() == parent:
-            pass  # the pipe's other end is open here too, so that its end shows nothing
-    finally:
-        lab.stop()
+    while again:
+        lab = netns.start(name, netns.LabOptions(images=images_of(profile, resolve(profile))))
+        try:
+            told.send("up")
+            while not told.poll(1) and os.getppid() == parent:
+                pass  # the pipe's other end is open here too, so that its end shows nothing
+        finally:
+            lab.stop()
+        again = os.getppid() == parent and told.recv()
 
 
 @contextlib.contextmanager
-def _labs(count: int, aside: int) -> Iterator[list[Place]]:
-    """So many labs, and so many that stand aside, which end with the context, and with us."""
+def _labs(count: int) -> Iterator[list[Place]]:
+    """So many labs, which end with the context, and with us."""
     profile = load(PROFILE)
-    places = [Place(f"controls-{os.getpid()}-{number}", number > count) for number in range(1, count + aside + 1)]
-    keepers = []
+    places, keepers = [], []
     try:
-        for place in places:
+        for number in range(1, count + 1):
             ours, theirs = _FORK.Pipe()
-            process = _FORK.Process(target=_keep_lab, args=(place, profile, theirs))
+            place = Place(f"controls-{os.getpid()}-{number}", ours)
+            process = _FORK.Process(target=_keep_lab, args=(place.lab, profile, theirs))
             process.start()
             theirs.close()
-            keepers.append((process, ours))
-            ours.recv()  # one after the other: what the first has built the next one finds; its end ends us
+            places.append(place)
+            keepers.append(process)
+            place.await_up()  # one after the other: what the first has built the next one finds
         yield places
     finally:
-        for process, pipe in keepers:
+        for place, process in zip(places, keepers, strict=False):  # the last may not have begun
             with contextlib.suppress(BrokenPipeError):  # it ended by itself
-                pipe.send("end")
+                place.keeper.send(False)
             process.join(60)
 
 
@@ -474,7 +520,7 @@ def _run_cases(
     folder: Path, profile: Path, place: Place, cases: Sequence[str], options: Sequence[str], plugins: Sequence[object]
 ) -> None:
     """Run cases in a lab; in a process of its own."""
-    _stand(place)
+    os.setsid()
     with (folder / "pytest.log").open("wb") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -497,15 +543,18 @@ def _run_cases(
     os._exit(0)
 
 
-def _start(task: Task, place: Place, folder: Path, *, to_the_end: bool, first: bool) -> Running:
+def _start(task: Task, place: Place, folder: Path, *, to_the_end: bool) -> Running:
     folder.mkdir(parents=True)
-    profile = write_profile(folder / "profile", task.defect, whole=first)
+    profile = write_profile(folder / "profile", task.defect, whole=place.pods_of is None)
     defect = CATALOGUE[task.defect] if task.defect else None
-    plugins: list[object] = [Switches(task.defect)]
+    pods_of = task.defect if task.defect in OF_PODS else ""
+    plugins: list[object] = [Switches(task.defect, is_applied=place.pods_of == pods_of)]
+    place.pods_of = pods_of
     if defect and not to_the_end:
         plugins.append(EndsOnceCaught(_row(defect, ())))
     # what a judge says of a defect is what counts, whether or not it could stand in a certificate
     options = [f"--lbcert-trials={defect.trials}", "--lbcert-no-calibration"] if defect else ["--lbcert-trials=1"]
+    options.append("--lbcert-quick")  # of what is chosen by name that leaves nothing out; allocation is watched for 3 s
     process = _FORK.Process(target=_run_cases, args=(folder, profile, place, task.cases, options, plugins))
     process.start()
     return Running(task, process, folder, time.monotonic())
@@ -517,28 +566,28 @@ class Controls:
     Args:
         cases: all cases.
         folder: where everything is written.
+        costs: learns how long cases take.
         to_the_end: whether a case goes on to its end when it has caught its defect.
     """
 
-    def __init__(self, cases: Sequence[Case], folder: Path, *, to_the_end: bool) -> None:
+    def __init__(self, cases: Sequence[Case], folder: Path, costs: Costs, *, to_the_end: bool) -> None:
         self._cases = cases
+        self._costs = costs
         self._folder = folder
         self._to_the_end = to_the_end
         self._count = 0
-        self._installed: set[Place] = set()
         self.clean: list[Result] = []
         self.rows: dict[str, Row] = {}
 
     def run(self, tasks: Sequence[Task], labs: Sequence[Place]) -> None:
         """Run all tasks, as many at once as there are labs.
 
-        The first lab begins with the longest of them, which is the flawless reference, the second with the longest of
-        the others, and the rest with the shortest: what takes long takes much of the machine as well, as a thousand
-        requests a second do, and three of that sort side by side show nothing.
-
         Args:
             tasks: the longest first.
             labs: where.
+
+        Raises:
+            TestbedError: a lab did not come up again.
         """
         running: dict[Place, Running] = {}
         try:
@@ -559,19 +608,20 @@ class Controls:
 
     def _run(self, waiting: list[Task], running: dict[Place, Running], labs: Sequence[Place]) -> None:
         began, total = time.monotonic(), sum(task.seconds for task in waiting)
-        done, last = 0.0, dict.fromkeys(labs, "")
+        done = 0.0
         while waiting or running:
             for lab in labs:
-                if lab in running:
+                if not lab.is_up or lab in running:
                     continue
-                if task := take_next(waiting, lab, first=lab in labs[:2], after=last[lab]):
-                    last[lab] = task.defect
+                if task := take_next(waiting, loads=lab is labs[0]):
                     self._count += 1
                     folder = self._folder / f"{self._count:03d}-{task.defect or 'clean'}"
-                    first = lab not in self._installed
-                    running[lab] = _start(task, lab, folder, to_the_end=self._to_the_end, first=first)
-            sentinels = [each.process.sentinel for each in running.values()]
-            multiprocessing.connection.wait(sentinels, timeout=5)
+                    running[lab] = _start(task, lab, folder, to_the_end=self._to_the_end)
+            events = [each.process.sentinel for each in running.values()]
+            multiprocessing.connection.wait([*events, *(lab.keeper for lab in labs if not lab.is_up)], timeout=5)
+            for lab in labs:
+                if not lab.is_up and lab.keeper.poll():
+                    lab.await_up()
             for lab, each in list(running.items()):
                 if each.process.is_alive() and time.monotonic() - each.began > LONGEST_SECONDS + each.task.seconds:
                     os.killpg(each.process.pid or 0, signal.SIGKILL)
@@ -580,14 +630,15 @@ class Controls:
                     del running[lab]
                     done += each.task.seconds
                     results = results_of(each.folder / "run")
-                    if any(result.verdict != "error" for result in results):
-                        self._installed.add(lab)
                     again = self._take(each, results)
                     waiting[:0] = [again] if again else []
                     now = time.monotonic()
                     worked = done + sum(min(now - one.began, one.task.seconds) for one in running.values())
                     left = (now - began) * (total - worked) / worked if worked else total
-                    _say(f"{self._told(each)}; about {max(0, left) / 60:.0f} min left")
+                    _say(f"{self._told(each, goes_on=again is not None)}; about {max(0, left) / 60:.0f} min left")
+                    if _came_to_an_error(each.task, results):
+                        _say(f"the lab {lab.lab} is replaced")
+                        lab.renew()
 
     def _take(self, ended: Running, results: Sequence[Result]) -> Task | None:
         """Keep what a run came to; returns what to try next if the defect was not caught yet."""
@@ -595,23 +646,33 @@ class Controls:
         if not task.defect:
             self.clean += results
             return None
+        if len(task.cases) == 1 and not _came_to_an_error(task, results):
+            self._costs.learn(task.cases[0], took / CATALOGUE[task.defect].trials)
         row = self.rows.get(task.defect) or _row(CATALOGUE[task.defect], self._cases)
         row = replace(row, results=(*row.results, *results), seconds=row.seconds + took)
         self.rows[task.defect] = row
-        if row.caught or not task.more:
+        if row.caught:
             return None
-        return replace(task, cases=task.more[:1], more=task.more[1:], seconds=0.0)
+        if _came_to_an_error(task, results) and not task.again:
+            return replace(task, again=True, seconds=0.0)
+        return replace(task, cases=task.more[:1], more=task.more[1:], seconds=0.0) if task.more else None
 
-    def _told(self, ended: Running) -> str:
+    def _told(self, ended: Running, *, goes_on: bool) -> str:
         took = f"{time.monotonic() - ended.began:.0f} s"
         if not ended.task.defect:
             good = {each.case for each in self.clean if each.is_good}
             lost = [case for case in ended.task.cases if case not in good]
-            return f"no defect: {len(ended.task.cases)} cases, {', '.join(lost) or 'none'} lost ({took})"
+            cases = ended.task.cases[0] if len(ended.task.cases) == 1 else f"{len(ended.task.cases)} cases"
+            return f"no defect: {cases}, {', '.join(lost) or 'none'} lost ({took})"
         row = self.rows[ended.task.defect]
         said = "; ".join(f"{each.case}: {each.verdict}" for each in row.results) or "no case ended"
-        outcome = "caught" if row.caught else "not caught yet" if ended.task.more else "NOT CAUGHT"
+        outcome = "caught" if row.caught else "not caught yet" if goes_on else "NOT CAUGHT"
         return f"{row.defect}: {outcome} by {said} ({took})"
+
+
+def _came_to_an_error(task: Task, results: Sequence[Result]) -> bool:
+    """Whether a run broke, which tells nothing of its defect, and after which its lab is not to be trusted."""
+    return any(each.verdict == "error" for each in results) or len(results) < len(task.cases)
 
 
 def _say(text: str) -> None:
@@ -624,7 +685,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--named", action="store_const", dest="against", const="named", help="all cases that name it")
     parser.add_argument("--only", default="", help="only these defects, separated by commas")
     parser.add_argument("--no-clean", action="store_true", help="leave the flawless reference out")
-    parser.add_argument("--labs", type=int, default=3, help="labs at the same time, beside the one aside (default: 3)")
+    parser.add_argument("--learn", action="store_true", help=f"write how long cases took by themselves to {COSTS.name}")
+    parser.add_argument("--labs", type=int, default=4, help="labs at the same time (default: 4)")
     parser.add_argument("--output", type=Path, default=None, help="a new folder to write to")
     parser.set_defaults(against="assigned")
     return parser.parse_args(arguments)
@@ -649,14 +711,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     clean = [] if options.no_clean else clean_tasks(cases, tasks, costs)
     tasks += clean
     tasks.sort(key=lambda task: -task.seconds)
-    untimed = sum(task.untimed for task in tasks)
-    aside = min(ASIDE, untimed) if untimed < len(tasks) else 0  # alone they need not wait for others
-    estimated = sum(task.seconds for task in tasks) / (options.labs + aside)
+    estimated = sum(task.seconds for task in tasks) / options.labs
     _say(f"{len(chosen)} defects, about {estimated / 60:.0f} min; results in {folder}")
     _import_late()
-    controls, began = Controls(cases, folder, to_the_end=options.against != "assigned"), time.monotonic()
-    with _labs(options.labs, aside) as labs:
-        _say(f"{options.labs} labs are up{f', and {aside} aside' if aside else ''}")
+    controls, began = Controls(cases, folder, costs, to_the_end=options.against != "assigned"), time.monotonic()
+    with _labs(options.labs) as labs:
+        _say(f"{options.labs} labs are up")
+        stopped = False
         try:
             controls.run(tasks, labs)
             if clean:  # cases that were tried since the first caught nothing, too
@@ -666,10 +727,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 controls.run(more, labs)
             if again := controls.undetermined():
                 _say(f"nothing could be said of {sum(len(task.cases) for task in again)} runs of a case; once more")
-                controls.run(again, [lab for lab in labs if not lab.aside])
-            stopped = False
+                controls.run(again, labs)
         except KeyboardInterrupt:
             stopped = True
+        except TestbedError as error:
+            _say(str(error))
+    if options.learn:
+        costs.save()
     rows = [controls.rows[name] for name in chosen if name in controls.rows]
     missing = [_row(CATALOGUE[name], cases) for name in chosen if name not in controls.rows]
     commit = environment.suite()["commit"]

@@ -2,6 +2,9 @@
 
 import contextlib
 import json
+import multiprocessing
+import time
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 from lbcert_fixtures.profiles import load, resolve
 from lbcert_fixtures.profiles.declaration import Component
 from lbcert_fixtures.profiles.manifests import missing_components
-from lbcert_fixtures.reference.defects import CATALOGUE, OF_THE_CONTROLLER
+from lbcert_fixtures.reference.defects import CATALOGUE
 from lbcert_fixtures.testbeds import TestbedError
 from lbcert_reports.html import render_matrix
 from lbcert_reports.matrix import Failed, Matrix, Result, Row, by_requirement
@@ -22,6 +25,7 @@ from lbcert_tools import controls, environment
 from lbcert_tools.controls import (
     Costs,
     Place,
+    Running,
     Task,
     assign,
     clean_tasks,
@@ -31,19 +35,25 @@ from lbcert_tools.controls import (
     with_defect,
     write_profile,
 )
-from lbcert_tools.planning import Case
+from lbcert_tools.planning import Case, all_cases
 
 CASES = [
     Case("chaos/long", "", "", "chaos", ("L2-001",), (), ("no-arp",)),
     Case("layer2/short", "", "", "layer2", ("L2-001",), (), ("no-arp", "no-ndp")),
-    Case("allocation/any", "", "", "allocation", ("ALLOC-001",), (), ("one-family-only",), untimed=True),
+    Case("allocation/any", "", "", "allocation", ("ALLOC-001",), (), ("one-family-only",)),
+    Case("allocation/other", "", "", "allocation", ("ALLOC-001",), (), ("one-family-only",)),
 ]
 
 
 @pytest.fixture
-def costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Costs:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return Costs()
+def costs(tmp_path: Path) -> Costs:
+    path = tmp_path / "case_seconds.toml"
+    path.write_text('"chaos/long" = 90')
+    return Costs(path)
+
+
+def test_no_seconds_are_known_of_a_case_that_is_gone() -> None:
+    assert set(tomllib.loads(controls.COSTS.read_text())) <= {case.case for case in all_cases()}
 
 
 def test_the_quickest_case_comes_first_and_the_others_if_it_catches_nothing(costs: Costs) -> None:
@@ -75,38 +85,26 @@ def test_what_would_be_seen_to_fail_in_no_case_and_what_costs_little_is_run_too(
 def test_all_means_every_case_and_named_those_that_name_it(costs: Costs) -> None:
     (every,) = plan(CASES, ["no-ndp"], costs, against="all")
     (named,) = plan(CASES, ["no-arp"], costs, against="named")
-    assert every.cases == ["chaos/long", "layer2/short", "allocation/any"]
+    assert every.cases == ["chaos/long", "layer2/short", "allocation/any", "allocation/other"]
     assert named.cases == ["layer2/short", "chaos/long"]
 
 
-def test_without_a_defect_each_planned_case_runs_once_in_a_lab_that_does_not_stand_aside(costs: Costs) -> None:
+def test_without_a_defect_each_planned_case_runs_once_beside_those_of_its_area(costs: Costs) -> None:
     tasks = plan(CASES, ["no-ndp", "no-arp", "one-family-only"], costs, against="named")
     clean = clean_tasks(CASES, tasks, costs)
-    assert [(task.defect, task.cases) for task in clean] == [("", ["chaos/long", "layer2/short", "allocation/any"])]
-    assert take_next(clean, Place("1", aside=True), first=True) is None
+    areas = [["chaos/long"], ["layer2/short"], ["allocation/any", "allocation/other"]]
+    assert [(task.defect, task.cases) for task in clean] == [("", cases) for cases in areas]
 
 
-def test_a_lab_aside_takes_only_what_measures_no_times_and_the_others_that_last() -> None:
-    timed, untimed = [Task(name, [], seconds=1) for name in "ab"], [Task(name, [], untimed=True) for name in "cd"]
-    waiting = [untimed[0], timed[0], untimed[1], timed[1]]
-    first, second, aside = Place("1"), Place("2"), Place("3", aside=True)
-    assert take_next(waiting, aside, first=False) is untimed[0]
-    assert take_next(waiting, second, first=False) is timed[1]
-    assert take_next(waiting, first, first=True) is timed[0]
-    assert take_next(waiting, second, first=False) is untimed[1]
-    assert take_next([Task("e", [])], aside, first=False) is None
-    assert not waiting
-
-
-def test_a_lab_goes_on_with_the_program_that_had_the_last_defect() -> None:
-    of_the_controller, of_the_speaker = sorted(OF_THE_CONTROLLER)[:2], ["no-arp", "no-ndp"]
-    names = [of_the_controller[0], of_the_speaker[0], of_the_controller[1], of_the_speaker[1]]
-    waiting = [Task(name, [], seconds=9.0 - number, untimed=True) for number, name in enumerate(names)]
-    lab, taken = Place("aside", aside=True), [of_the_speaker[0]]
-    while task := take_next(waiting, lab, first=False, after=taken[-1]):
-        taken.append(task.defect)
-    assert taken[1:] == [*of_the_speaker, *of_the_controller]
-    assert not waiting
+def test_one_lab_takes_what_loads_the_machine_and_the_others_the_rest_and_each_the_longest_first() -> None:
+    names = ["chaos/long", "layer2/a", "reset/b", "layer2/c", "bgp/d"]
+    waiting = [Task(name, [name]) for name in names]
+    taken = [take_next(waiting, loads=loads) for loads in (False, True, True, True, False, False, True)]
+    order = ["layer2/a", "chaos/long", "reset/b", "layer2/c", "bgp/d", None, None]
+    assert [task and task.defect for task in taken] == order
+    rest = [Task("reset/b", ["reset/b"])]
+    assert take_next(rest, loads=False) is None
+    assert take_next(rest, loads=True)
 
 
 def programs(defect: str) -> dict[str, list[str]]:
@@ -322,7 +320,8 @@ def session(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, costs: Costs) -> Ca
             for task in tasks:
                 run(self, task)
 
-        monkeypatch.setattr(controls, "_labs", lambda count, aside: contextlib.nullcontext([Place("1")]))
+        monkeypatch.setattr(controls, "_labs", lambda _: contextlib.nullcontext([]))
+        monkeypatch.setattr(controls, "Costs", lambda: costs)
         monkeypatch.setattr(controls, "all_cases", lambda: CASES)
         monkeypatch.setattr(environment, "suite", lambda: {"commit": "abc"})
         monkeypatch.setattr(controls.Controls, "run", run_all)
@@ -330,6 +329,92 @@ def session(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, costs: Costs) -> Ca
         return code, json.loads((tmp_path / "matrix" / "matrix.json").read_text())
 
     return hold
+
+
+class Labs:
+    """A lab that comes up as often as it is told to, and runs in it that come to what is said of them in turn."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *outcomes: Sequence[Result], boots: int = 9) -> None:
+        ours, self._theirs = multiprocessing.Pipe()
+        self.place = Place("1", ours)
+        self.begun: list[str] = []
+        self.renewed = 0
+        self._boots = boots
+        self._outcomes = iter(outcomes)
+        self._boot()
+        self.place.await_up()
+        monkeypatch.setattr(self.place, "renew", self._renew)
+        monkeypatch.setattr(controls, "_start", self._start)
+        monkeypatch.setattr(controls, "results_of", lambda _run: next(self._outcomes))
+
+    def _boot(self) -> None:
+        self._boots -= 1
+        if self._boots < 0:
+            self._theirs.close()
+        else:
+            self._theirs.send("up")
+
+    def _renew(self) -> None:
+        Place.renew(self.place)
+        assert self._theirs.recv()
+        self.renewed += 1
+        self._boot()
+
+    def _start(self, task: Task, place: Place, folder: Path, *, to_the_end: bool) -> Running:
+        self.begun.append("whole" if place.pods_of is None else task.defect or "clean")
+        place.pods_of = ""
+        process = multiprocessing.get_context("fork").Process(target=int)
+        process.start()
+        return Running(task, process, folder, time.monotonic())
+
+
+def costs_known(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "case_seconds.toml").read_text())
+
+
+BROKEN = [result("error", Failed("", "error", "the lab is damaged"))]
+SHOWN = [result("fail", Failed("L2-001", "fail", "0 of 5 questions for 172.30.0.200 were answered"))]
+
+
+def test_a_run_that_came_to_an_error_is_made_once_more_in_another_lab(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, costs: Costs
+) -> None:
+    labs = Labs(monkeypatch, BROKEN, SHOWN)
+    of = controls.Controls(CASES, tmp_path, costs, to_the_end=False)
+    of.run([Task("no-arp", ["layer2/short"])], [labs.place])
+    costs.save()
+    assert costs_known(tmp_path) == {"chaos/long": 90, "layer2/short": 0}  # of the second run
+    assert of.rows["no-arp"].caught
+    assert [each.verdict for each in of.rows["no-arp"].results] == ["error", "fail"]
+    assert (labs.begun, labs.renewed) == (["whole", "whole"], 1)
+
+
+def test_a_run_that_was_ended_breaks_its_lab_too_and_is_not_made_a_third_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, costs: Costs
+) -> None:
+    labs = Labs(monkeypatch, [], BROKEN, SHOWN)
+    of = controls.Controls(CASES, tmp_path, costs, to_the_end=False)
+    of.run([Task("no-arp", ["layer2/short"]), Task("no-ndp", ["layer2/short"])], [labs.place])
+    assert not of.rows["no-arp"].caught
+    assert labs.renewed == 2
+
+
+def test_a_lab_is_kept_whatever_a_defect_does_to_its_case(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, costs: Costs
+) -> None:
+    labs = Labs(monkeypatch, [result("inconclusive")], [result("fail")])
+    of = controls.Controls(CASES, tmp_path, costs, to_the_end=False)
+    of.run([Task("no-ndp", ["layer2/short"]), Task("", ["layer2/short"], seconds=1.0)], [labs.place])
+    assert (labs.begun, labs.renewed) == (["whole", "clean"], 0)
+
+
+def test_a_lab_that_does_not_come_up_again_is_our_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, costs: Costs
+) -> None:
+    labs = Labs(monkeypatch, BROKEN, boots=1)
+    of = controls.Controls(CASES, tmp_path, costs, to_the_end=False)
+    with pytest.raises(TestbedError, match="the lab 1 did not come up"):
+        of.run([Task("no-arp", ["layer2/short"])], [labs.place])
 
 
 def caught(of: controls.Controls, task: Task, clean: Sequence[str] = ()) -> None:
