@@ -686,7 +686,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default="", help="only these defects, separated by commas")
     parser.add_argument("--no-clean", action="store_true", help="leave the flawless reference out")
     parser.add_argument("--learn", action="store_true", help=f"write how long cases took by themselves to {COSTS.name}")
-    parser.add_argument("--labs", type=int, default=4, help="labs at the same time (default: 4)")
+    parser.add_argument("--labs", type=int, default=3, help="labs at the same time (default: 3)")
     parser.add_argument("--output", type=Path, default=None, help="a new folder to write to")
     parser.set_defaults(against="assigned")
     return parser.parse_args(arguments)

@@ -51,15 +51,17 @@ class Load:
         addresses: by the name that the evidence gets.
         endpoints: pods with an address of each, for connections that do not pass the load balancer.
         count: how many connections to each address.
+        every: time between two new connections to each address, s.
         straight: a few connections to each endpoint: what they show too is not the load balancer's doing.
         kept: those connections.
-        new: the new connections to each address, made a hundred times a second.
+        new: the new connections to each address.
     """
 
     testbed: Testbed
     addresses: Mapping[str, IPv4Address | IPv6Address]
     endpoints: Mapping[str, str] = field(default_factory=dict)
     count: int = 100
+    every: float = NEW_CONNECTIONS
     straight: dict[str, Connections] = field(default_factory=dict)
     kept: dict[str, Connections] = field(default_factory=dict)
     new: dict[str, Stream] = field(default_factory=dict)
@@ -70,7 +72,7 @@ class Load:
         nodes = [node.name for node in self.testbed.nodes]
         with ExitStack() as stack:
             for name, address in self.addresses.items():
-                self.new[name] = Stream(self.testbed, VANTAGE, address, HTTP, "tcp", every=NEW_CONNECTIONS)
+                self.new[name] = Stream(self.testbed, VANTAGE, address, HTTP, "tcp", every=self.every)
             stack.enter_context(together(self.new.values()))  # first, for they start processes and disturb what runs
             for name, new in self.new.items():
                 if new.until_recovered(SERVED_BUDGET, STEADY) is None:
@@ -108,7 +110,7 @@ class Load:
         It is the streams that are waited on, not the connections: their threads have better to do than to wake us.
         """
         stream = next(iter(self.new.values()))
-        enough = len(stream.rows()) + round(seconds / NEW_CONNECTIONS)
+        enough = len(stream.rows()) + round(seconds / self.every)
         stream.until(
             lambda probes: len(probes) >= enough or any(each.broken for each in self.kept.values()), 2 * seconds
         )
@@ -116,7 +118,7 @@ class Load:
     def hold_new(self, seconds: float) -> None:
         """Go on until as many new connections to each address were made as so many seconds bring."""
         for stream in self.new.values():
-            stream.until_sent(round(seconds / NEW_CONNECTIONS), 2 * seconds)
+            stream.until_sent(round(seconds / self.every), 2 * seconds)
 
     def settle(self, since: int, budget: float) -> None:
         """Go on until every connection broke or was answered again after a time (ns), as long as the budget lasts."""

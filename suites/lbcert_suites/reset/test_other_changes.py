@@ -36,6 +36,10 @@ OPENING_SECONDS = 5.0
 AFTERMATH_SECONDS = 6.0
 """How long after a change connections are held: longer than implementations gather changes before they act (5 s)."""
 
+NEW_EVERY = 0.05
+"""Time between two new connections to each address, s: no gap is measured here, and a hundred a second to each of eight
+addresses, as where one is, take half of what two processors can do."""
+
 LOST = 0.01
 """The share of new connections that may go unanswered for other reasons."""
 
@@ -71,7 +75,7 @@ def load(
         served = serve_both_policies(cluster, way)
         await_next_hops(testbed, way, served.values(), profile.timers.configuration)
         addresses |= {f"{way.mode}-{name}": address for name, address in served.items()}
-    with Load(testbed, addresses, endpoints) as load:
+    with Load(testbed, addresses, endpoints, every=NEW_EVERY) as load:
         load.open()
         yield load
 
@@ -206,14 +210,14 @@ def test_endpoints_come_and_go(
         served = [addresses[f"{way.mode}-{each}"] for each in way.families]
         await_next_hops(testbed, way, served, profile.timers.configuration)  # one that comes breaks what is to live
     more = {f"more-{node}": node for node in (nodes[0], nodes[-1])}
-    with undisturbed(testbed, profile), Load(testbed, addresses, endpoints) as before:
+    with undisturbed(testbed, profile), Load(testbed, addresses, endpoints, every=NEW_EVERY) as before:
         before.open()
         for pod, node in more.items():
             cluster.run_backend(pod, node, app=staying.app)
         for address in addresses.values():
             with Stream(testbed, VANTAGE, address, UDP) as stream:
                 stream.until(lambda probes: {probe["endpoint"] for probe in probes} >= set(more), PODS_SECONDS)
-        with Load(testbed, addresses, endpoints) as after:
+        with Load(testbed, addresses, endpoints, every=NEW_EVERY) as after:
             after.open()
             for pod in more:
                 cluster.delete_pod(pod)
