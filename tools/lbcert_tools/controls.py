@@ -320,23 +320,28 @@ def clean_tasks(cases: Iterable[Case], tasks: Iterable[Task], costs: Costs) -> l
     return [Task("", run, seconds=sum(map(costs.of, run))) for run in areas.values()]
 
 
-def take_next(waiting: list[Task], *, loads: bool) -> Task | None:
-    """Take the task out that a lab runs next, the longest that is for it; None if there is none.
+def take_next(waiting: list[Task], running: Sequence[Task], *, first: bool) -> Task | None:
+    """Take the task out that a lab runs next, the longest that is for it; None if there is none now.
 
-    One lab takes those that load the machine, and others only when these are done: a thousand connections a second, as
-    they make, are half of what two processors can do. Beside a second of that sort the labs stood still for longer than
-    the router's hold time, and three runs ended in a minute instead of ten.
+    The first lab takes what loads the machine and what has no defect, and is to pass; the others take the rest, and
+    only one of them while it is loaded. A thousand connections a second are half of what two processors can do: beside
+    two such cases the labs stood still for longer than the router's hold time, and beside two labs with others
+    kube-proxy was so late that nodes attracted what they did not forward yet.
 
     Args:
         waiting: the longest first.
-        loads: whether it is that lab.
+        running: what other labs run now.
+        first: whether it is the first lab.
     """
-    fitting = [task for task in waiting if task.loads is loads] or (waiting if loads else [])
+    fitting = [task for task in waiting if (task.loads or not task.defect) is first]
+    if first:
+        fitting = fitting or waiting[:]
+    elif any(task.loads for task in running) and len(running) > 1:
+        return None
     if not fitting:
         return None
-    task = fitting[0]
-    waiting.remove(task)
-    return task
+    waiting.remove(fitting[0])
+    return fitting[0]
 
 
 # --- the implementation with a defect ---------------------------------------------------------------------------------
@@ -613,7 +618,7 @@ class Controls:
             for lab in labs:
                 if not lab.is_up or lab in running:
                     continue
-                if task := take_next(waiting, loads=lab is labs[0]):
+                if task := take_next(waiting, [each.task for each in running.values()], first=lab is labs[0]):
                     self._count += 1
                     folder = self._folder / f"{self._count:03d}-{task.defect or 'clean'}"
                     running[lab] = _start(task, lab, folder, to_the_end=self._to_the_end)

@@ -96,15 +96,21 @@ def test_without_a_defect_each_planned_case_runs_once_beside_those_of_its_area(c
     assert [(task.defect, task.cases) for task in clean] == [("", cases) for cases in areas]
 
 
-def test_one_lab_takes_what_loads_the_machine_and_the_others_the_rest_and_each_the_longest_first() -> None:
-    names = ["chaos/long", "layer2/a", "reset/b", "layer2/c", "bgp/d"]
-    waiting = [Task(name, [name]) for name in names]
-    taken = [take_next(waiting, loads=loads) for loads in (False, True, True, True, False, False, True)]
-    order = ["layer2/a", "chaos/long", "reset/b", "layer2/c", "bgp/d", None, None]
+def test_one_lab_takes_what_loads_the_machine_or_has_no_defect_and_the_others_the_rest() -> None:
+    waiting = [Task(name, [name]) for name in ("chaos/long", "layer2/a", "reset/b", "layer2/c", "bgp/d")]
+    waiting.insert(2, Task("", ["bgp/d"]))
+    taken = [take_next(waiting, [], first=first) for first in (False, True, True, True, True, False, False, True)]
+    order = ["layer2/a", "chaos/long", "", "reset/b", "layer2/c", "bgp/d", None, None]
     assert [task and task.defect for task in taken] == order
-    rest = [Task("reset/b", ["reset/b"])]
-    assert take_next(rest, loads=False) is None
-    assert take_next(rest, loads=True)
+    assert take_next([Task("reset/b", ["reset/b"])], [], first=False) is None
+
+
+def test_while_the_machine_is_loaded_one_lab_more_runs() -> None:
+    load, other = Task("no-arp", ["reset/a"]), Task("no-ndp", ["layer2/a"])
+    assert take_next([other], [load, other], first=False) is None
+    assert take_next([other], [load], first=False) is other
+    assert take_next([other], [other, other], first=False) is other
+    assert take_next([load], [other, other], first=True) is load
 
 
 def programs(defect: str) -> dict[str, list[str]]:
@@ -402,10 +408,11 @@ def test_a_run_that_was_ended_breaks_its_lab_too_and_is_not_made_a_third_time(
 def test_a_lab_is_kept_whatever_a_defect_does_to_its_case(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, costs: Costs
 ) -> None:
-    labs = Labs(monkeypatch, [result("inconclusive")], [result("fail")])
+    labs = Labs(monkeypatch, [result("fail")], [result("inconclusive")], [result("fail")])
     of = controls.Controls(CASES, tmp_path, costs, to_the_end=False)
-    of.run([Task("no-ndp", ["layer2/short"]), Task("", ["layer2/short"], seconds=1.0)], [labs.place])
-    assert (labs.begun, labs.renewed) == (["whole", "clean"], 0)
+    tasks = [Task("", ["layer2/short"]), Task("no-ndp", ["layer2/short"]), Task("no-arp", ["layer2/short"])]
+    of.run(tasks, [labs.place])
+    assert (labs.begun, labs.renewed) == (["whole", "no-ndp", "no-arp"], 0)
 
 
 def test_a_lab_that_does_not_come_up_again_is_our_error(
