@@ -37,6 +37,7 @@ def test_nothing_happens_while_the_controller_is_away(experiment: RunExperiment,
 @pytest.mark.needs("layer2")
 @pytest.mark.untimed
 @pytest.mark.catches("withdraws-without-api", "watches-not-renewed")
+@pytest.mark.usefixtures("everywhere")
 def test_addresses_stay_while_the_api_server_is_away(
     testbed: Testbed,
     experiment: RunExperiment,
