@@ -43,7 +43,7 @@ TESTS: Final[Mapping[str, Sequence[str]]] = {
     "statistics": ["statistics"],
     "calibrations": ["calibrations"],
     "judges/registry": ["judges_registry", "verdicts", "calibrations"],
-    "judges/spans": ["judges_layer2", "judges_bgp"],
+    "judges/spans": ["judges_layer2", "judges_bgp", "judges_reset"],
     "judges/allocation": ["judges_allocation", "judges_registry"],
     "judges/bgp": ["judges_bgp", "judges_registry"],
     "judges/calibration": ["judges_calibration", "judges_registry"],
