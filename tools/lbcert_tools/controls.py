@@ -379,14 +379,12 @@ def with_defect(objects: Iterable[Mapping[str, Any]], defect: Defect | None) -> 
     return things
 
 
-def _program(defect: str) -> str:
-    """The program that has a defect, which its container and what holds its pods are named after."""
-    return "controller" if defect in OF_THE_CONTROLLER else "speaker"
-
-
 def _told(defect: str) -> dict[str, str]:
-    """The defect that each program is told to have, by the program, where the reference is to have this one."""
-    return {"controller": NONE, "speaker": NONE} | {_program(defect): defect}
+    """The defect that each program is told to have, where the reference is to have this one.
+
+    By the program, which its container and what holds its pods are named after.
+    """
+    return {"controller": NONE, "speaker": NONE} | {"controller" if defect in OF_THE_CONTROLLER else "speaker": defect}
 
 
 def tell(implementation: Deployment, defect: str) -> None:
@@ -635,30 +633,31 @@ class Controls:
                     del running[lab]
                     done += each.task.seconds
                     results = results_of(each.folder / "run")
-                    again = self._take(each, results)
+                    broke = _came_to_an_error(each.task, results)
+                    again = self._take(each, results, broke=broke)
                     waiting[:0] = [again] if again else []
                     now = time.monotonic()
                     worked = done + sum(min(now - one.began, one.task.seconds) for one in running.values())
                     left = (now - began) * (total - worked) / worked if worked else total
                     _say(f"{self._told(each, goes_on=again is not None)}; about {max(0, left) / 60:.0f} min left")
-                    if _came_to_an_error(each.task, results):
+                    if broke:
                         _say(f"the lab {lab.lab} is replaced")
                         lab.renew()
 
-    def _take(self, ended: Running, results: Sequence[Result]) -> Task | None:
+    def _take(self, ended: Running, results: Sequence[Result], *, broke: bool) -> Task | None:
         """Keep what a run came to; returns what to try next if the defect was not caught yet."""
         task, took = ended.task, time.monotonic() - ended.began
         if not task.defect:
             self.clean += results
             return None
-        if len(task.cases) == 1 and not _came_to_an_error(task, results):
+        if len(task.cases) == 1 and not broke:
             self._costs.learn(task.cases[0], took / CATALOGUE[task.defect].trials)
         row = self.rows.get(task.defect) or _row(CATALOGUE[task.defect], self._cases)
         row = replace(row, results=(*row.results, *results), seconds=row.seconds + took)
         self.rows[task.defect] = row
         if row.caught:
             return None
-        if _came_to_an_error(task, results) and not task.again:
+        if broke and not task.again:
             return replace(task, again=True, seconds=0.0)
         return replace(task, cases=task.more[:1], more=task.more[1:], seconds=0.0) if task.more else None
 

@@ -225,8 +225,8 @@ def test_endpoints_come_and_go(
                 cluster.await_pod_gone(pod)
             before.hold(AFTERMATH_SECONDS)
     bound = {"hold": AFTERMATH_SECONDS, "count": 30, "gone": list(more)}
-    lived = after.seen(record, "connections", "-after") | after.control(record, "-after")
-    record.judge("RESET-005", "no-resets", lived, bound)
-    control = before.control(record, "-before")
-    record.judge("RESET-005", "no-resets", before.seen(record, "connections", "-before") | control, bound)
-    record.judge("RESET-005", "connection-keeps-node", before.seen_twice(record) | control, {})
+    loads = {"-before": before, "-after": after}
+    controls = {name: load.control(record, name) for name, load in loads.items()}
+    for name, load in loads.items():
+        record.judge("RESET-005", "no-resets", load.seen(record, "connections", name) | controls[name], bound)
+    record.judge("RESET-005", "connection-keeps-node", before.seen_twice(record) | controls["-before"], {})
